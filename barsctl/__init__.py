@@ -1,0 +1,1 @@
+"""barsctl: search, train and compile binary networks for a board and a millisecond budget."""

@@ -1,0 +1,5 @@
+"""`python -m barsctl` is `barsctl`."""
+
+from .cli import main
+
+main()

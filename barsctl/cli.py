@@ -1,0 +1,56 @@
+"""The command line: a command parses its words, calls one function and prints the result.
+
+Heavy libraries are imported in the commands' bodies, so that `barsctl --help` answers at once.
+"""
+
+import sys
+from typing import Annotated
+
+import typer
+
+from space.errors import SpaceError
+
+from .errors import BarsError, ExitCode
+
+app = typer.Typer(
+    name="barsctl",
+    help="Search, train and compile the most accurate binary network within a millisecond budget.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+
+def print_version(asked: bool) -> None:
+    """Print the installed version and stop, if it was asked for."""
+    if asked:
+        from importlib.metadata import version
+
+        typer.echo(version("barsctl"))
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=print_version, is_eager=True, help="Print the version."),
+    ] = False,
+) -> None:
+    """Options before the command."""
+
+
+def main() -> None:
+    """Run the command line; a user's error becomes one line, a bug keeps its traceback."""
+    try:
+        app()
+    except BarsError as error:
+        fail(error, error.exit_code)
+    except SpaceError as error:
+        fail(error, ExitCode.CANNOT)
+
+
+def fail(error: Exception, exit_code: ExitCode) -> None:
+    """Print the error as one line and leave with the code."""
+    typer.echo(f"barsctl: {' '.join(str(error).split())}", err=True)
+    sys.exit(exit_code)

@@ -1,0 +1,31 @@
+"""Errors that a user may cause: `barsctl.cli.main` prints each as one line, no traceback."""
+
+from enum import IntEnum
+
+
+class ExitCode(IntEnum):
+    """What the process tells the shell."""
+
+    DONE = 0
+    CANNOT = 1
+    WRONG_USAGE = 2
+    BUDGET_NOT_MET = 3
+    VERIFICATION_FAILED = 4
+
+
+class BarsError(Exception):
+    """What was asked cannot be done; the message names the value, the rule and the remedy."""
+
+    exit_code = ExitCode.CANNOT
+
+
+class BudgetError(BarsError):
+    """No network of the space fits the budget; the message names the smallest reachable cost."""
+
+    exit_code = ExitCode.BUDGET_NOT_MET
+
+
+class VerificationError(BarsError):
+    """Two forms of a network computed different numbers; the message names the first layer."""
+
+    exit_code = ExitCode.VERIFICATION_FAILED
