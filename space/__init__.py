@@ -1,0 +1,1 @@
+"""Binary networks as data: blocks, graphs, search spaces, genotypes."""
