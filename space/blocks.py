@@ -62,7 +62,8 @@ def _require_positive(block: object, **sizes: int) -> None:
             raise SpaceError(f"{block}: {name}={value} must be at least 1")
 
 
-def _conv_out_size(in_size: int, kernel_size: int, stride: int) -> int:
+def conv_out_size(in_size: int, kernel_size: int, stride: int) -> int:
+    """Size after a window that is padded by kernel_size // 2."""
     return (in_size + 2 * (kernel_size // 2) - kernel_size) // stride + 1
 
 
@@ -89,7 +90,7 @@ class BinaryConv:
 
     @property
     def out_size(self) -> int:
-        return _conv_out_size(self.in_size, self.kernel_size, self.stride)
+        return conv_out_size(self.in_size, self.kernel_size, self.stride)
 
     @property
     def reduction(self) -> int:
@@ -122,7 +123,7 @@ class Conv:
 
     @property
     def out_size(self) -> int:
-        return _conv_out_size(self.in_size, self.kernel_size, self.stride)
+        return conv_out_size(self.in_size, self.kernel_size, self.stride)
 
     @property
     def reduction(self) -> int:
@@ -186,7 +187,7 @@ class Pool:
     def out_size(self) -> int:
         if self.kind == "average":
             return self.in_size // self.stride
-        return _conv_out_size(self.in_size, self.kernel_size, self.stride)
+        return conv_out_size(self.in_size, self.kernel_size, self.stride)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,10 +10,10 @@ Arithmetic (all int32, one clamp to int16 at the end of a value):
     bit   = (value < threshold[c]) xor flip[c]        (bit 1 is -1)
 
 Freezing guarantees that no int32 overflows: |t| < 2**31 for every possible total, and shift >= 4.
-A real tensor holds round(value * 2**real_exponent). An average pool is (sum + n // 2) >> log2(n) where
-its window n is a power of two, else floor((2 * sum + n) / (2 * n)); both are the same number. The
-classifier computes feature = floor((2 * sum + d) / (2 * d)) with d = pixels << feature_shift, then
-logits = weights @ features + bias.
+A real tensor holds round(value * 2**real_exponent). An average pool is (sum + n // 2) >> log2(n)
+where its window n is a power of two, else floor((2 * sum + n) / (2 * n)); both are the same number.
+The classifier computes feature = floor((2 * sum + d) / (2 * d)) with d = pixels << feature_shift,
+then logits = weights @ features + bias.
 """
 
 from dataclasses import dataclass

@@ -55,7 +55,7 @@ class BlockGraph:
     image_channels: int
     image_size: int
     classes: int
-    dag: nx.DiGraph = field(default_factory=nx.DiGraph)
+    dag: "nx.DiGraph[str]" = field(default_factory=nx.DiGraph)
 
     def add(self, name: str, block: Block, inputs: Inputs) -> str:
         """Add a block after all earlier ones and return its name.

@@ -1,0 +1,122 @@
+"""The blocks of a cell, of the stem and of the classifier, for given choices.
+
+`decode` and `cost_terms` both build their blocks here, so that they cannot disagree.
+
+Signs. In form "node" a node x_i with i < n writes one sign, read by all conv edges from it. In form
+"edge" it writes one sign for each later node, n - i of them, whether or not that edge is a
+convolution: the price of x_i then depends on the edges into it alone, and costs stay additive and
+exact. The edge from x_j to x_i reads inner_sign{i - j - 1}.
+"""
+
+from dataclasses import dataclass
+
+from .blocks import BinaryConv, Block, Classifier, Conv, Epilogue, Pool, Sum
+from .errors import SpaceError
+from .search_space import KERNEL_SIZES, Form, SearchSpace
+
+
+@dataclass(frozen=True, slots=True)
+class WideShape:
+    """A wide value's distinct tensors (1 right after a single stem), their channels and size."""
+
+    tensors: int
+    channels: int
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class ConvGroup:
+    """One convolution into a node, over the nodes that it reads."""
+
+    kernel_size: int
+    sources: tuple[int, ...]
+
+
+def conv_groups(form: Form, ops: tuple[str, ...]) -> tuple[ConvGroup, ...]:
+    """The convolutions of a node whose edge from x_j has primitive ops[j].
+
+    Form "node": one per kernel size, smallest first; form "edge": one per conv edge.
+    """
+    kernels = {source: KERNEL_SIZES[op] for source, op in enumerate(ops) if op in KERNEL_SIZES}
+    if form == "edge":
+        return tuple(ConvGroup(kernel, (source,)) for source, kernel in kernels.items())
+    return tuple(
+        ConvGroup(size, tuple(source for source, kernel in kernels.items() if kernel == size))
+        for size in sorted(set(kernels.values()))
+    )
+
+
+def shortcut_sources(ops: tuple[str, ...]) -> tuple[int, ...]:
+    """The nodes added unchanged: a skip passes its source, and so does a conv edge."""
+    return tuple(source for source, op in enumerate(ops) if op != "none")
+
+
+def sign_port(form: Form, *, source: int, node: int) -> str:
+    """The port of x_source that the edge into x_node reads as bits."""
+    return "inner_sign0" if form == "node" else f"inner_sign{node - source - 1}"
+
+
+def inner_signs(space: SearchSpace, node: int) -> int:
+    """Signs of x_node; see the module's rule."""
+    later_nodes = space.nodes - node
+    return min(1, later_nodes) if space.form == "node" else later_nodes
+
+
+def stem_block(space: SearchSpace, channels: int, *, last: bool) -> Conv:
+    """One stem convolution; without a sign where no cell at all follows it."""
+    return Conv(
+        space.image_channels, channels, space.stem_kernel_size, space.stem_stride,
+        space.image_size, image=True, epilogue=Epilogue(inner_signs=0 if last else 1),
+    )  # fmt: skip
+
+
+def process_block(
+    space: SearchSpace, wide: WideShape, *, channels: int, reduction: bool
+) -> BinaryConv:
+    """The convolution from a wide value's signs to x_0; it halves the size in a reduction."""
+    kernel_size, stride = (3, 2) if reduction else (1, 1)
+    return BinaryConv(
+        (wide.channels,) * wide.tensors, channels, kernel_size, stride, wide.size,
+        Epilogue(space.activation, inner_signs=inner_signs(space, 0)),
+    )  # fmt: skip
+
+
+def downsample_block(wide: WideShape, *, channels: int, period: int) -> Pool:
+    """The parameter-free shortcut of a reduction, for one wide tensor.
+
+    period: channels of the previous stage at full width, after which they repeat.
+    """
+    return Pool("average", wide.channels, channels, period, 2, 2, wide.size, Epilogue())
+
+
+def node_blocks(
+    space: SearchSpace, ops: tuple[str, ...], *, channels: int, size: int, last: bool
+) -> tuple[Block, ...]:
+    """The chain of blocks that computes x_i and y_i, i = len(ops), from edges ops[j] from x_j.
+
+    Each block but the first adds its predecessor's partial sum as its first shortcut; the last one
+    adds the node's shortcuts and the outer one. last: nothing reads the cell's output as bits.
+    Raises SpaceError where all edges are none.
+    """
+    node, shortcuts = len(ops), len(shortcut_sources(ops))
+    if not shortcuts:
+        raise SpaceError(f"node {node}: edges {ops} are all 'none'; a node needs one that is not")
+    groups = conv_groups(space.form, ops)
+    partial_sums = max(0, len(groups) - 1)
+    activation = space.activation if groups else "none"
+    epilogue = Epilogue(
+        activation, shortcuts=shortcuts + min(1, partial_sums), inner_stored=node < space.nodes,
+        inner_signs=inner_signs(space, node), outer=True, outer_signs=0 if last else 1,
+    )  # fmt: skip
+    if not groups:
+        return (Sum(channels, size, epilogue),)
+    epilogues = [Epilogue(activation, shortcuts=min(1, part)) for part in range(partial_sums)]
+    return tuple(
+        BinaryConv((channels,) * len(group.sources), channels, group.kernel_size, 1, size, written)
+        for group, written in zip(groups, [*epilogues, epilogue], strict=True)
+    )
+
+
+def classifier_block(space: SearchSpace, wide: WideShape) -> Classifier:
+    """The classifier over a wide value's real tensors."""
+    return Classifier((wide.channels,) * wide.tensors, space.classes, wide.size)

@@ -1,0 +1,179 @@
+"""Search spaces: cells of searched topology in stages of searched width and depth (BARS).
+
+A *wide* value is `nodes` real tensors that are never concatenated in memory. A cell reads one and
+writes one: a binary process convolution takes it to x_0, nodes x_1..x_n each sum their incoming
+edges, and each x_i is added to the i-th wide tensor, which so crosses the whole network.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from .blocks import Activation, conv_out_size
+from .errors import SpaceError
+
+Form = Literal["node", "edge"]
+Sharing = Literal["cell", "stage", "kind"]
+
+KERNEL_SIZES = {"bconv1x1": 1, "bconv3x3": 3, "bconv5x5": 5}
+PRIMITIVES = ("none", "skip", *KERNEL_SIZES)
+CHANNEL_MULTIPLE = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """Cells at one size: channels at full width, and 0..max_cells normal cells."""
+
+    channels: int
+    max_cells: int
+
+
+@dataclass(frozen=True, slots=True)
+class SearchSpace:
+    """What may be searched.
+
+    form "node": one sign per node, one convolution over all conv edges into a node; form "edge":
+    a sign and a convolution per edge, as published. sharing: which cells have one topology: none,
+    the normal cells of a stage, or all cells of a kind (normal, reduction). stem_blocks: 1, with
+    the wide value its tensor repeated, or one stem convolution per wide tensor.
+    """
+
+    name: str
+    image_channels: int
+    image_size: int
+    classes: int
+    stem_kernel_size: int
+    stem_stride: int
+    stages: tuple[Stage, ...]
+    nodes: int = 4
+    stem_blocks: int = 1
+    primitives: tuple[str, ...] = ("none", "skip", "bconv3x3")
+    widths: tuple[float, ...] = (0.25, 0.5, 0.75, 1.0)
+    form: Form = "node"
+    sharing: Sharing = "cell"
+    activation: Activation = "prelu"
+
+    def __post_init__(self) -> None:
+        _check_numbers(self)
+        _check_primitives(self)
+        _check_widths(self)
+        _check_sizes(self)
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """A cell that may be kept; index is None for a stage's reduction; group names its topology."""
+
+    name: str
+    stage: int
+    index: int | None
+    group: str
+
+    @property
+    def is_reduction(self) -> bool:
+        return self.index is None
+
+
+def cells(space: SearchSpace) -> tuple[Cell, ...]:
+    """All cells in execution order, at full depth."""
+    found = []
+    for stage, description in enumerate(space.stages):
+        if stage > 0:
+            found.append(_cell(space, stage, None))
+        found += [_cell(space, stage, index) for index in range(description.max_cells)]
+    return tuple(found)
+
+
+def _cell(space: SearchSpace, stage: int, index: int | None) -> Cell:
+    name = f"s{stage}r" if index is None else f"s{stage}c{index}"
+    by_stage = name if index is None else f"s{stage}"
+    by_kind = "reduction" if index is None else "normal"
+    group = {"cell": name, "stage": by_stage, "kind": by_kind}[space.sharing]
+    return Cell(name, stage, index, group)
+
+
+def groups(space: SearchSpace) -> tuple[str, ...]:
+    """Names of the topologies, in the order of their first cells."""
+    return tuple(dict.fromkeys(cell.group for cell in cells(space)))
+
+
+def stage_size(space: SearchSpace, stage: int) -> int:
+    """Height and width of a stage's tensors."""
+    size = conv_out_size(space.image_size, space.stem_kernel_size, space.stem_stride)
+    return size >> stage
+
+
+def stage_channels(space: SearchSpace, stage: int, width: float) -> int:
+    """Channels of every tensor of a stage at a width."""
+    return round(space.stages[stage].channels * width)
+
+
+def _check_numbers(space: SearchSpace) -> None:
+    at_least_1 = ("image_channels", "image_size", "stem_kernel_size", "stem_stride", "nodes")
+    for name in at_least_1:
+        if getattr(space, name) < 1:
+            raise SpaceError(f"{space.name}: {name}={getattr(space, name)} must be at least 1")
+    if space.classes < 2:
+        raise SpaceError(f"{space.name}: classes={space.classes}; a classifier needs at least 2")
+    if space.stem_kernel_size % 2 == 0:
+        raise SpaceError(
+            f"{space.name}: stem_kernel_size={space.stem_kernel_size} must be odd; "
+            f"take {space.stem_kernel_size + 1}"
+        )
+    if space.stem_blocks not in (1, space.nodes):
+        raise SpaceError(
+            f"{space.name}: stem_blocks={space.stem_blocks} must be 1 or nodes={space.nodes}"
+        )
+    choices = {"form": ("node", "edge"), "sharing": ("cell", "stage", "kind"),
+               "activation": ("none", "relu", "prelu")}  # fmt: skip
+    for name, allowed in choices.items():
+        if getattr(space, name) not in allowed:
+            raise SpaceError(
+                f"{space.name}: {name}={getattr(space, name)!r} must be one of {allowed}"
+            )
+
+
+def _check_primitives(space: SearchSpace) -> None:
+    unknown = [name for name in space.primitives if name not in PRIMITIVES]
+    if unknown:
+        raise SpaceError(f"{space.name}: primitive {unknown[0]!r} must be one of {PRIMITIVES}")
+    if len(set(space.primitives)) != len(space.primitives):
+        raise SpaceError(f"{space.name}: primitives {space.primitives} must not repeat; drop one")
+    if not set(space.primitives) - {"none"}:
+        raise SpaceError(
+            f"{space.name}: primitives {space.primitives} connect nothing; "
+            "a node needs one edge that is not 'none': add 'skip' or 'bconv3x3'"
+        )
+
+
+def _check_widths(space: SearchSpace) -> None:
+    if not space.stages:
+        raise SpaceError(f"{space.name}: stages is empty; a space needs at least one stage")
+    if not space.widths or len(set(space.widths)) != len(space.widths):
+        raise SpaceError(f"{space.name}: widths {space.widths} must be there and must not repeat")
+    for stage in space.stages:
+        if stage.max_cells < 0:
+            raise SpaceError(f"{space.name}: max_cells={stage.max_cells} must not be negative")
+        for width in space.widths:
+            _check_width(space, stage, width)
+
+
+def _check_width(space: SearchSpace, stage: Stage, width: float) -> None:
+    if not 0 < width <= 1:
+        raise SpaceError(f"{space.name}: width {width} must be above 0 and at most 1")
+    channels = stage.channels * width
+    if channels < CHANNEL_MULTIPLE or channels % CHANNEL_MULTIPLE:
+        raise SpaceError(
+            f"{space.name}: width {width} of {stage.channels} channels is {channels:g}; widths "
+            f"must give multiples of {CHANNEL_MULTIPLE}: change the stage's channels or drop it"
+        )
+
+
+def _check_sizes(space: SearchSpace) -> None:
+    size = stage_size(space, 0)
+    factor: int = 2 ** (len(space.stages) - 1)
+    if size % factor:
+        raise SpaceError(
+            f"{space.name}: images of {space.image_size} pixels are {size} after the stem; each of "
+            f"{len(space.stages) - 1} reductions halves an even size, so {size} must be a multiple "
+            f"of {factor}: resize the images, change stem_stride or take fewer stages"
+        )

@@ -1,0 +1,53 @@
+"""Strict JSON: every key is known and there, every value has its type."""
+
+import json
+from typing import TypeVar
+
+from pydantic import TypeAdapter, ValidationError
+
+from .errors import SpaceError
+
+T = TypeVar("T")
+
+
+def parse_strict(text: str | bytes, adapter: TypeAdapter[T], *, what: str) -> T:
+    """The object that a JSON text holds. Raises SpaceError naming place, value, rule and remedy."""
+    try:
+        found = adapter.validate_json(text, strict=True, extra="forbid")
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        place = ".".join(str(part) for part in first["loc"]) or "the text"
+        value = (
+            f" is {first['input']!r:.80}"
+            if first["type"] not in ("missing", "json_invalid")
+            else ""
+        )
+        raise SpaceError(
+            f"{what}: {place}{value}: {first['msg']}; write the file again with this version"
+        ) from error
+    absent = _absent_key(json.loads(text), adapter.dump_python(found, mode="json"))
+    if absent is not None:
+        raise SpaceError(f"{what}: {absent} is missing; write the file again with this version")
+    return found
+
+
+def dump_strict(found: T, adapter: TypeAdapter[T]) -> str:
+    """The JSON text of an object, as `parse_strict` reads it."""
+    return json.dumps(adapter.dump_python(found, mode="json"), indent=1) + "\n"
+
+
+def _absent_key(raw: object, full: object) -> str | None:
+    """The path of the first key that a default would fill: files must not depend on defaults."""
+    if isinstance(full, dict) and isinstance(raw, dict):
+        for key, value in full.items():
+            if key not in raw:
+                return str(key)
+            below = _absent_key(raw[key], value)
+            if below is not None:
+                return f"{key}.{below}"
+    if isinstance(full, list) and isinstance(raw, list):
+        for number, (raw_item, item) in enumerate(zip(raw, full, strict=True)):
+            below = _absent_key(raw_item, item)
+            if below is not None:
+                return f"{number}.{below}"
+    return None
