@@ -1,0 +1,60 @@
+"""Budgets as people write them: latency=2ms, bops=20M, size=64KB."""
+
+import re
+from dataclasses import dataclass
+
+from .errors import BarsError
+
+COUNT_UNITS = {"": 1.0, "k": 1e3, "K": 1e3, "M": 1e6, "G": 1e9}
+# What a budget may limit: the cost model's name, and its units as multiples of the model's own.
+UNITS = {
+    "latency": {"us": 1e-3, "ms": 1.0, "s": 1e3},
+    "bops": COUNT_UNITS,
+    "flops": COUNT_UNITS,
+    "ops": COUNT_UNITS,
+    "params": COUNT_UNITS,
+    "size": {"B": 1.0, "KB": 1e3, "kB": 1e3, "MB": 1e6, "KiB": 1024.0, "MiB": 1024.0**2},
+}
+SHOWN_UNITS = {"latency": ("ms", "us"), "size": ("MB", "KB", "B")}
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """The most that a network may cost, in the unit of the cost model `metric`."""
+
+    metric: str
+    limit: float
+
+    def __str__(self) -> str:
+        return f"{self.metric}={format_cost(self.metric, self.limit)}"
+
+
+def parse_budget(text: str) -> Budget:
+    """Return the budget that METRIC=AMOUNT describes. Raises BarsError."""
+    metric, _, amount = text.partition("=")
+    units = UNITS.get(metric)
+    if units is None:
+        raise BarsError(
+            f"budget {text!r}: {metric!r} is not a cost; write one of {', '.join(UNITS)}, "
+            "as in latency=2ms or bops=20M"
+        )
+    match = re.fullmatch(r"(\d+(?:\.\d*)?|\.\d+)\s*([A-Za-z]*)", amount.strip())
+    if match is None or match[2] not in units:
+        known = ", ".join(filter(None, units))
+        raise BarsError(
+            f"budget {text!r}: {amount!r} is not an amount of {metric}; write a number with one "
+            f"of the units {known}, as in {metric}=2{list(units)[1]}"
+        )
+    limit = float(match[1]) * units[match[2]]
+    if limit <= 0:
+        raise BarsError(f"budget {text!r}: the limit must be above 0; raise it")
+    return Budget(metric, limit)
+
+
+def format_cost(metric: str, cost: float) -> str:
+    """Write a cost with three digits and its unit: 1.84ms, 20M, 64KB."""
+    units = UNITS[metric]
+    shown = SHOWN_UNITS.get(metric, ("G", "M", "k", ""))
+    unit = next((unit for unit in shown if cost >= units[unit]), shown[-1])
+    amount = cost / units[unit]
+    return f"{amount:.0f}{unit}" if amount >= 1000 else f"{amount:.3g}{unit}"

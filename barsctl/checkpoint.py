@@ -1,0 +1,85 @@
+"""Checkpoints: tensors and a JSON state in one safetensors file, so that both change at once."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import Tensor, device
+from torch.optim import Optimizer
+
+from space.atomic import write_atomically
+
+from .errors import BarsError
+from .run_folder import Json
+
+FORMAT = "1"
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """Tensors named part/name, and what is not a tensor."""
+
+    tensors: dict[str, Tensor]
+    state: dict[str, Json]
+
+    def part(self, name: str) -> dict[str, Tensor]:
+        """Return the tensors of one part, without its name."""
+        prefix = f"{name}/"
+        return {
+            key.removeprefix(prefix): tensor
+            for key, tensor in self.tensors.items()
+            if key.startswith(prefix)
+        }
+
+
+def save_checkpoint(
+    path: Path, parts: Mapping[str, Mapping[str, Tensor]], *, state: dict[str, Json]
+) -> None:
+    """Write a checkpoint; a kill leaves the one before it whole."""
+    tensors = {
+        f"{part}/{name}": tensor.detach().cpu().contiguous()
+        for part, named in parts.items()
+        for name, tensor in named.items()
+    }
+    write_atomically(path, save(tensors, {"format": FORMAT, "state": json.dumps(state)}))
+
+
+def load_checkpoint(path: Path, *, device: device) -> Checkpoint:
+    """Read a checkpoint. Raises BarsError where it is missing, damaged or of another format."""
+    try:
+        with safe_open(path, "pt", device=str(device)) as file:
+            metadata = file.metadata() or {}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except (OSError, SafetensorError) as error:
+        raise BarsError(
+            f"{path} cannot be read ({error}); run the search or training again"
+        ) from error
+    if metadata.get("format") != FORMAT:
+        raise BarsError(f"{path} is not a checkpoint of format {FORMAT}; run this version again")
+    return Checkpoint(tensors, json.loads(metadata["state"]))
+
+
+def optimizer_tensors(optimizer: Optimizer) -> dict[str, Tensor]:
+    """Return an optimiser's state as {"parameter index/name": tensor}.
+
+    Its settings are not among it: they belong to the run's config.
+    """
+    return {
+        f"{index}/{name}": value
+        for index, values in optimizer.state_dict()["state"].items()
+        for name, value in values.items()
+        if isinstance(value, Tensor)
+    }
+
+
+def restore_optimizer(optimizer: Optimizer, tensors: Mapping[str, Tensor]) -> None:
+    """Put back what `optimizer_tensors` returned, into an optimiser of the same settings."""
+    state: dict[int, dict[str, Tensor]] = {}
+    for key, tensor in tensors.items():
+        index, name = key.split("/")
+        state.setdefault(int(index), {})[name] = tensor
+    groups = optimizer.state_dict()["param_groups"]
+    optimizer.load_state_dict({"state": state, "param_groups": groups})

@@ -1,0 +1,123 @@
+"""A run's folder: config.json, metrics.jsonl, TensorBoard events, checkpoints, genotype.json.
+
+All but the metrics, which grow by a row per epoch, is written whole: a killed run leaves either the
+old file or the new one.
+"""
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from space.atomic import write_atomically
+
+from .errors import BarsError
+
+Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
+Row = Mapping[str, Json]
+CONFIG, METRICS, GENOTYPE = "config.json", "metrics.jsonl", "genotype.json"
+FORMAT = 1
+
+
+def write_json(path: Path, content: Json) -> None:
+    """Write a JSON file as people read it."""
+    write_atomically(path, json.dumps(content, indent=2) + "\n")
+
+
+def open_run(folder: Path, config: dict[str, Json], *, resume: bool) -> None:
+    """Start a run's folder, or check that it is the folder of the run to go on with.
+
+    Raises BarsError where a folder has files and `resume` was not asked for, and where it was but
+    the run was started with other settings.
+    """
+    config = json.loads(json.dumps({"format": FORMAT, **config}))  # as it will read in the file
+    used = folder.is_dir() and any(not file.name.startswith(".") for file in folder.iterdir())
+    if folder.exists() and not folder.is_dir():
+        raise BarsError(f"{folder} is a file; a run needs a folder: choose another --out")
+    if used and not resume:
+        raise BarsError(
+            f"{folder} is not empty; a run needs a folder of its own: "
+            "choose another --out, or go on with this run with --resume"
+        )
+    if used:
+        _require_same(folder, read_config(folder), config)
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    write_json(folder / CONFIG, config)
+
+
+def read_config(folder: Path) -> dict[str, Json]:
+    """Return a run's config.json. Raises BarsError where there is none that this version reads."""
+    path = folder / CONFIG
+    try:
+        config = json.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        raise BarsError(
+            f"{folder} is not a run's folder: {path.name} cannot be read ({error}); "
+            "give the --out of an earlier search or training"
+        ) from error
+    if not isinstance(config, dict) or config.get("format") != FORMAT:
+        raise BarsError(f"{path} is not of format {FORMAT}; start a run with this version")
+    return config
+
+
+def _require_same(folder: Path, found: dict[str, Json], asked: dict[str, Json]) -> None:
+    before, now = dict(_flat(found)), dict(_flat(asked))
+    for name in sorted(before.keys() | now.keys()):
+        if before.get(name) != now.get(name):
+            raise BarsError(
+                f"{folder} was started with {name}={before.get(name)}, not {now.get(name)}; "
+                "resume with the same settings or choose another --out"
+            )
+
+
+def _flat(content: Row, prefix: str = "") -> Iterator[tuple[str, Json]]:
+    for name, value in content.items():
+        if isinstance(value, dict):
+            yield from _flat(value, f"{prefix}{name}/")
+        else:
+            yield f"{prefix}{name}", value
+
+
+class MetricsLog:
+    """Writes a row per epoch to metrics.jsonl and as TensorBoard events.
+
+    Row n is of epoch n. Rows from `first_epoch` on are dropped: a run that was killed before its
+    checkpoint left them.
+    """
+
+    def __init__(self, folder: Path, *, first_epoch: int) -> None:
+        from torch.utils.tensorboard import SummaryWriter
+
+        self.path = folder / METRICS
+        rows = read_metrics(folder)[:first_epoch]
+        write_atomically(self.path, "".join(json.dumps(row) + "\n" for row in rows))
+        self.events = SummaryWriter(str(folder / "tensorboard"), purge_step=first_epoch)
+
+    def write(self, epoch: int, row: Row) -> None:
+        """Add the row of an epoch; nested names are joined by / in TensorBoard."""
+        with self.path.open("a") as file:
+            file.write(json.dumps({"epoch": epoch, **row}) + "\n")
+        for name, value in _flat(row):
+            if isinstance(value, int | float):
+                self.events.add_scalar(name, value, epoch)
+        self.events.flush()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.events.close()
+
+
+def read_metrics(folder: Path) -> list[dict[str, Json]]:
+    """Return the whole rows of metrics.jsonl; a last row cut off by a kill is left out."""
+    path = folder / METRICS
+    lines = path.read_text().splitlines(keepends=True) if path.exists() else []
+    return [json.loads(line) for line in lines if line.endswith("\n")]

@@ -1,0 +1,69 @@
+from pathlib import Path
+
+import pytest
+import torch
+
+from barsctl.checkpoint import (
+    load_checkpoint,
+    optimizer_tensors,
+    restore_optimizer,
+    save_checkpoint,
+)
+from barsctl.errors import BarsError
+
+CPU = torch.device("cpu")
+
+
+def trained(steps: int) -> tuple[torch.nn.Conv2d, torch.optim.AdamW]:
+    """A convolution and its optimiser after some steps on fixed gradients."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(1)
+        layer = torch.nn.Conv2d(3, 4, 3)
+    optimizer = torch.optim.AdamW(layer.parameters(), lr=0.1)
+    for step in range(steps):
+        take_step(layer, optimizer, step)
+    return layer, optimizer
+
+
+def take_step(layer: torch.nn.Conv2d, optimizer: torch.optim.AdamW, step: int) -> None:
+    for parameter in layer.parameters():
+        parameter.grad = torch.full_like(parameter, 1.0 / (step + 1))
+    optimizer.step()
+
+
+def test_checkpoint_round_trip(tmp_path: Path) -> None:
+    tensors = {"weight": torch.arange(6.0).reshape(2, 3).T, "count": torch.tensor(3)}
+    save_checkpoint(tmp_path / "last.safetensors", {"net": tensors}, state={"epoch": 2})
+    found = load_checkpoint(tmp_path / "last.safetensors", device=CPU)
+    assert found.state == {"epoch": 2}
+    assert found.part("net").keys() == tensors.keys()
+    assert all(torch.equal(found.part("net")[name], tensors[name]) for name in tensors)
+    assert found.part("ne") == {}
+
+
+def test_optimizer_state_survives_resume(tmp_path: Path) -> None:
+    """The official code lost it: the steps after a resume were a first step's."""
+    layer, optimizer = trained(3)
+    path = tmp_path / "last.safetensors"
+    parts = {"layer": layer.state_dict(), "optimizer": optimizer_tensors(optimizer)}
+    save_checkpoint(path, parts, state={})
+    take_step(layer, optimizer, 3)
+
+    found = load_checkpoint(path, device=CPU)
+    resumed, resumed_optimizer = trained(0)
+    resumed.load_state_dict(found.part("layer"))
+    restore_optimizer(resumed_optimizer, found.part("optimizer"))
+    take_step(resumed, resumed_optimizer, 3)
+    assert torch.equal(layer.weight, resumed.weight)
+    assert torch.equal(layer.bias, resumed.bias)  # type: ignore[arg-type]
+
+
+def test_missing_checkpoint_is_named(tmp_path: Path) -> None:
+    with pytest.raises(BarsError, match=r"last\.safetensors cannot be read"):
+        load_checkpoint(tmp_path / "last.safetensors", device=CPU)
+
+
+def test_damaged_checkpoint_is_named(tmp_path: Path) -> None:
+    (tmp_path / "last.safetensors").write_bytes(b"\x10\0\0\0\0\0\0\0{")
+    with pytest.raises(BarsError, match=r"last\.safetensors cannot be read"):
+        load_checkpoint(tmp_path / "last.safetensors", device=CPU)
