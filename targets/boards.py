@@ -1,0 +1,85 @@
+"""The processors that barsctl compiles for, as data."""
+
+from .target import Target
+from .vector_unit import AVX2, AVX512, NEON_ARMV7, NEON_ARMV8
+
+_V3_FLAGS = frozenset({"avx", "avx2", "bmi1", "bmi2", "f16c", "fma", "abm", "movbe", "xsave"})
+_VPOPCNT_FLAGS = _V3_FLAGS | {
+    "avx512f", "avx512bw", "avx512cd", "avx512dq", "avx512vl", "avx512_vpopcntdq", "avx512_vnni",
+}  # fmt: skip
+
+X86_64_V3 = Target(
+    name="x86-64-v3",
+    summary="x86 with AVX2 (Haswell, Zen and later)",
+    machine="x86_64",
+    cpu_flags=_V3_FLAGS,
+    llvm_triple="x86_64-linux-gnu",
+    llvm_cpu="x86-64-v3",
+    llvm_features=(),
+    llvm_float_abi=None,
+    zig_triple="x86_64-linux-musl",
+    zig_cpu="x86_64_v3",
+    emulator=(),
+    vector_unit=AVX2,
+)
+
+X86_64_VPOPCNT = Target(
+    name="x86-64-vpopcnt",
+    summary="x86 with AVX-512, VPOPCNTDQ and VNNI (Ice Lake, Zen 4 and later)",
+    machine="x86_64",
+    cpu_flags=_VPOPCNT_FLAGS,
+    llvm_triple="x86_64-linux-gnu",
+    llvm_cpu="x86-64-v4",
+    llvm_features=("+avx512vpopcntdq", "+avx512vnni"),
+    llvm_float_abi=None,
+    zig_triple="x86_64-linux-musl",
+    zig_cpu="x86_64_v4+avx512vpopcntdq+avx512vnni",
+    emulator=(),
+    vector_unit=AVX512,
+)
+
+# Code scheduled for the Cortex-A53 runs well on larger cores; the reverse is several times slower.
+AARCH64 = Target(
+    name="aarch64",
+    summary="any 64-bit ARM (scheduled for the Cortex-A53)",
+    machine="aarch64",
+    cpu_flags=frozenset({"asimd"}),
+    llvm_triple="aarch64-linux-gnu",
+    llvm_cpu="cortex-a53",
+    llvm_features=(),
+    llvm_float_abi=None,
+    zig_triple="aarch64-linux-musl",
+    zig_cpu="cortex_a53",
+    emulator=("qemu-aarch64", "-cpu", "cortex-a53"),
+    vector_unit=NEON_ARMV8,
+)
+
+CORTEX_A72 = Target(
+    name="cortex-a72",
+    summary="Cortex-A72 (Raspberry Pi 4)",
+    machine="aarch64",
+    cpu_flags=frozenset({"asimd"}),
+    llvm_triple="aarch64-linux-gnu",
+    llvm_cpu="cortex-a72",
+    llvm_features=(),
+    llvm_float_abi=None,
+    zig_triple="aarch64-linux-musl",
+    zig_cpu="cortex_a72",
+    emulator=("qemu-aarch64", "-cpu", "cortex-a72"),
+    vector_unit=NEON_ARMV8,
+)
+
+ARMV7 = Target(
+    name="armv7",
+    summary="32-bit ARM with NEON and hard floats (Cortex-A7 and later)",
+    machine="armv7l",
+    cpu_flags=frozenset({"neon", "vfpv4"}),
+    llvm_triple="armv7a-linux-gnueabihf",
+    llvm_cpu="cortex-a7",
+    llvm_features=("+neon", "+vfp4"),
+    llvm_float_abi="hard",
+    zig_triple="arm-linux-musleabihf",
+    zig_cpu="cortex_a7",
+    emulator=("qemu-arm", "-cpu", "cortex-a7"),
+    vector_unit=NEON_ARMV7,
+)

@@ -1,0 +1,30 @@
+"""What the compiler, the linker and the emulator must know about a board."""
+
+from dataclasses import dataclass
+
+from .vector_unit import VectorUnit
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A processor to compile for, in the words of each tool.
+
+    machine: the first word of `uname -m` on it ("x86_64", "aarch64", "armv7l").
+    cpu_flags: what /proc/cpuinfo of that machine must list to run the programs.
+    llvm_*: for the kernels; features read "+name".
+    zig_*: for `python -m ziglang cc -target ZIG_TRIPLE -mcpu=ZIG_CPU`.
+    emulator: the command in front of a program on another machine; empty where there is none.
+    """
+
+    name: str
+    summary: str
+    machine: str
+    cpu_flags: frozenset[str]
+    llvm_triple: str
+    llvm_cpu: str
+    llvm_features: tuple[str, ...]
+    llvm_float_abi: str | None
+    zig_triple: str
+    zig_cpu: str
+    emulator: tuple[str, ...]
+    vector_unit: VectorUnit
