@@ -1,0 +1,48 @@
+"""Search spaces by name."""
+
+from dataclasses import replace
+
+from .errors import SpaceError
+from .search_space import SearchSpace, Stage
+
+# The paper's layout doubles the channels at each reduction and keeps up to 2 cells in a stage.
+SPACES = {
+    "demo": SearchSpace(
+        "demo", image_channels=1, image_size=28, classes=10, stem_kernel_size=5, stem_stride=2,
+        stages=(Stage(16, 2), Stage(32, 2)), nodes=3, widths=(0.5, 1.0),
+    ),
+    "fashion": SearchSpace(
+        "fashion", image_channels=1, image_size=28, classes=10, stem_kernel_size=5, stem_stride=2,
+        stages=(Stage(32, 2), Stage(64, 3)), nodes=4, widths=(0.5, 0.75, 1.0),
+    ),
+    "bars-cifar": SearchSpace(
+        "bars-cifar", image_channels=3, image_size=32, classes=10, stem_kernel_size=3,
+        stem_stride=1, stages=(Stage(64, 2), Stage(128, 2), Stage(256, 2)),
+    ),
+    "bars-imagenet": SearchSpace(
+        "bars-imagenet", image_channels=3, image_size=224, classes=1000, stem_kernel_size=7,
+        stem_stride=4, stages=(Stage(64, 2), Stage(128, 2), Stage(256, 2), Stage(512, 2)),
+    ),
+}  # fmt: skip
+
+
+def named_space(
+    name: str,
+    *,
+    image_channels: int | None = None,
+    image_size: int | None = None,
+    classes: int | None = None,
+) -> SearchSpace:
+    """A space by name, for other images or classes where these are given.
+
+    Raises SpaceError where the name is unknown or the images do not fit.
+    """
+    if name not in SPACES:
+        raise SpaceError(f"space {name!r} is unknown; take one of {', '.join(SPACES)}")
+    space = SPACES[name]
+    return replace(
+        space,
+        image_channels=space.image_channels if image_channels is None else image_channels,
+        image_size=space.image_size if image_size is None else image_size,
+        classes=space.classes if classes is None else classes,
+    )
