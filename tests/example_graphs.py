@@ -100,7 +100,7 @@ def _reduction() -> BlockGraph:
 
 
 def _real_convs() -> BlockGraph:
-    """Convolutions over real tensors, an even max pool, an average pool that drops a row, sign-only blocks."""
+    """Convolutions over real tensors, even max and cut average pools, sign-only blocks."""
     graph = BlockGraph(image_channels=2, image_size=8, classes=10)
     stem = graph.add(
         "stem", Conv(2, 9, 7, 2, 8, image=True, epilogue=Epilogue("prelu")), Inputs((IMAGE_VALUE,))
