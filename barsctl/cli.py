@@ -9,7 +9,10 @@ from typing import Annotated
 import typer
 
 from space.errors import SpaceError
+from targets.errors import TargetError
 
+from .commands.doctor import doctor
+from .commands.targets import targets
 from .errors import BarsError, ExitCode
 
 app = typer.Typer(
@@ -40,13 +43,17 @@ def options(
     """Options before the command."""
 
 
+app.command()(targets)
+app.command()(doctor)
+
+
 def main() -> None:
     """Run the command line; a user's error becomes one line, a bug keeps its traceback."""
     try:
         app()
     except BarsError as error:
         fail(error, error.exit_code)
-    except SpaceError as error:
+    except (SpaceError, TargetError) as error:
         fail(error, ExitCode.CANNOT)
 
 
