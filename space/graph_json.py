@@ -1,0 +1,76 @@
+"""A graph of blocks as JSON (format 1)."""
+
+import json
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from pydantic import TypeAdapter
+
+from .blocks import BinaryConv, Block, Classifier, Conv, Pool, Sum
+from .errors import SpaceError
+from .graph import BlockGraph, Inputs, Node
+from .strict_json import dump_strict, parse_strict
+
+_KINDS: dict[str, TypeAdapter[Block]] = {
+    "binary_conv": TypeAdapter(BinaryConv),
+    "conv": TypeAdapter(Conv),
+    "sum": TypeAdapter(Sum),
+    "pool": TypeAdapter(Pool),
+    "classifier": TypeAdapter(Classifier),
+}
+_NAMES = {BinaryConv: "binary_conv", Conv: "conv", Sum: "sum", Pool: "pool",
+          Classifier: "classifier"}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class _NodeJson:
+    name: str
+    kind: str
+    block: dict[str, Any]
+    inputs: Inputs
+
+
+@dataclass(frozen=True, slots=True)
+class _GraphJson:
+    format: Literal[1]
+    image_channels: int
+    image_size: int
+    classes: int
+    nodes: tuple[_NodeJson, ...]
+
+
+_ADAPTER = TypeAdapter(_GraphJson)
+
+
+def graph_to_json(graph: BlockGraph) -> str:
+    """The graph as text."""
+    nodes = tuple(_node_json(node) for node in graph)
+    shape = (graph.image_channels, graph.image_size, graph.classes)
+    return dump_strict(_GraphJson(1, *shape, nodes), _ADAPTER)
+
+
+def graph_from_json(text: str) -> BlockGraph:
+    """The graph of a text. Raises SpaceError where the text breaks a rule."""
+    file = parse_strict(text, _ADAPTER, what="graph")
+    graph = BlockGraph(file.image_channels, file.image_size, file.classes)
+    for node in file.nodes:
+        graph.add(node.name, _block(node), node.inputs)
+    classes = graph.output.block.out_channels
+    if classes != graph.classes:
+        raise SpaceError(
+            f"graph: classes={graph.classes}, its classifier has {classes}; both must be equal: "
+            "write the file again with this version"
+        )
+    return graph
+
+
+def _node_json(node: Node) -> _NodeJson:
+    kind = _NAMES[type(node.block)]
+    block = _KINDS[kind].dump_python(node.block, mode="json")
+    return _NodeJson(node.name, kind, block, node.inputs)
+
+
+def _block(node: _NodeJson) -> Block:
+    if node.kind not in _KINDS:
+        raise SpaceError(f"graph: {node.name}: kind {node.kind!r} must be one of {tuple(_KINDS)}")
+    return parse_strict(json.dumps(node.block), _KINDS[node.kind], what=f"graph: {node.name}")
