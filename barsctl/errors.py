@@ -29,3 +29,7 @@ class VerificationError(BarsError):
     """Two forms of a network computed different numbers; the message names the first layer."""
 
     exit_code = ExitCode.VERIFICATION_FAILED
+
+
+class DataError(BarsError):
+    """Images or labels that are missing, damaged or against a rule."""

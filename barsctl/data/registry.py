@@ -1,0 +1,56 @@
+"""The data sets by name, as the command line knows them."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from barsctl.errors import DataError
+
+from .archive import load_archive
+from .cifar import load_cifar
+from .collection import Collection, Request
+from .dataset import Dataset, prepare
+from .fashion_mini import load_fashion_mini
+from .fashion_mnist import load_fashion_mnist
+from .folders import load_folders
+
+READERS: dict[str, Callable[[Request], Collection]] = {
+    "fashion-mini": load_fashion_mini,
+    "fashion-mnist": load_fashion_mnist,
+    "cifar10": load_cifar,
+    "cifar100": load_cifar,
+    "imagenet": load_folders,
+    "folder": load_folders,
+    "npz": load_archive,
+}
+
+
+def load(
+    name: str,
+    *,
+    seed: int,
+    data_dir: Path | None = None,
+    image_size: int | None = None,
+    validation_share: float = 0.1,
+) -> Dataset:
+    """Return the named data set, split by the seed.
+
+    Args:
+        name: one of `READERS`.
+        seed: chooses which training images become validation images.
+        data_dir: the folder (npz: the file) to read; None for the usual places.
+        image_size: height and width in pixels, for folders of photographs only.
+        validation_share: share of the training images that become validation images.
+
+    Raises:
+        DataError: the data are missing, damaged or against a rule.
+    """
+    reader = READERS.get(name)
+    if reader is None:
+        raise DataError(f"data set {name!r} is unknown; choose one of {', '.join(READERS)}")
+    if image_size is not None and reader is not load_folders:
+        raise DataError(
+            f"image size {image_size} for {name}: only folders of photographs are scaled;"
+            " leave the size out"
+        )
+    collection = reader(Request(name, data_dir, image_size))
+    return prepare(collection, name, seed=seed, validation_share=validation_share)
