@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from onnx import TensorProto
 
-from space.blocks import BinaryConv, Classifier, Conv, Pool
+from space.blocks import BinaryConv, Classifier, Conv, Pool, Sum
 from space.frozen import FrozenBlock, FrozenClassifier, Requantize, Threshold
 from space.graph import Node
 
@@ -38,7 +38,7 @@ def block_part(node: Node, frozen: FrozenBlock) -> Part:
             pool = _average_pool if block.kind == "average" else _max_pool
             pooled = _duplicated(part, block, pool(part, block, sources[0]))
             _epilogue(part, node, frozen, pooled)
-        case _:
+        case Sum():
             _epilogue(part, node, frozen, None)
     return part
 

@@ -51,7 +51,9 @@ class Part:
         return name
 
     def scalar(self, tensor: str, number: float, dtype: type[np.floating] = np.float32) -> str:
+        """Store a constant without axes and return its full name."""
         return self.constant(tensor, np.array(number, dtype))
 
     def cast(self, tensor: str, output: str, *, to: int) -> str:
+        """Append a conversion to an ONNX element type and return the full name of its output."""
         return self.apply("Cast", [tensor], output, attributes={"to": to})
