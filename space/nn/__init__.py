@@ -1,0 +1,1 @@
+"""Binary networks as torch modules: train, search, freeze to integers, run those exactly."""

@@ -1,0 +1,210 @@
+"""From a trained network to integers: the arithmetic is that of space/frozen.py."""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from space.blocks import Classifier, ports
+from space.errors import SpaceError
+from space.frozen import FrozenBlock, FrozenClassifier, FrozenNetwork, Threshold
+from space.graph import Node, Value
+
+from .layers import (
+    BinaryConvOperator,
+    BlockLayer,
+    ConvOperator,
+    ImageConvOperator,
+)
+from .network import Network
+from .quantize import (
+    INT8_MAX,
+    INT16_MAX,
+    INT16_MIN,
+    INT32_END,
+    Floats,
+    constant_threshold,
+    quantized,
+    requantize,
+    sign_threshold,
+    total_bounds,
+)
+
+HEADROOM = 2.0
+CALIBRATION_BATCH = 128
+PIXEL_MAX = 255
+MAX_FEATURE_SHIFT = 15
+
+
+@dataclass(frozen=True, slots=True)
+class _IntegerConv:
+    """A convolution's integers: its real sums are scale * integer total + constant.
+
+    weights [out, in, k, k]; source_range: the least and greatest integer that it reads.
+    """
+
+    weights: NDArray[np.int8]
+    scale: Floats
+    constant: Floats
+    source_range: tuple[int, int]
+    input_shift: int = 0
+
+
+def freeze(network: Network, calibration_pixels: Tensor) -> FrozenNetwork:
+    """The integers of a trained network, from its running batch norm statistics.
+
+    calibration_pixels [images, channels, size, size], 0..255: images like those to come; real
+    values up to twice the largest among theirs keep their value. Raises SpaceError where the
+    network's numbers cannot be represented.
+    """
+    largest = largest_values(network, calibration_pixels)
+    real_exponent = _real_exponent(max(largest.values()))
+    blocks = {
+        node.name: _frozen_block(network.layer(node.name), node, largest, real_exponent)
+        for node in network.graph
+        if node.name != network.classifier
+    }
+    classifier, logit_scale = _frozen_classifier(network, real_exponent)
+    blocks[network.classifier] = FrozenBlock(classifier=classifier)
+    return FrozenNetwork(network.graph, blocks, real_exponent, logit_scale)
+
+
+@torch.no_grad()
+def largest_values(network: Network, pixels: Tensor) -> dict[Value, float]:
+    """The largest magnitude of each real value over the images, in evaluation mode."""
+    was_training = network.training
+    network.eval()
+    largest: dict[Value, float] = {}
+    for batch in pixels.split(CALIBRATION_BATCH):
+        for value, tensor in network.values(batch).items():
+            if value.port in ("inner", "outer"):
+                largest[value] = max(largest.get(value, 0.0), float(tensor.abs().max()))
+    network.train(was_training)
+    return largest
+
+
+def _real_exponent(largest: float) -> int:
+    if not 0 < largest < math.inf:
+        raise SpaceError(
+            f"the largest real value on the calibration images is {largest}; it must be above 0 "
+            "and finite: train again with a smaller learning rate"
+        )
+    return math.floor(math.log2(INT16_MAX / (HEADROOM * largest)))
+
+
+def _frozen_block(
+    layer: BlockLayer, node: Node, largest: dict[Value, float], real_exponent: int
+) -> FrozenBlock:
+    inner_signs = _thresholds(layer, node, "inner_sign", real_exponent)
+    outer_signs = _thresholds(layer, node, "outer_sign", real_exponent)
+    operator = layer.operator
+    match operator:
+        case BinaryConvOperator():
+            conv = _binary_conv(operator)
+        case ImageConvOperator():
+            conv = _image_conv(operator)
+        case ConvOperator():
+            conv = _real_conv(operator, largest[node.inputs.sources[0]], real_exponent)
+        case _:
+            return FrozenBlock(inner_signs=inner_signs, outer_signs=outer_signs)
+    gain, bias = _affine(operator.affine.norm)
+    slopes = operator.affine.slopes()
+    unit = 2.0**real_exponent
+    try:
+        integers = requantize(
+            gain * conv.scale * unit,
+            (gain * conv.constant + bias) * unit,
+            slopes=None if slopes is None else _array(slopes),
+            bounds=total_bounds(conv.weights, *conv.source_range),
+        )
+    except SpaceError as error:
+        raise SpaceError(f"{node.name}: {error}") from error
+    return FrozenBlock(conv.weights, integers, inner_signs, outer_signs, conv.input_shift)
+
+
+def _binary_conv(operator: BinaryConvOperator) -> _IntegerConv:
+    weights = np.where(_array(operator.weight) < 0, -1, 1).astype(np.int8)
+    channels = len(weights)
+    return _IntegerConv(weights, np.ones(channels), np.zeros(channels), (-1, 1))
+
+
+def _image_conv(operator: ImageConvOperator) -> _IntegerConv:
+    mean, std = _array(operator.pixel_mean), _array(operator.pixel_std)
+    on_pixels = _array(operator.weight) / std[:, None, None]
+    weights, scale = quantized(on_pixels, axis=(1, 2, 3))
+    # Of the rounded weights, so that a uniform image of the mean still gives about 0.
+    constant = -(weights.sum(axis=(2, 3)) @ mean) * scale.ravel()
+    return _IntegerConv(weights, scale.ravel(), constant, (0, PIXEL_MAX))
+
+
+def _real_conv(operator: ConvOperator, largest: float, real_exponent: int) -> _IntegerConv:
+    weights, scale = quantized(_array(operator.weight), axis=(1, 2, 3))
+    largest_integer = max(1.0, largest * 2.0**real_exponent)
+    shift = max(0, math.ceil(math.log2(largest_integer / INT8_MAX)))
+    step = 2.0 ** (shift - real_exponent)
+    return _IntegerConv(
+        weights, scale.ravel() * step, np.zeros(len(weights)), (-INT8_MAX - 1, INT8_MAX), shift
+    )
+
+
+def _affine(norm: nn.BatchNorm1d | nn.BatchNorm2d) -> tuple[Floats, Floats]:
+    """Gain and bias that a batch norm applies in evaluation mode, per channel."""
+    gain, bias, mean, std = _statistics(norm)
+    return gain / std, bias - mean * gain / std
+
+
+def _statistics(norm: nn.BatchNorm1d | nn.BatchNorm2d) -> tuple[Floats, Floats, Floats, Floats]:
+    assert norm.running_mean is not None
+    assert norm.running_var is not None
+    std = np.sqrt(_array(norm.running_var) + norm.eps)
+    return _array(norm.weight), _array(norm.bias), _array(norm.running_mean), std
+
+
+def _thresholds(
+    layer: BlockLayer, node: Node, prefix: str, real_exponent: int
+) -> tuple[Threshold, ...]:
+    """The signs of the ports that start with the prefix; dead ones are constant."""
+    return tuple(
+        sign_threshold(*_statistics(layer.sign(port)), real_exponent=real_exponent)
+        if port in layer.signs
+        else constant_threshold(node.block.out_channels)
+        for port in ports(node.block)
+        if port.startswith(prefix)
+    )
+
+
+def _frozen_classifier(network: Network, real_exponent: int) -> tuple[FrozenClassifier, float]:
+    """The classifier's integers and the real value of one step of its logits."""
+    gain, bias = _affine(network.head.norm)
+    dense, dense_bias = _array(network.head.dense.weight), _array(network.head.dense.bias)
+    weights, scale = quantized(dense * gain, axis=(0, 1))
+    for feature_shift in range(MAX_FEATURE_SHIFT + 1):
+        step = float(scale.item()) * 2.0 ** (feature_shift - real_exponent)
+        steps = np.rint((dense_bias + dense @ bias) / step)
+        largest_feature = -INT16_MIN >> feature_shift
+        reached = np.abs(weights.astype(np.int64)).sum(axis=1) * largest_feature + np.abs(steps)
+        if reached.max() < INT32_END:
+            _check_pooled_sums(network.graph.output, feature_shift)
+            return FrozenClassifier(weights, steps.astype(np.int32), feature_shift), step
+    raise SpaceError(
+        f"{network.classifier}: logits of up to {reached.max():g} steps do not fit 32 bits; "
+        "train with weight decay on the classifier"
+    )
+
+
+def _check_pooled_sums(node: Node, feature_shift: int) -> None:
+    assert isinstance(node.block, Classifier)
+    pixels = node.block.in_size**2
+    if 2 * pixels * -INT16_MIN + (pixels << feature_shift) >= INT32_END:
+        raise SpaceError(
+            f"{node.name}: sums over {node.block.in_size}x{node.block.in_size} pixels do not fit "
+            "32 bits; add a reduction before the classifier"
+        )
+
+
+def _array(tensor: Tensor) -> Floats:
+    array: Floats = tensor.detach().cpu().double().numpy()
+    return array
