@@ -17,7 +17,7 @@ HEAVY_LIBRARIES = ("torch", "tvm")
 
 # Beside the standard library and itself, what each part of the project may import, even in a body.
 MAY_IMPORT = {
-    "space": {"networkx", "numpy", "pydantic"},
+    "space": {"networkx", "numpy", "pydantic", "safetensors"},
     "space.nn": {"numpy", "safetensors", "space", "torch"},
     "targets": {"networkx", "numpy", "onnx", "onnxruntime", "pydantic", "space", "tvm", "tvm_ffi"},
     "costmodels": {"networkx", "numpy", "pydantic", "scipy", "space", "targets"},
@@ -65,8 +65,10 @@ def light_modules() -> list[str]:
 
 
 def run_python(program: str, *arguments: str) -> str:
+    """Return all that a fresh interpreter prints, tracebacks included."""
     command = [sys.executable, "-c", program, *arguments]
-    return subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout
+    run = subprocess.run(command, cwd=ROOT, check=False, capture_output=True, text=True)
+    return run.stdout + run.stderr
 
 
 def test_light_modules_leave_heavy_libraries_out() -> None:

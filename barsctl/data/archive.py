@@ -50,7 +50,7 @@ def read_archive(path: Path) -> Collection:
 
 def _read_entries(path: Path) -> _Entries:
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
             return {name: archive[name] for name in archive.files}
     except OSError as error:
         raise DataError(f"{path} cannot be read ({error}); check the path") from error

@@ -17,7 +17,8 @@ from .source import Indices, Labels, Pixels
 
 DEFAULT_SIZE = 224
 _SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".webp"}
-_FORMATS = ("JPEG", "MPO", "PNG", "BMP", "WEBP")
+_FILTER = Image.Resampling.BILINEAR
+_FORMATS = ("JPEG", "PNG", "BMP", "WEBP")
 _TRAIN_FOLDERS = ("train", "training")
 _TEST_FOLDERS = ("test", "val", "validation")
 # Smaller crops, as small as 0.08 for large float networks, hold back networks of few bits.
@@ -92,8 +93,13 @@ def decode(file: Path, *, image_size: int) -> Pixels:
             upright = ImageOps.exif_transpose(image).convert("RGB")
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise DataError(f"{file} is no readable image ({error}); remove or replace it") from error
-    square = ImageOps.fit(upright, (image_size, image_size), Image.Resampling.BILINEAR)
-    return np.asarray(square)
+    return np.asarray(_centre_square(upright).resize((image_size, image_size), _FILTER))
+
+
+def _centre_square(image: Image.Image) -> Image.Image:
+    side = min(image.size)
+    left, top = (image.width - side) // 2, (image.height - side) // 2
+    return image.crop((left, top, left + side, top + side))
 
 
 def _first_folder(root: Path, names: Iterable[str]) -> Path | None:
