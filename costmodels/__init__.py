@@ -1,0 +1,1 @@
+"""What networks cost: counts, latency tables, and choices under hard budgets."""

@@ -1,0 +1,9 @@
+"""Errors of the costmodels package."""
+
+
+class CostError(ValueError):
+    """A cost that cannot be known or kept to; the message names value, rule and remedy."""
+
+
+class BudgetUnreachable(CostError):  # noqa: N818 (it is what happened)
+    """No network of the space fits the budgets; the message names the smallest reachable cost."""

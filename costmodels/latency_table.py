@@ -1,0 +1,167 @@
+"""Latency tables: measured kernels of one board, as JSON Lines (format 1).
+
+The first line is the header, each other line one kernel spec. Rows are appended as they are
+measured; a torn last line, left by an interruption, is dropped on resuming.
+"""
+
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Literal, TypeVar
+
+from pydantic import TypeAdapter
+
+from space.atomic import write_atomically
+from space.blocks import Block
+from space.errors import SpaceError
+from space.strict_json import parse_strict
+from targets.kernel_specs import kernel_specs
+
+from .errors import CostError
+
+Way = Literal["measured", "emulated", "modelled"]
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class TableHeader:
+    """What the rows hold for.
+
+    cpu and isa_features: as read on the device. kernel_hash: of the kernels' sources. date: ISO
+    8601. way: measured on the device, counted under an emulator, or modelled from the code.
+    """
+
+    format: Literal[1]
+    target: str
+    cpu: str
+    isa_features: tuple[str, ...]
+    threads: int
+    kernel_hash: str
+    compiler: str
+    date: str
+    way: Way
+
+
+@dataclass(frozen=True, slots=True)
+class TableRow:
+    """n runs of the kernel with this key, in microseconds."""
+
+    key: str
+    n: int
+    median_us: float
+    p10_us: float
+    p90_us: float
+    min_us: float
+
+    def __post_init__(self) -> None:
+        times = (self.min_us, self.p10_us, self.median_us, self.p90_us)
+        if self.n < 1 or self.min_us < 0 or times != tuple(sorted(times)) or times[-1] == INFINITY:
+            raise CostError(
+                f"{self.key}: n={self.n} min, p10, median, p90 {times} us; n must be at least 1 "
+                "and times finite, not negative and in this order: measure the kernel again"
+            )
+
+
+INFINITY = float("inf")
+_HEADER = TypeAdapter(TableHeader)
+_ROW = TypeAdapter(TableRow)
+
+
+@dataclass(frozen=True, slots=True)
+class LatencyTable:
+    """A cost model: the latency of a block is the sum of its kernels' medians."""
+
+    header: TableHeader
+    rows: dict[str, TableRow]
+    name: str = "latency"
+    unit: str = "ms"
+
+    def cost(self, block: Block) -> float:
+        """Milliseconds. Raises CostError where a kernel of the block was not measured."""
+        return sum(self._median_us(spec.key) for spec in kernel_specs(block)) / 1000
+
+    def _median_us(self, key: str) -> float:
+        if key not in self.rows:
+            raise CostError(
+                f"{key} is not in the latency table of {self.header.target}; every kernel of a "
+                "network needs a row: run `barsctl profile` again for its space"
+            )
+        return self.rows[key].median_us
+
+
+def require_fit(table: LatencyTable, *, target: str, kernel_hash: str) -> None:
+    """Raise CostError where a table is of another target or of other kernels."""
+    wanted = {"target": target, "kernel_hash": kernel_hash}
+    found = {"target": table.header.target, "kernel_hash": table.header.kernel_hash}
+    for name, value in wanted.items():
+        if found[name] != value:
+            raise CostError(
+                f"latency table has {name} {found[name]}, the compiler has {value}; a table holds "
+                "for its own target and kernels only: run `barsctl profile` again"
+            )
+
+
+def read_table(path: Path) -> LatencyTable:
+    """The table of a file. Raises CostError where it breaks a rule, OSError if unreadable."""
+    lines = path.read_text().splitlines(keepends=True)
+    if lines and not lines[-1].endswith("\n"):
+        raise CostError(f"{path}: line {len(lines)} is torn; run `barsctl profile` again to resume")
+    return _parse(path, lines)
+
+
+def resume_table(path: Path, header: TableHeader) -> LatencyTable:
+    """The table so far, ready for `append_row`: a new one where there is no file.
+
+    Raises CostError where the file breaks a rule or has another header (but for its date).
+    """
+    lines = path.read_text().splitlines(keepends=True) if path.exists() else []
+    whole = lines[:-1] if lines and not lines[-1].endswith("\n") else lines
+    table = _parse(path, whole) if whole else LatencyTable(header, {})
+    _require_same(path, replace(table.header, date=header.date), header)
+    if whole != lines or not whole:
+        write_atomically(path, "".join(whole) or _line(header))
+    return table
+
+
+def append_row(path: Path, row: TableRow) -> None:
+    """Append a row to a table's file and wait until it is on the disk."""
+    with path.open("a") as file:
+        file.write(_line(row))
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _line(record: TableHeader | TableRow) -> str:
+    return json.dumps(asdict(record)) + "\n"
+
+
+def _require_same(path: Path, found: TableHeader, wanted: TableHeader) -> None:
+    old, new = asdict(found), asdict(wanted)
+    for name, value in new.items():
+        if old[name] != value:
+            raise CostError(
+                f"{path}: {name} is {old[name]!r}, now {value!r}; rows of one table are measured "
+                "alike: write to another file"
+            )
+
+
+def _parse(path: Path, lines: Sequence[str]) -> LatencyTable:
+    if not lines:
+        raise CostError(f"{path} is empty; a table begins with its header: run `barsctl profile`")
+    header = _record(path, lines[0], _HEADER, number=1)
+    rows: dict[str, TableRow] = {}
+    for number, line in enumerate(lines[1:], start=2):
+        row = _record(path, line, _ROW, number=number)
+        if row.key in rows:
+            raise CostError(f"{path}: line {number}: {row.key} is there twice; drop one of them")
+        rows[row.key] = row
+    return LatencyTable(header, rows)
+
+
+def _record(path: Path, line: str, adapter: TypeAdapter[T], *, number: int) -> T:
+    try:
+        return parse_strict(line, adapter, what=f"{path}: line {number}")
+    except SpaceError as error:
+        raise CostError(str(error)) from error
