@@ -1,0 +1,221 @@
+"""A cell of the supernet: all its networks at once, mixed by probabilities.
+
+Where probabilities are one-hot, a mixed cell computes what the chosen cell computes. Probabilities
+and width masks are multiplied into weights, which are small, rather than into feature maps:
+
+- A convolution reads all its possible sources in one pass, its weights times the probability of
+  each edge and the width mask of each channel read. A masked channel holds anything and is never
+  read, not even as the constant that batch norm and sign make of a 0.
+- Batch norm undoes the scale of the convolution, and its bias stays where no edge is a convolution.
+  So its gain and bias are times a gate: the probability that at least one edge is one.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from space.blocks import Activation
+from space.cell_blocks import inner_signs, sign_port
+from space.search_space import KERNEL_SIZES, Cell, SearchSpace
+
+from .binarize import BatchNormSign, binary_conv2d, binary_sign
+from .layers import NormActivation, duplicate_channels, latent_weights
+
+
+@dataclass(frozen=True, slots=True)
+class Masks:
+    """How much of what a cell reads there is: of its wide tensors, of their channels, of its own.
+
+    sources [tensors], input [in_channels], own [channels]; 0 to 1.
+    """
+
+    sources: Tensor
+    input: Tensor
+    own: Tensor
+
+
+class MixedConv(nn.Module):
+    """A binary convolution over sources of equal channels, each read with a weight."""
+
+    def __init__(
+        self, sources: int, in_channels: int, out_channels: int, *,
+        kernel_size: int, stride: int, activation: Activation,
+    ) -> None:  # fmt: skip
+        super().__init__()
+        self.in_channels = in_channels
+        self.stride = stride
+        self.weight = latent_weights(out_channels, sources * in_channels, kernel_size, kernel_size)
+        self.affine = NormActivation(activation, out_channels)
+
+    def forward(
+        self, bits: Sequence[Tensor], source_weights: Tensor, mask: Tensor, gate: Tensor | None
+    ) -> Tensor:
+        """source_weights [sources]; mask [in_channels]; gate: one number."""
+        mix = (source_weights[:, None] * mask).view(1, -1, 1, 1)
+        sources = torch.cat(list(bits), dim=1) if len(bits) > 1 else bits[0]
+        total = binary_conv2d(sources, binary_sign(self.weight) * mix, stride=self.stride)
+        activated: Tensor = self.affine.activation(_gated_norm(self.affine.norm, total, gate))
+        return activated
+
+
+def _gated_norm(norm: nn.BatchNorm2d, x: Tensor, gate: Tensor | None) -> Tensor:
+    """gate * norm(x), and so too behind an activation: all of them pass a factor above 0."""
+    if gate is None:
+        normalised: Tensor = norm(x)
+        return normalised
+    assert norm.momentum is not None
+    return F.batch_norm(
+        x, norm.running_mean, norm.running_var, norm.weight * gate, norm.bias * gate,
+        norm.training, norm.momentum, norm.eps,
+    )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """A convolution that a node may have: by primitive, over the nodes it may read."""
+
+    primitive: str
+    sources: tuple[int, ...]
+
+    @property
+    def key(self) -> str:
+        return "_".join([self.primitive, *map(str, self.sources)])
+
+
+def slots(space: SearchSpace, node: int) -> tuple[Slot, ...]:
+    """The convolutions into x_node: per primitive, and in form "edge" also per source."""
+    convs = [name for name in space.primitives if name in KERNEL_SIZES]
+    if space.form == "node":
+        return tuple(Slot(name, tuple(range(node))) for name in convs)
+    return tuple(Slot(name, (source,)) for source in range(node) for name in convs)
+
+
+def slot_of(space: SearchSpace, node: int, *, kernel_size: int, source: int) -> Slot:
+    """The slot that holds the weights of an edge's convolution."""
+    return next(
+        slot
+        for slot in slots(space, node)
+        if KERNEL_SIZES[slot.primitive] == kernel_size and source in slot.sources
+    )
+
+
+class MixedNode(nn.Module):
+    """x_i: its convolutions and shortcuts, weighted by the probabilities of its edges."""
+
+    def __init__(self, space: SearchSpace, node: int, channels: int) -> None:
+        super().__init__()
+        self.space, self.node = space, node
+        self.convs = nn.ModuleDict({
+            slot.key: MixedConv(
+                len(slot.sources), channels, channels,
+                kernel_size=KERNEL_SIZES[slot.primitive], stride=1, activation=space.activation,
+            )
+            for slot in slots(space, node)
+        })  # fmt: skip
+
+    def conv(self, slot: Slot) -> MixedConv:
+        conv = self.convs[slot.key]
+        assert isinstance(conv, MixedConv)
+        return conv
+
+    def forward(
+        self, reals: Sequence[Tensor], bits: Sequence[dict[str, Tensor]], ops: Tensor, mask: Tensor
+    ) -> Tensor:
+        """reals and bits of x_0..x_{i-1}; ops [i, primitives]: probabilities of its edges."""
+        total: Tensor | None = None
+        for slot in slots(self.space, self.node):
+            chosen = ops[list(slot.sources), self.space.primitives.index(slot.primitive)]
+            read = [bits[j][sign_port(self.space.form, source=j, node=self.node)]
+                    for j in slot.sources]  # fmt: skip
+            gate = 1 - torch.prod(1 - chosen)
+            part = self.conv(slot)(read, chosen, mask, gate)
+            total = part if total is None else total + part
+        passed = [index for index, name in enumerate(self.space.primitives) if name != "none"]
+        return weighted_sum(reals, ops[:, passed].sum(dim=1), start=total)
+
+
+def weighted_sum(
+    tensors: Sequence[Tensor], weights: Tensor, *, start: Tensor | None = None
+) -> Tensor:
+    """start + sum of weights[i] * tensors[i]."""
+    total = tensors[0] * weights[0] if start is None else start.addcmul(tensors[0], weights[0])
+    for tensor, weight in zip(tensors[1:], weights[1:], strict=True):
+        total = total.addcmul(tensor, weight)
+    return total
+
+
+class MixedCell(nn.Module):
+    """A normal or reduction cell over wide values of `nodes` tensors.
+
+    tensors: how many of them it reads as bits: the distinct ones.
+    """
+
+    def __init__(
+        self, space: SearchSpace, cell: Cell, *, tensors: int, in_channels: int, channels: int
+    ) -> None:
+        super().__init__()
+        self.is_reduction, self.channels = cell.is_reduction, channels
+        self.input_signs = nn.ModuleList(BatchNormSign(in_channels) for _ in range(tensors))
+        kernel_size, stride = (3, 2) if cell.is_reduction else (1, 1)
+        self.process = MixedConv(
+            tensors, in_channels, channels,
+            kernel_size=kernel_size, stride=stride, activation=space.activation,
+        )  # fmt: skip
+        self.signs = nn.ModuleList(_inner_signs(space, j, channels) for j in range(space.nodes))
+        self.nodes = nn.ModuleList(
+            MixedNode(space, node, channels) for node in range(1, space.nodes + 1)
+        )
+
+    def input_sign(self, index: int) -> BatchNormSign:
+        """The sign of the index-th wide tensor."""
+        sign = self.input_signs[index]
+        assert isinstance(sign, BatchNormSign)
+        return sign
+
+    def inner_sign(self, source: int, port: str) -> BatchNormSign:
+        """The sign that writes a port of x_source."""
+        ports = self.signs[source]
+        assert isinstance(ports, nn.ModuleDict)
+        sign = ports[port]
+        assert isinstance(sign, BatchNormSign)
+        return sign
+
+    def node(self, node: int) -> MixedNode:
+        """The node that computes x_node, from 1 on."""
+        found = self.nodes[node - 1]
+        assert isinstance(found, MixedNode)
+        return found
+
+    def forward(self, wide: Sequence[Tensor], ops: Sequence[Tensor], masks: Masks) -> list[Tensor]:
+        """The wide value that the cell writes; ops[i - 1] [i, primitives]: x_i's edges."""
+        read = [self.input_sign(index).bits(wide[index]) for index in range(len(self.input_signs))]
+        x = self.process(read, masks.sources, masks.input, None)
+        outers = (
+            [self._downsampled(tensor, masks) for tensor in wide] if self.is_reduction else wide
+        )
+        reals, bits, written = [x], [self._bits(0, x)], []
+        for node, outer in enumerate(outers, start=1):
+            x = self.node(node)(reals, bits, ops[node - 1], masks.own)
+            written.append(x + outer)
+            if node < len(outers):
+                reals.append(x)
+                bits.append(self._bits(node, x))
+        return written
+
+    def _bits(self, source: int, x: Tensor) -> dict[str, Tensor]:
+        ports = self.signs[source]
+        assert isinstance(ports, nn.ModuleDict)
+        return {port: self.inner_sign(source, port).bits(x) for port in ports}
+
+    def _downsampled(self, x: Tensor, masks: Masks) -> Tensor:
+        # The one feature map that is masked: its masked channels are copied onto kept ones.
+        pooled = F.avg_pool2d(x, 2) * masks.input.view(1, -1, 1, 1)
+        return duplicate_channels(pooled, self.channels, period=x.shape[1])
+
+
+def _inner_signs(space: SearchSpace, source: int, channels: int) -> nn.ModuleDict:
+    ports = [f"inner_sign{index}" for index in range(inner_signs(space, source))]
+    return nn.ModuleDict({port: BatchNormSign(channels) for port in ports})
