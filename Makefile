@@ -4,14 +4,14 @@ BIN := .venv/bin
 STAMP := .venv/stamp
 SOURCES := $(wildcard barsctl costmodels space targets tests benchmarks)
 BENCHMARKS := $(wildcard benchmarks/*.py)
-# The suite runs in two processes: more threads in each would only wait for one another.
-export OMP_NUM_THREADS ?= 1
 
 .PHONY: demo test lint bench clean
 
 demo: $(STAMP)
 	$(BIN)/barsctl demo
 
+# Two processes of one thread: more threads would only wait for one another.
+test: export OMP_NUM_THREADS = 1
 test: lint
 	$(BIN)/python -m pytest -n 2
 	.ci/check-wheel

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from costmodels.errors import BudgetUnreachable, CostError
 from space.errors import SpaceError
 from targets.errors import TargetError
 
@@ -53,7 +54,9 @@ def main() -> None:
         app()
     except BarsError as error:
         fail(error, error.exit_code)
-    except (SpaceError, TargetError) as error:
+    except BudgetUnreachable as error:
+        fail(error, ExitCode.BUDGET_NOT_MET)
+    except (CostError, SpaceError, TargetError) as error:
         fail(error, ExitCode.CANNOT)
 
 

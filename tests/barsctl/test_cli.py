@@ -6,7 +6,9 @@ import pytest
 
 from barsctl import cli
 from barsctl.errors import BarsError, BudgetError, VerificationError
+from costmodels.errors import BudgetUnreachable, CostError
 from space.errors import SpaceError
+from targets.errors import TargetError
 
 
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -19,7 +21,10 @@ def run(*arguments: str) -> subprocess.CompletedProcess[str]:
     [
         (BarsError("seed -1"), 1),
         (SpaceError("seed -1"), 1),
+        (CostError("seed -1"), 1),
+        (TargetError("seed -1"), 1),
         (BudgetError("seed -1"), 3),
+        (BudgetUnreachable("seed -1"), 3),
         (VerificationError("seed -1"), 4),
     ],
 )
