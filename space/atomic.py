@@ -8,17 +8,16 @@ from pathlib import Path
 def write_atomically(path: Path, data: str | bytes) -> None:
     """Write a file under a temporary name in the same folder, then rename it to `path`."""
     content = data.encode() if isinstance(data, str) else data
-    with tempfile.NamedTemporaryFile(
-        dir=path.parent, prefix=f".{path.name}.", delete=False
-    ) as file:
-        temporary = Path(file.name)
-        try:
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    temporary = Path(name)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        except BaseException:
-            temporary.unlink(missing_ok=True)
-            raise
-    # A temporary file is readable by its owner alone; this one becomes an ordinary file.
-    temporary.chmod(0o644)
-    temporary.replace(path)
+        # A temporary file is readable by its owner alone; this one becomes an ordinary file.
+        temporary.chmod(0o644)
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise

@@ -1,11 +1,13 @@
 """A frozen network as one safetensors file (format 1).
 
-Tensors have the names of `frozen_tensors`; the file's metadata holds the format, the graph and the
-scalars, the last two as JSON.
+Tensors have the names of `frozen_tensors`. The file's metadata has one entry, a JSON text of all
+else: several entries would be written in random order, and equal networks as unequal files.
 """
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import safetensors.numpy
@@ -18,17 +20,18 @@ from .errors import SpaceError
 from .frozen import FrozenBlock, FrozenClassifier, FrozenNetwork, Requantize, Threshold
 from .frozen_tensors import Tensors, check_tensors, expected_tensors, frozen_tensors
 from .graph import Node
-from .graph_json import graph_from_json, graph_to_json
+from .graph_json import GraphJson, graph_document, graph_of
 from .strict_json import dump_strict, parse_strict
 
-_FORMAT = "1"
-_METADATA = {"format", "graph", "scalars"}
+_ENTRY = "frozen"
 
 
 @dataclass(frozen=True, slots=True)
-class _Scalars:
+class _FrozenJson:
     """Shifts are by node, of the nodes that have one."""
 
+    format: Literal[1]
+    graph: GraphJson
     real_exponent: int
     logit_scale: float
     shifts: dict[str, int]
@@ -36,17 +39,13 @@ class _Scalars:
     feature_shift: int
 
 
-_SCALARS = TypeAdapter(_Scalars)
+_ADAPTER = TypeAdapter(_FrozenJson)
 
 
 def write_frozen(frozen: FrozenNetwork, path: Path) -> None:
     """Write a frozen network. Raises SpaceError where its arrays do not fit its graph."""
     arrays = {name: np.ascontiguousarray(array) for name, array in frozen_tensors(frozen).items()}
-    metadata = {
-        "format": _FORMAT,
-        "graph": graph_to_json(frozen.graph),
-        "scalars": dump_strict(_scalars(frozen), _SCALARS),
-    }
+    metadata = {_ENTRY: dump_strict(_document(frozen), _ADAPTER)}
     write_atomically(path, safetensors.numpy.save(arrays, metadata))
 
 
@@ -56,18 +55,18 @@ def read_frozen(path: Path) -> FrozenNetwork:
     Raises SpaceError where the file breaks a rule, OSError where it cannot be read.
     """
     metadata, tensors = _read(path)
-    if metadata.get("format") != _FORMAT or set(metadata) != _METADATA:
+    if set(metadata) != {_ENTRY}:
         raise SpaceError(
-            f"{path}: format {metadata.get('format')} with {sorted(metadata)}; this version reads "
-            f"format {_FORMAT} with {sorted(_METADATA)}: freeze the network again with this version"
+            f"{path}: metadata {sorted(metadata)} must be {_ENTRY!r} alone; it is no frozen "
+            "network: freeze one with this version"
         )
-    graph = graph_from_json(metadata["graph"])
-    scalars = parse_strict(metadata["scalars"], _SCALARS, what=f"{path}: scalars")
+    document = parse_strict(metadata[_ENTRY], _ADAPTER, what=str(path))
+    graph = graph_of(document.graph)
     nodes = list(graph)
     check_tensors(tensors, nodes)
-    _check_shifts(scalars, nodes)
-    blocks = {node.name: _frozen_block(node, tensors, scalars) for node in nodes}
-    return FrozenNetwork(graph, blocks, scalars.real_exponent, scalars.logit_scale)
+    _check_scalars(document, nodes)
+    blocks = {node.name: _frozen_block(node, tensors, document) for node in nodes}
+    return FrozenNetwork(graph, blocks, document.real_exponent, document.logit_scale)
 
 
 def _read(path: Path) -> tuple[dict[str, str], Tensors]:
@@ -81,7 +80,7 @@ def _read(path: Path) -> tuple[dict[str, str], Tensors]:
         ) from error
 
 
-def _scalars(frozen: FrozenNetwork) -> _Scalars:
+def _document(frozen: FrozenNetwork) -> _FrozenJson:
     shifts, input_shifts = {}, {}
     feature_shift = 0
     for name, block in frozen.blocks.items():
@@ -90,12 +89,20 @@ def _scalars(frozen: FrozenNetwork) -> _Scalars:
             input_shifts[name] = block.input_shift
         if block.classifier is not None:
             feature_shift = block.classifier.feature_shift
-    return _Scalars(frozen.real_exponent, frozen.logit_scale, shifts, input_shifts, feature_shift)
+    return _FrozenJson(
+        1,
+        graph_document(frozen.graph),
+        frozen.real_exponent,
+        frozen.logit_scale,
+        shifts,
+        input_shifts,
+        feature_shift,
+    )
 
 
-def _check_shifts(scalars: _Scalars, nodes: list[Node]) -> None:
+def _check_scalars(document: _FrozenJson, nodes: list[Node]) -> None:
     wanted = {node.name for node in nodes if isinstance(node.block, BinaryConv | Conv)}
-    by_node = (("shifts", scalars.shifts, 4), ("input_shifts", scalars.input_shifts, 0))
+    by_node = (("shifts", document.shifts, 4), ("input_shifts", document.input_shifts, 0))
     for name, shifts, least in by_node:
         if set(shifts) != wanted:
             raise SpaceError(
@@ -104,22 +111,24 @@ def _check_shifts(scalars: _Scalars, nodes: list[Node]) -> None:
         for node, shift in shifts.items():
             if not least <= shift <= 31:
                 raise SpaceError(f"{name}: {node}: {shift} must be {least} to 31; freeze again")
-    if not 0 <= scalars.feature_shift <= 31:
-        raise SpaceError(f"feature_shift {scalars.feature_shift} must be 0 to 31; freeze again")
+    if not 0 < document.logit_scale < math.inf:
+        raise SpaceError(f"logit_scale {document.logit_scale} must be above 0; freeze again")
+    if not 0 <= document.feature_shift <= 31:
+        raise SpaceError(f"feature_shift {document.feature_shift} must be 0 to 31; freeze again")
 
 
-def _frozen_block(node: Node, tensors: Tensors, scalars: _Scalars) -> FrozenBlock:
+def _frozen_block(node: Node, tensors: Tensors, document: _FrozenJson) -> FrozenBlock:
     parts = {part: tensors[f"{node.name}/{part}"] for part in expected_tensors(node.block)}
     if isinstance(node.block, Classifier):
-        classifier = FrozenClassifier(parts["weights"], parts["bias"], scalars.feature_shift)
+        classifier = FrozenClassifier(parts["weights"], parts["bias"], document.feature_shift)
         return FrozenBlock(classifier=classifier)
     epilogue = node.block.epilogue
     return FrozenBlock(
         weights=parts.get("weights"),
-        requantize=_requantize(parts, scalars.shifts[node.name]) if "weights" in parts else None,
+        requantize=_requantize(parts, document.shifts[node.name]) if "weights" in parts else None,
         inner_signs=_signs(parts, "inner", count=epilogue.inner_signs),
         outer_signs=_signs(parts, "outer", count=epilogue.outer_signs),
-        input_shift=scalars.input_shifts.get(node.name, 0),
+        input_shift=document.input_shifts.get(node.name, 0),
     )
 
 

@@ -31,7 +31,9 @@ class _NodeJson:
 
 
 @dataclass(frozen=True, slots=True)
-class _GraphJson:
+class GraphJson:
+    """A graph as JSON holds it; part of other files too."""
+
     format: Literal[1]
     image_channels: int
     image_size: int
@@ -39,21 +41,29 @@ class _GraphJson:
     nodes: tuple[_NodeJson, ...]
 
 
-_ADAPTER = TypeAdapter(_GraphJson)
+_ADAPTER = TypeAdapter(GraphJson)
 
 
 def graph_to_json(graph: BlockGraph) -> str:
     """The graph as text."""
-    nodes = tuple(_node_json(node) for node in graph)
-    shape = (graph.image_channels, graph.image_size, graph.classes)
-    return dump_strict(_GraphJson(1, *shape, nodes), _ADAPTER)
+    return dump_strict(graph_document(graph), _ADAPTER)
 
 
 def graph_from_json(text: str) -> BlockGraph:
     """The graph of a text. Raises SpaceError where the text breaks a rule."""
-    file = parse_strict(text, _ADAPTER, what="graph")
-    graph = BlockGraph(file.image_channels, file.image_size, file.classes)
-    for node in file.nodes:
+    return graph_of(parse_strict(text, _ADAPTER, what="graph"))
+
+
+def graph_document(graph: BlockGraph) -> GraphJson:
+    """The graph as JSON holds it."""
+    nodes = tuple(_node_json(node) for node in graph)
+    return GraphJson(1, graph.image_channels, graph.image_size, graph.classes, nodes)
+
+
+def graph_of(document: GraphJson) -> BlockGraph:
+    """The graph that a document describes. Raises SpaceError where it breaks a rule."""
+    graph = BlockGraph(document.image_channels, document.image_size, document.classes)
+    for node in document.nodes:
         graph.add(node.name, _block(node), node.inputs)
     classes = graph.output.block.out_channels
     if classes != graph.classes:

@@ -1,0 +1,38 @@
+"""Small search spaces that together hold every form, sharing, stem and layout."""
+
+from dataclasses import replace
+from itertools import product
+
+from space.search_space import Form, SearchSpace, Sharing, Stage
+
+# 4x4 images, one stage, one cell of two nodes: small enough to work out by hand.
+TINY = SearchSpace(
+    "tiny", image_channels=1, image_size=4, classes=3, stem_kernel_size=3, stem_stride=1,
+    stages=(Stage(16, 1),), nodes=2, widths=(0.5, 1.0),
+)  # fmt: skip
+
+SMALL = replace(
+    TINY,
+    name="small",
+    image_size=16,
+    stages=(Stage(16, 2), Stage(32, 0), Stage(32, 2)),
+    nodes=3,
+    primitives=("none", "skip", "bconv1x1", "bconv3x3"),
+)
+
+LAYOUTS = {
+    "one-stage": (Stage(16, 2),),
+    "no-normal-cell": (Stage(16, 0),),
+    "three-stages": SMALL.stages,
+    "reductions-only": (Stage(16, 0), Stage(32, 0)),
+}
+
+FORMS: tuple[Form, ...] = ("node", "edge")
+SHARINGS: tuple[Sharing, ...] = ("cell", "stage", "kind")
+
+EXAMPLE_SPACES = {
+    f"{form}-{sharing}-{stems}-{layout}": replace(
+        SMALL, form=form, sharing=sharing, stem_blocks=stems, stages=LAYOUTS[layout]
+    )
+    for form, sharing, stems, layout in product(FORMS, SHARINGS, (1, 3), LAYOUTS)
+}
