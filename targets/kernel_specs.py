@@ -7,6 +7,7 @@ only; every number that training finds is an argument.
 import math
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
+from hashlib import sha256
 from typing import Literal
 
 import numpy as np
@@ -40,6 +41,12 @@ class KernelSpec:
         fields |= fields.pop("epilogue", {})
         return f"{_KINDS[type(self.block)]}({','.join(_words(fields.items()))})"
 
+    @property
+    def symbol(self) -> str:
+        """The name of the kernel's function: a word of C that depends on the key alone."""
+        digest = sha256(self.key.encode()).hexdigest()[:16]
+        return f"{_KINDS[type(self.block)]}_{digest}"
+
 
 def _words(fields: Iterable[tuple[str, object]]) -> list[str]:
     texts = {True: "1", False: "0"}
@@ -70,8 +77,13 @@ class Argument:
     dtype: str
 
     @property
+    def count(self) -> int:
+        """Number of elements."""
+        return math.prod(self.shape)
+
+    @property
     def size_bytes(self) -> int:
-        return math.prod(self.shape) * np.dtype(self.dtype).itemsize
+        return self.count * np.dtype(self.dtype).itemsize
 
 
 def arguments(spec: KernelSpec) -> tuple[Argument, ...]:
@@ -225,9 +237,9 @@ def _constant_values(block: Block, frozen: FrozenBlock) -> Constants:
     found: Constants = {}
     if isinstance(block, Classifier) and frozen.classifier is not None:
         return _classifier_values(block, frozen.classifier)
-    if isinstance(block, BinaryConv | Conv) and None not in (frozen.weights, frozen.requantize):
-        assert frozen.weights is not None
-        assert frozen.requantize is not None
+    if isinstance(block, BinaryConv | Conv):
+        if frozen.weights is None or frozen.requantize is None:
+            return {}
         found |= _conv_values(block, frozen.weights, requantize=frozen.requantize)
     if isinstance(block, Conv) and not block.image:
         found["input_shift"] = np.array([frozen.input_shift], np.int32)
@@ -252,13 +264,14 @@ def _conv_values(
     """Weights, and multipliers of what the kernel counts instead of `total`: total = a * n + b."""
     shift = np.array([requantize.shift], np.int32)
     sums: NDArray[np.int64] = np.sum(weights, axis=(1, 2, 3), dtype=np.int64)
+    packed: NDArray[np.uint32] | NDArray[np.int8]
     if isinstance(block, BinaryConv):
         packed = layouts.binary_weights(weights, block.in_channels)
         a, b = -2, np.full_like(sums, block.reduction)
     else:
         packed = layouts.conv_weights(weights)
         a, b = 1, np.zeros_like(sums) if block.image else -REAL_ZERO * sums
-    found = {"weights": packed, "shift": shift}
+    found: Constants = {"weights": packed, "shift": shift}
     found |= _affine("", requantize.multiplier, requantize.offset, a=a, b=b)
     if requantize.negative_multiplier is not None and requantize.negative_offset is not None:
         negative = (requantize.negative_multiplier, requantize.negative_offset)

@@ -1,0 +1,120 @@
+"""Building kernels: specs to machine code, in a process that may crash without harm."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from functools import cache
+from hashlib import sha256
+from importlib.util import find_spec
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from .build_request import BuildRequest, request_to_json
+from .errors import TargetError
+from .kernel_specs import KernelSpec
+from .target import Target
+
+_FOLDER = Path(__file__).parent
+# What decides a kernel's code and its parameters, beside the target.
+_SOURCES = ("kernels/*.py", "kernel_specs.py", "layouts.py", "vector_unit.py")
+_START_DEADLINE_S = 120.0
+_KERNEL_DEADLINE_S = 20.0
+_REFUSED = 3
+
+
+def object_file(specs: Sequence[KernelSpec], target: Target) -> bytes:
+    """An object file with `int32_t symbol(void *, ...)` for each spec; equal for equal arguments.
+
+    Parameters are pointers in the order of `arguments(spec)`; the functions return 0, keep nothing
+    between calls and need no library but C's memcpy and memset. Raises TargetError where it cannot
+    be built.
+    """
+    with TemporaryDirectory(prefix="barsctl-build-") as folder:
+        path = Path(folder) / "kernels.o"
+        _write_object(specs, target, path, tvm_calls=False)
+        return path.read_bytes()
+
+
+def tvm_library(specs: Sequence[KernelSpec], target: Target, path: Path) -> None:
+    """Write a shared library that TVM loads, with each spec's kernel under its symbol.
+
+    Raises TargetError where it cannot be built.
+    """
+    with TemporaryDirectory(prefix="barsctl-build-") as folder:
+        kernels = Path(folder) / "kernels.o"
+        _write_object(specs, target, kernels, tvm_calls=True)
+        # Without the C library: the process that loads it has one.
+        command = [sys.executable, "-m", "ziglang", "cc", "-target", target.zig_triple]
+        command += [
+            f"-mcpu={target.zig_cpu}",
+            "-shared",
+            "-nostdlib",
+            str(kernels),
+            "-o",
+            str(path),
+        ]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise TargetError(
+            f"linking {len(specs)} kernels for {target.name} failed: {_last_line(done.stderr)}; "
+            "check that the package ziglang is installed"
+        )
+
+
+def symbol(spec: KernelSpec) -> str:
+    """The name of the spec's function in objects and libraries."""
+    return spec.symbol
+
+
+@cache
+def kernel_hash() -> str:
+    """A hash of the kernels' sources: tables and programs of one hash have the same kernels."""
+    digest = sha256()
+    for pattern in _SOURCES:
+        for path in sorted(_FOLDER.glob(pattern)):
+            digest.update(f"{path.relative_to(_FOLDER)}\0".encode())
+            digest.update(path.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def _write_object(
+    specs: Sequence[KernelSpec], target: Target, path: Path, *, tvm_calls: bool
+) -> None:
+    if find_spec("tvm") is None:
+        raise TargetError(
+            "building kernels needs apache-tvm; install it with: pip install 'barsctl[compile]'"
+        )
+    request = BuildRequest(target, tuple(spec.block for spec in specs), str(path), tvm_calls)
+    deadline_s = _START_DEADLINE_S + _KERNEL_DEADLINE_S * len(specs)
+    command = [sys.executable, "-m", "targets.kernels.worker"]
+    paths = os.pathsep.join([str(_FOLDER.parent), os.environ.get("PYTHONPATH", "")])
+    try:
+        done = subprocess.run(
+            command, input=request_to_json(request), capture_output=True, text=True, check=False,
+            timeout=deadline_s, env={**os.environ, "PYTHONPATH": paths},
+        )  # fmt: skip
+    except subprocess.TimeoutExpired:
+        raise TargetError(
+            _failure(specs, target, f"was stopped after {deadline_s:.0f} s")
+        ) from None
+    if done.returncode == _REFUSED:
+        raise TargetError(_last_line(done.stderr))
+    if done.returncode < 0:
+        reason = f"died of signal {-done.returncode} ({_last_line(done.stderr)})"
+        raise TargetError(_failure(specs, target, reason))
+    if done.returncode:
+        raise RuntimeError(f"{' '.join(command)} failed:\n{done.stderr}")
+
+
+def _failure(specs: Sequence[KernelSpec], target: Target, reason: str) -> str:
+    first = specs[0].key
+    kernels = first if len(specs) == 1 else f"{first} or one of {len(specs) - 1} others"
+    return (
+        f"{kernels}: the compiler for {target.name} {reason}; "
+        "does the target have every instruction that its vector unit names?"
+    )
+
+
+def _last_line(text: str) -> str:
+    return text.strip().splitlines()[-1] if text.strip() else "it gave no reason"

@@ -1,0 +1,36 @@
+"""What the building process is asked for, as JSON."""
+
+from dataclasses import dataclass
+
+from pydantic import TypeAdapter
+
+from space.blocks import Block
+from space.strict_json import dump_strict, parse_strict
+
+from .target import Target
+
+
+@dataclass(frozen=True, slots=True)
+class BuildRequest:
+    """Kernels of these blocks (in the normal form of `kernel_specs`), as one object at `path`.
+
+    tvm_calls: in TVM's calling convention instead of C's.
+    """
+
+    target: Target
+    blocks: tuple[Block, ...]
+    path: str
+    tvm_calls: bool
+
+
+_ADAPTER = TypeAdapter(BuildRequest)
+
+
+def request_to_json(request: BuildRequest) -> str:
+    """The request as text."""
+    return dump_strict(request, _ADAPTER)
+
+
+def request_from_json(text: str) -> BuildRequest:
+    """The inverse of request_to_json."""
+    return parse_strict(text, _ADAPTER, what="a request to build kernels")

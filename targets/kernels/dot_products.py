@@ -1,0 +1,78 @@
+"""Adding products of 8-bit numbers to int32 lanes, by what the processor does well.
+
+Each lane adds four products of its own int8 weights and of uint8 inputs, the same for all lanes.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from tvm.tirx.script import builder as T
+
+from targets.vector_unit import DotProduct
+
+from .vectors import Expr, constant, let, reinterpret, splat
+
+
+@dataclass(frozen=True, slots=True)
+class Dot:
+    """The two halves of a dot product; `lanes` must be those of one register, or fewer.
+
+    prepare: int8 weights, four a lane -> what `add` takes; once for many inputs.
+    add: accumulator, uint32 of four inputs, prepared weights, lanes -> accumulator.
+    """
+
+    prepare: Callable[[Expr, int], list[Expr]]
+    add: Callable[[Expr, Expr, list[Expr], int], Expr]
+
+
+def _as_they_are(weights: Expr, lanes: int) -> list[Expr]:
+    del lanes
+    return [weights]
+
+
+def _vpdpbusd(total: Expr, four: Expr, weights: list[Expr], lanes: int) -> Expr:
+    inputs = reinterpret(splat(four, lanes), "int8", lanes=4 * lanes)
+    name = f"llvm.x86.avx512.vpdpbusd.{32 * lanes}"
+    return T.call_llvm_pure_intrin(f"int32x{lanes}", name, total, inputs, weights[0])
+
+
+def _even_and_odd(weights: Expr, lanes: int) -> list[Expr]:
+    """Weights 0 and 2, then 1 and 3, of each lane as pairs of int16."""
+    pairs = let(reinterpret(weights, "int16", lanes=2 * lanes))
+    distance = constant(8, "int16", lanes=2 * lanes)
+    even = T.shift_right(T.shift_left(pairs, distance), distance)
+    return [let(even), let(T.shift_right(pairs, distance))]
+
+
+def _pairs(four: Expr, lanes: int) -> list[Expr]:
+    """Inputs 0 and 2, then 1 and 3, as pairs of int16."""
+    mask = T.uint32(0x00FF00FF)
+    found = (four & mask, T.shift_right(four, T.uint32(8)) & mask)
+    return [reinterpret(splat(pair, lanes), "int16", lanes=2 * lanes) for pair in found]
+
+
+def _pmaddwd(total: Expr, four: Expr, weights: list[Expr], lanes: int) -> Expr:
+    for inputs, pair in zip(_pairs(four, lanes), weights, strict=True):
+        name = "llvm.x86.avx2.pmadd.wd"
+        total = total + T.call_llvm_pure_intrin(f"int32x{lanes}", name, inputs, pair)
+    return total
+
+
+def _pairwise_add(intrinsic: str) -> Callable[[Expr, Expr, list[Expr], int], Expr]:
+    """Products of int8 and uint8 fit int16; LLVM joins the two adds to one instruction."""
+
+    def add(total: Expr, four: Expr, weights: list[Expr], lanes: int) -> Expr:
+        for inputs, pair in zip(_pairs(four, lanes), weights, strict=True):
+            name = f"{intrinsic}.v{lanes}i32.v{2 * lanes}i16"
+            total = total + T.call_llvm_pure_intrin(f"int32x{lanes}", name, inputs * pair)
+        return total
+
+    return add
+
+
+DOT_PRODUCTS: dict[DotProduct, Dot] = {
+    "vpdpbusd": Dot(_as_they_are, _vpdpbusd),
+    "pmaddwd": Dot(_even_and_odd, _pmaddwd),
+    "saddlp": Dot(_even_and_odd, _pairwise_add("llvm.aarch64.neon.saddlp")),
+    "vpaddls": Dot(_even_and_odd, _pairwise_add("llvm.arm.neon.vpaddls")),
+}

@@ -1,0 +1,56 @@
+"""How channels and pixels are cut into register tiles."""
+
+from dataclasses import dataclass
+
+from targets.layouts import WORD_BITS, groups
+from targets.vector_unit import VectorUnit
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """`count` tiles of `size` neighbours, from `start` on."""
+
+    start: int
+    size: int
+    count: int
+
+
+def spans(length: int, most: int) -> tuple[Span, ...]:
+    """A length cut into as few tiles of at most `most` as possible, of one or two sizes."""
+    tiles = -(-length // most)
+    small, larger = divmod(length, tiles)
+    found = (
+        Span(0, small + 1, larger),
+        Span(larger * (small + 1), small, tiles - larger),
+    )
+    return tuple(span for span in found if span.count)
+
+
+@dataclass(frozen=True, slots=True)
+class LaneTiles:
+    """`count` groups of `group_lanes` channels from channel `first` on, as tiles of `lanes`."""
+
+    first: int
+    count: int
+    group_lanes: int
+    lanes: int
+
+    @property
+    def pieces(self) -> int:
+        """Tiles in one group."""
+        return self.group_lanes // self.lanes
+
+    @property
+    def bits_width(self) -> int:
+        """Width of the words that a tile writes to a sign tensor; a narrow group fills its own."""
+        return self.lanes if self.group_lanes == WORD_BITS else WORD_BITS
+
+
+def lane_tiles(channels: int, unit: VectorUnit) -> tuple[LaneTiles, ...]:
+    """The padded channels as tiles: the whole words first, then a narrow group if there is one."""
+    found = []
+    for lanes in (WORD_BITS, 16, 8):
+        alike = [group for group in groups(channels) if group.lanes == lanes]
+        if alike:
+            found.append(LaneTiles(alike[0].first, len(alike), lanes, min(unit.lanes, lanes)))
+    return tuple(found)

@@ -1,0 +1,85 @@
+"""The vector operations that kernels are written in. Expressions are TVM's; buffers are flat."""
+
+from typing import Any
+
+from tvm import tirx
+from tvm.tirx.script import builder as T
+
+Expr = Any
+Buffer = Any
+
+
+def load(buffer: Buffer, index: Expr, lanes: int) -> Expr:
+    """`lanes` neighbouring elements as a vector, or one as a scalar."""
+    return buffer[index] if lanes == 1 else buffer[T.ramp(index, 1, lanes)]
+
+
+def store(buffer: Buffer, index: Expr, value: Expr, *, lanes: int) -> None:
+    """Write a vector (or a scalar if `lanes` is 1) to neighbouring elements."""
+    T.buffer_store(buffer, value, [index if lanes == 1 else T.ramp(index, 1, lanes)])
+
+
+def splat(value: Expr, lanes: int) -> Expr:
+    """A vector of equal lanes."""
+    return value if lanes == 1 else T.broadcast(value, lanes)
+
+
+def constant(value: int, dtype: str, *, lanes: int) -> Expr:
+    """A vector of one number."""
+    return splat(tirx.const(value, dtype), lanes)
+
+
+def convert(value: Expr, dtype: str, *, lanes: int) -> Expr:
+    """Lane by lane to another type of integers, modulo its width."""
+    return T.Cast(vector_type(dtype, lanes), value)
+
+
+def reinterpret(value: Expr, dtype: str, *, lanes: int) -> Expr:
+    """The same bits as another vector type (little endian)."""
+    return tirx.call_intrin(vector_type(dtype, lanes), "tirx.reinterpret", value)
+
+
+def concatenate(parts: list[Expr], *, lanes: int) -> Expr:
+    """Vectors of equal type one after another; `lanes` is the length of the result."""
+    return parts[0] if len(parts) == 1 else tirx.Shuffle(parts, list(range(lanes)))
+
+
+def vector_type(dtype: str, lanes: int) -> str:
+    """TVM's name of a vector type; a vector of one lane is a scalar."""
+    return dtype if lanes == 1 else f"{dtype}x{lanes}"
+
+
+def let(value: Expr) -> Expr:
+    """Compute once, use often."""
+    return T.Bind(value)
+
+
+def accumulator(dtype: str, lanes: int) -> Buffer:
+    """A vector that stays in registers, cleared."""
+    buffer = T.alloc_buffer((lanes,), dtype, scope="local")
+    clear(buffer, dtype, lanes)
+    return buffer
+
+
+def clear(buffer: Buffer, dtype: str, lanes: int) -> None:
+    """buffer = 0, all lanes."""
+    store(buffer, 0, constant(0, dtype, lanes=lanes), lanes=lanes)
+
+
+def add_to(buffer: Buffer, value: Expr, lanes: int) -> None:
+    """buffer += value, all lanes."""
+    store(buffer, 0, load(buffer, 0, lanes) + value, lanes=lanes)
+
+
+def in_memory(vectors: list[Expr], dtype: str, *, lanes: int) -> Buffer:
+    """Vectors one after another in a small array, for a loop over them."""
+    buffer = T.alloc_buffer((len(vectors) * lanes,), dtype, scope="local")
+    for i, vector in enumerate(vectors):
+        store(buffer, i * lanes, vector, lanes=lanes)
+    return buffer
+
+
+def fill(buffer: Buffer, start: Expr, count: int, *, value: int) -> None:
+    """Write one number to `count` neighbouring elements."""
+    with T.serial(count) as i:
+        T.buffer_store(buffer, tirx.const(value, buffer.dtype), [start + i])
