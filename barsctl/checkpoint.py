@@ -34,9 +34,15 @@ class Checkpoint:
             if key.startswith(prefix)
         }
 
+    def number(self, name: str) -> float:
+        """Return a number of the state."""
+        value = self.state[name]
+        assert isinstance(value, int | float)
+        return value
+
 
 def save_checkpoint(
-    path: Path, parts: Mapping[str, Mapping[str, Tensor]], *, state: dict[str, Json]
+    path: Path, parts: Mapping[str, Mapping[str, Tensor]], *, state: Mapping[str, Json]
 ) -> None:
     """Write a checkpoint; a kill leaves the one before it whole."""
     tensors = {

@@ -17,7 +17,7 @@ from .errors import BarsError
 Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
 Row = Mapping[str, Json]
 CONFIG, METRICS, GENOTYPE = "config.json", "metrics.jsonl", "genotype.json"
-FORMAT = 1
+LAST = "last.safetensors"
 
 
 def write_json(path: Path, content: Json) -> None:
@@ -25,13 +25,14 @@ def write_json(path: Path, content: Json) -> None:
     write_atomically(path, json.dumps(content, indent=2) + "\n")
 
 
-def open_run(folder: Path, config: dict[str, Json], *, resume: bool) -> None:
+def open_run(folder: Path, config: Row, *, resume: bool) -> None:
     """Start a run's folder, or check that it is the folder of the run to go on with.
+
+    config: everything that decides what the run does.
 
     Raises BarsError where a folder has files and `resume` was not asked for, and where it was but
     the run was started with other settings.
     """
-    config = json.loads(json.dumps({"format": FORMAT, **config}))  # as it will read in the file
     used = folder.is_dir() and any(not file.name.startswith(".") for file in folder.iterdir())
     if folder.exists() and not folder.is_dir():
         raise BarsError(f"{folder} is a file; a run needs a folder: choose another --out")
@@ -44,11 +45,11 @@ def open_run(folder: Path, config: dict[str, Json], *, resume: bool) -> None:
         _require_same(folder, read_config(folder), config)
         return
     folder.mkdir(parents=True, exist_ok=True)
-    write_json(folder / CONFIG, config)
+    write_json(folder / CONFIG, dict(config))
 
 
 def read_config(folder: Path) -> dict[str, Json]:
-    """Return a run's config.json. Raises BarsError where there is none that this version reads."""
+    """Return a run's config.json. Raises BarsError where there is none."""
     path = folder / CONFIG
     try:
         config = json.loads(path.read_text())
@@ -57,12 +58,10 @@ def read_config(folder: Path) -> dict[str, Json]:
             f"{folder} is not a run's folder: {path.name} cannot be read ({error}); "
             "give the --out of an earlier search or training"
         ) from error
-    if not isinstance(config, dict) or config.get("format") != FORMAT:
-        raise BarsError(f"{path} is not of format {FORMAT}; start a run with this version")
-    return config
+    return config if isinstance(config, dict) else {}
 
 
-def _require_same(folder: Path, found: dict[str, Json], asked: dict[str, Json]) -> None:
+def _require_same(folder: Path, found: Row, asked: Row) -> None:
     before, now = dict(_flat(found)), dict(_flat(asked))
     for name in sorted(before.keys() | now.keys()):
         if before.get(name) != now.get(name):

@@ -26,6 +26,11 @@ def sign_bits(x: Tensor) -> Tensor:
     return bits
 
 
+def clipped_bits(x: Tensor) -> Tensor:
+    """The bits of a real activation: (1 - x) / 2 with x clipped to [-1, 1]."""
+    return (1 - x.clamp(-1, 1)) / 2
+
+
 def binary_conv2d(bits: Tensor, weight: Tensor, *, stride: int) -> Tensor:
     """The convolution of the bits' signs, padded with +1 by k // 2.
 
@@ -43,11 +48,14 @@ def prelu(x: Tensor, slopes: Tensor) -> Tensor:
 
 
 class BatchNormSign(nn.BatchNorm2d):
-    """A batch norm and a sign, as bits."""
+    """A batch norm and a sign, as bits; see real.py for `is_real`."""
+
+    is_real = False
 
     def bits(self, x: Tensor) -> Tensor:
         """The bits of the normalised values."""
-        return sign_bits(self(x))
+        normalised = self(x)
+        return clipped_bits(normalised) if self.is_real else sign_bits(normalised)
 
 
 def _clipped(gradient: Tensor, x: Tensor) -> Tensor:

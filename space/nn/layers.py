@@ -76,7 +76,12 @@ class NormActivation(nn.Module):
 
 
 class BinaryConvOperator(nn.Module):
-    """A binary convolution over its sources' bits, with batch norm and activation."""
+    """A binary convolution over its sources' bits, with batch norm and activation.
+
+    See real.py for `is_real`.
+    """
+
+    is_real = False
 
     def __init__(self, block: BinaryConv) -> None:
         super().__init__()
@@ -89,7 +94,8 @@ class BinaryConvOperator(nn.Module):
     def total(self, sources: Sequence[Tensor]) -> Tensor:
         """The sums of weight sign * source sign."""
         bits = torch.cat(list(sources), dim=1) if len(sources) > 1 else sources[0]
-        return binary_conv2d(bits, binary_sign(self.weight), stride=self.stride)
+        weight = self.weight if self.is_real else binary_sign(self.weight)
+        return binary_conv2d(bits, weight, stride=self.stride)
 
     def forward(self, sources: Sequence[Tensor]) -> Tensor:
         activated: Tensor = self.affine(self.total(sources))
@@ -190,9 +196,18 @@ class ClassifierOperator(nn.Module):
         self.dense = nn.Linear(sum(block.in_channels), block.classes)
 
     def forward(self, sources: Sequence[Tensor]) -> Tensor:
-        pooled = torch.cat([source.mean((2, 3)) for source in sources], dim=1)
+        pooled = torch.cat([pooled_globally(source) for source in sources], dim=1)
         logits: Tensor = self.dense(self.norm(pooled))
         return logits
+
+
+def pooled_globally(x: Tensor) -> Tensor:
+    """The means over pixels [images, channels].
+
+    Unlike mean(), this passes its gradient back in the channels_last layout, in which all earlier
+    layers run faster.
+    """
+    return F.avg_pool2d(x, x.shape[-1]).flatten(1)
 
 
 class BlockLayer(nn.Module):

@@ -1,0 +1,49 @@
+"""What to watch in an architecture's probabilities: how decided it is, and for which primitives.
+
+A search that collapses shows it here: the share of `skip` and `none` grows, entropies fall early.
+"""
+
+import math
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor
+
+from space.decisions import Decisions
+
+Probabilities = Mapping[str, Tensor]
+
+
+def entropy_group(decision: str) -> str:
+    """Return the group of a decision: a stage's width or depth, or the edges of one topology."""
+    kind, _, rest = decision.partition("/")
+    return f"op/{rest.rsplit('/', 2)[0]}" if kind == "op" else decision
+
+
+def group_entropies(probabilities: Probabilities) -> dict[str, Tensor]:
+    """Return the mean entropy of each group's decisions: 0 is decided, 1 is uniform.
+
+    Each decision has a distribution, and so an entropy, of its own: one entropy over the depths of
+    all stages would reward choosing a stage instead of a depth in each.
+    """
+    groups: dict[str, list[Tensor]] = {}
+    for decision, distribution in probabilities.items():
+        if len(distribution) > 1:
+            entropy = torch.special.entr(distribution).sum() / math.log(len(distribution))
+            groups.setdefault(entropy_group(decision), []).append(entropy)
+    return {group: torch.stack(entropies).mean() for group, entropies in groups.items()}
+
+
+def mean_entropy(probabilities: Probabilities) -> Tensor:
+    """Return the mean of the groups' entropies; each group counts once, however many edges."""
+    groups = list(group_entropies(probabilities).values())
+    return torch.stack(groups).mean() if groups else torch.zeros(())
+
+
+def primitive_shares(probabilities: Probabilities, options: Decisions) -> dict[str, float]:
+    """Return the mean probability of each primitive over all edges."""
+    edges = [decision for decision in options if decision.startswith("op/")]
+    if not edges:
+        return {}
+    mean = torch.stack([probabilities[edge].detach() for edge in edges]).mean(0).tolist()
+    return {str(primitive): share for primitive, share in zip(options[edges[0]], mean, strict=True)}

@@ -1,0 +1,66 @@
+"""Accuracies, and batch-norm statistics that fit the network they are used in."""
+
+from collections.abc import Iterable
+
+import torch
+from torch import Tensor, nn
+
+from .batches import Batch
+
+
+class Tally:
+    """The mean loss and the accuracy of the images seen so far, on their device until asked."""
+
+    def __init__(self) -> None:
+        self.images = 0
+        self._loss: Tensor | float = 0.0
+        self._right: Tensor | float = 0.0
+
+    def add(self, logits: Tensor, labels: Tensor, loss: Tensor) -> None:
+        """Count a batch: logits [count, classes], its labels and its mean loss."""
+        self.images += len(labels)
+        self._loss = self._loss + loss.detach().float() * len(labels)
+        self._right = self._right + (logits.detach().argmax(1) == labels).sum()
+
+    @property
+    def loss(self) -> float | None:
+        """None before the first image."""
+        return float(self._loss) / self.images if self.images else None
+
+    @property
+    def accuracy(self) -> float | None:
+        """A share in [0, 1]; None before the first image."""
+        return float(self._right) / self.images if self.images else None
+
+
+@torch.inference_mode()
+def accuracy(network: nn.Module, batches: Iterable[Batch]) -> float:
+    """Return the share of images that the network, in evaluation mode, labels rightly."""
+    network.eval()
+    right, images = 0, 0
+    for batch in batches:
+        right += int((network(batch.pixels).argmax(1) == batch.labels).sum())
+        images += len(batch.labels)
+    return right / images
+
+
+@torch.no_grad()
+def reestimate_batch_norm(network: nn.Module, batches: Iterable[Batch]) -> None:
+    """Replace every batch norm's running statistics by their plain mean over the batches.
+
+    Weights that come from a supernet carry the statistics of a mixture of networks; those of the
+    network itself differ enough to ruin its accuracy.
+    """
+    norms = [
+        each for each in network.modules() if isinstance(each, nn.BatchNorm1d | nn.BatchNorm2d)
+    ]
+    momenta = [norm.momentum for norm in norms]
+    for norm in norms:
+        norm.reset_running_stats()
+        norm.momentum = None
+    network.train()
+    for batch in batches:
+        network(batch.pixels)
+    for norm, momentum in zip(norms, momenta, strict=True):
+        norm.momentum = momentum
+    network.eval()

@@ -1,0 +1,48 @@
+"""Budgets priced for a space: what each of its cost terms costs in a budget's unit."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from costmodels.latency_table import LatencyTable, read_table
+from costmodels.protocol import CostModel, term_costs
+from costmodels.registry import COST_MODELS
+from costmodels.selection import Budget as HardBudget
+from space.cost_terms import CostTerm
+
+from .budgets import Budget
+from .errors import BarsError
+
+
+def read_latency_table(path: Path | None) -> LatencyTable | None:
+    """Return the table of a file, if one is given. Raises BarsError where it cannot be read."""
+    if path is None:
+        return None
+    try:
+        return read_table(path)
+    except OSError as error:
+        raise BarsError(
+            f"latency table {path} cannot be read ({error}); write one with barsctl profile"
+        ) from error
+
+
+def cost_model(metric: str, table: LatencyTable | None) -> CostModel:
+    """Return the model of a metric. Raises BarsError where a latency has no table to come from."""
+    if metric != "latency":
+        return COST_MODELS[metric]
+    if table is None:
+        raise BarsError(
+            "a latency needs the times of the board's kernels; "
+            "give --table FILE, as barsctl profile writes it"
+        )
+    return table
+
+
+def hard_budgets(
+    budgets: Sequence[Budget], terms: Sequence[CostTerm], *, table: LatencyTable | None
+) -> tuple[HardBudget, ...]:
+    """Return the budgets with their cost of each term."""
+    models = [cost_model(budget.metric, table) for budget in budgets]
+    return tuple(
+        HardBudget(budget.metric, model.unit, term_costs(model, terms), budget.limit)
+        for budget, model in zip(budgets, models, strict=True)
+    )

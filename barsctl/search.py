@@ -1,0 +1,309 @@
+"""The search: a supernet's weights and its architecture, trained in turn within the budget.
+
+Bi-level and first order, as in DARTS (arXiv 1806.09055): the training images are split in halves,
+one for the weights and one for the architecture, whose steps alternate.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from costmodels.selection import Budget as HardBudget
+from space.cost_terms import cost_terms
+from space.decisions import decisions
+from space.nn.architecture import Architecture
+from space.nn.expected_cost import ExpectedCost
+from space.nn.supernet import Supernet
+from space.search_space import SearchSpace
+
+from .architecture_metrics import (
+    Probabilities,
+    group_entropies,
+    mean_entropy,
+    primitive_shares,
+)
+from .batches import Batch, batch_count, split_in_halves, training_batches
+from .budgets import format_cost
+from .checkpoint import load_checkpoint, optimizer_tensors, restore_optimizer, save_checkpoint
+from .data import Dataset
+from .devices import mixed_precision
+from .evaluate import Tally
+from .optimizers import OptimizerName, set_learning_rate, weights_optimizer
+from .progress import progress_bar
+from .random_numbers import epoch_noise, epoch_numbers, initial_weights
+from .run_folder import LAST, Json, MetricsLog
+from .schedules import geometric
+
+Sampling = Literal["gumbel", "softmax"]
+ARCHITECTURE_BETAS = (0.5, 0.999)
+
+
+@dataclass(frozen=True, slots=True)
+class SearchSettings:
+    """What a search depends on beside its space, its images and its budgets."""
+
+    seed: int = 0
+    epochs: int = 30
+    warmup_epochs: int = 6
+    """Of the epochs, the first in which all architectures weigh the same and only weights learn."""
+    batch_size: int = 128
+    optimizer: OptimizerName = "adamw"
+    learning_rate: float = 1e-2
+    weight_decay: float = 1e-2
+    architecture_learning_rate: float = 1e-2
+    sampling: Sampling = "gumbel"
+    first_temperature: float = 2.0
+    last_temperature: float = 0.5
+    entropy_weight: float = 0.01
+    """Above 0 it drives every decision towards one option, below 0 away from it."""
+    multiplier_rate: float = 2.0
+    """Rise of a budget's multiplier in an epoch in which the expected cost is twice the budget."""
+
+
+@dataclass(frozen=True, slots=True)
+class SearchState:
+    """Everything that the steps of a search change."""
+
+    supernet: Supernet
+    architecture: Architecture
+    weights_optimizer: torch.optim.Optimizer
+    architecture_optimizer: torch.optim.Optimizer
+    multipliers: Tensor
+    """[budgets]: what a budget's violation, as a share of its limit, weighs in the loss."""
+
+
+def search(
+    space: SearchSpace,
+    dataset: Dataset,
+    budgets: Sequence[HardBudget],
+    settings: SearchSettings,
+    *,
+    folder: Path,
+    device: torch.device,
+) -> SearchState:
+    """Search a space, from the folder's last checkpoint on if it has one.
+
+    Leaves the supernet, the architecture and all that resuming needs in last.safetensors.
+    """
+    state = new_state(space, dataset, settings, budgets=len(budgets), device=device)
+    first_epoch = restore(state, folder, device=device) if (folder / LAST).exists() else 0
+    budget_shares = BudgetShares(space, budgets).to(device)
+    halves = split_in_halves(dataset.train, seed=settings.seed)
+    steps = batch_count(halves[0], batch_size=settings.batch_size)
+    total = steps * settings.epochs
+    with (
+        MetricsLog(folder, first_epoch=first_epoch) as log,
+        progress_bar("search", total, done_steps=steps * first_epoch) as advance,
+    ):
+        for epoch in range(first_epoch, settings.epochs):
+            state.supernet.train()
+            numbers = epoch_numbers(settings.seed, epoch)
+            noise = epoch_noise(settings.seed, epoch)
+            weights_batches, architecture_batches = (
+                training_batches(
+                    half, numbers, batch_size=settings.batch_size,
+                    augmentation=dataset.augmentation, device=device,
+                )
+                for half in halves
+            )  # fmt: skip
+            tallies = {"weights": Tally(), "architecture": Tally()}
+            shares = budget_shares(distribution(state, settings, epoch)).detach()
+            for step, batch in enumerate(weights_batches):
+                progress = (epoch * steps + step + 0.5) / total
+                set_learning_rate(state.weights_optimizer, progress, highest=settings.learning_rate)
+                mixture = sample(state, settings, epoch, generator=noise)
+                weights_step(state, batch, mixture, tally=tallies["weights"])
+                if epoch >= settings.warmup_epochs:
+                    mixture = sample(state, settings, epoch, generator=noise)
+                    typical = distribution(state, settings, epoch)
+                    shares = budget_shares(typical)
+                    penalty = architecture_penalty(state, typical, shares, settings)
+                    architecture_step(
+                        state, next(architecture_batches), mixture, penalty=penalty,
+                        tally=tallies["architecture"],
+                    )  # fmt: skip
+                    raise_multipliers(state, shares, rate=settings.multiplier_rate / steps)
+                advance(_status(tallies["weights"], budgets, shares))
+            typical = distribution(state, settings, epoch)
+            log.write(epoch, {
+                "temperature": temperature(settings, epoch),
+                "loss": {name: tally.loss for name, tally in tallies.items()},
+                "accuracy": {name: tally.accuracy for name, tally in tallies.items()},
+                **_architecture_row(space, state, typical, budgets, budget_shares(typical)),
+            })  # fmt: skip
+            _save(state, folder, epoch=epoch)
+    return state
+
+
+def new_state(
+    space: SearchSpace,
+    dataset: Dataset,
+    settings: SearchSettings,
+    *,
+    budgets: int,
+    device: torch.device,
+) -> SearchState:
+    """Return where a search starts; its initial weights follow from the seed."""
+    with initial_weights(settings.seed):
+        supernet = Supernet(space, dataset.mean, dataset.std).to(device)
+        architecture = Architecture(space).to(device)
+    return SearchState(
+        supernet,
+        architecture,
+        weights_optimizer(
+            settings.optimizer, supernet.parameters(),
+            learning_rate=settings.learning_rate, weight_decay=settings.weight_decay,
+        ),
+        torch.optim.Adam(
+            architecture.parameters(),
+            lr=settings.architecture_learning_rate, betas=ARCHITECTURE_BETAS,
+        ),
+        torch.zeros(budgets, dtype=torch.float64, device=device),
+    )  # fmt: skip
+
+
+class BudgetShares(nn.Module):
+    """Expected costs as shares of their budgets, [budgets]: above 1 a budget is violated."""
+
+    def __init__(self, space: SearchSpace, budgets: Sequence[HardBudget]) -> None:
+        super().__init__()
+        terms, options = cost_terms(space), decisions(space)
+        self.costs = nn.ModuleList(
+            ExpectedCost(terms, options, (budget.costs / budget.limit).tolist())
+            for budget in budgets
+        )
+
+    def forward(self, probabilities: Probabilities) -> Tensor:
+        shares = [cost(probabilities) for cost in self.costs]
+        return torch.stack(shares) if shares else torch.zeros(0, dtype=torch.float64)
+
+
+def temperature(settings: SearchSettings, epoch: int) -> float:
+    """Return an epoch's temperature; it falls in equal ratios after the warm-up."""
+    epochs = settings.epochs - settings.warmup_epochs - 1
+    progress = max(0, epoch - settings.warmup_epochs) / max(1, epochs)
+    return geometric(progress, settings.first_temperature, settings.last_temperature)
+
+
+def sample(
+    state: SearchState, settings: SearchSettings, epoch: int, *, generator: torch.Generator
+) -> Probabilities:
+    """Return the probabilities that mix the supernet in one step."""
+    if epoch < settings.warmup_epochs:
+        return state.architecture.probabilities(1.0, mode="uniform")
+    return state.architecture.probabilities(
+        temperature(settings, epoch), mode=settings.sampling, generator=generator
+    )
+
+
+def distribution(state: SearchState, settings: SearchSettings, epoch: int) -> Probabilities:
+    """Return the probabilities that `sample` stands for, without noise.
+
+    The largest of logits with Gumbel noise is distributed as their softmax, whatever the
+    temperature that the noisy logits are mixed at.
+    """
+    if epoch < settings.warmup_epochs:
+        return state.architecture.probabilities(1.0, mode="uniform")
+    sharpness = temperature(settings, epoch) if settings.sampling == "softmax" else 1.0
+    return state.architecture.probabilities(sharpness, mode="softmax")
+
+
+def weights_step(state: SearchState, batch: Batch, mixture: Probabilities, *, tally: Tally) -> None:
+    """Move the supernet's weights; the architecture is left as it is, gradients included."""
+    fixed = {decision: weights.detach() for decision, weights in mixture.items()}
+    with mixed_precision(batch.pixels.device):
+        logits = state.supernet(batch.pixels, fixed)
+        loss = F.cross_entropy(logits, batch.labels)
+    state.weights_optimizer.zero_grad()
+    loss.backward()
+    state.weights_optimizer.step()
+    tally.add(logits, batch.labels, loss)
+
+
+def architecture_step(
+    state: SearchState, batch: Batch, mixture: Probabilities, *, penalty: Tensor, tally: Tally
+) -> None:
+    """Move the architecture; its gradients are this step's alone, and the weights get none."""
+    with mixed_precision(batch.pixels.device):
+        logits = state.supernet(batch.pixels, mixture)
+        loss = F.cross_entropy(logits, batch.labels)
+    parameters = list(state.architecture.parameters())
+    gradients = torch.autograd.grad(loss + penalty, parameters, allow_unused=True)
+    for parameter, gradient in zip(parameters, gradients, strict=True):
+        parameter.grad = gradient
+    state.architecture_optimizer.step()
+    tally.add(logits, batch.labels, loss)
+
+
+def architecture_penalty(
+    state: SearchState, typical: Probabilities, shares: Tensor, settings: SearchSettings
+) -> Tensor:
+    """Return what violated budgets and undecided groups add to the architecture's loss."""
+    violation = (shares - 1).clamp(min=0)
+    return state.multipliers @ violation + settings.entropy_weight * mean_entropy(typical)
+
+
+@torch.no_grad()
+def raise_multipliers(state: SearchState, shares: Tensor, *, rate: float) -> None:
+    """Dual ascent: a multiplier rises by its budget's violation. It never falls.
+
+    Within the budget there is no penalty, so a large multiplier holds the cost at the budget and
+    pushes it no further down.
+    """
+    state.multipliers.add_(rate * (shares - 1).clamp(min=0))
+
+
+def restore(state: SearchState, folder: Path, *, device: torch.device) -> int:
+    """Put back what the last checkpoint holds and return the next epoch."""
+    checkpoint = load_checkpoint(folder / LAST, device=device)
+    state.supernet.load_state_dict(checkpoint.part("supernet"))
+    state.architecture.load_state_dict(checkpoint.part("architecture"))
+    restore_optimizer(state.weights_optimizer, checkpoint.part("weights_optimizer"))
+    restore_optimizer(state.architecture_optimizer, checkpoint.part("architecture_optimizer"))
+    state.multipliers.copy_(checkpoint.tensors["budgets/multipliers"])
+    return int(checkpoint.number("epoch")) + 1
+
+
+def _save(state: SearchState, folder: Path, *, epoch: int) -> None:
+    parts = {
+        "supernet": state.supernet.state_dict(),
+        "architecture": state.architecture.state_dict(),
+        "weights_optimizer": optimizer_tensors(state.weights_optimizer),
+        "architecture_optimizer": optimizer_tensors(state.architecture_optimizer),
+        "budgets": {"multipliers": state.multipliers},
+    }
+    save_checkpoint(folder / LAST, parts, state={"epoch": epoch})
+
+
+@torch.no_grad()
+def _architecture_row(
+    space: SearchSpace,
+    state: SearchState,
+    typical: Probabilities,
+    budgets: Sequence[HardBudget],
+    shares: Tensor,
+) -> dict[str, Json]:
+    """What an epoch's metrics say of the architecture and its budgets."""
+    costs = zip(budgets, shares.tolist(), strict=True)
+    multipliers = zip(budgets, state.multipliers.tolist(), strict=True)
+    return {
+        "budget": {budget.name: budget.limit for budget in budgets},
+        "expected_cost": {budget.name: share * budget.limit for budget, share in costs},
+        "multiplier": {budget.name: multiplier for budget, multiplier in multipliers},
+        "share": {**primitive_shares(typical, decisions(space))},
+        "entropy": {group: float(value) for group, value in group_entropies(typical).items()},
+    }
+
+
+def _status(tally: Tally, budgets: Sequence[HardBudget], shares: Tensor) -> str:
+    costs = (
+        f"{budget.name} {format_cost(budget.name, share * budget.limit)}"
+        f" of {format_cost(budget.name, budget.limit)}"
+        for budget, share in zip(budgets, shares.tolist(), strict=True)
+    )
+    return "  ".join((f"loss {tally.loss:.3f}", f"accuracy {tally.accuracy:.1%}", *costs))

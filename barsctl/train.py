@@ -1,0 +1,190 @@
+"""Training: the weights of one network, whatever it comes from."""
+
+import copy
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from .batches import Batch, all_batches, batch_count, training_batches
+from .checkpoint import (
+    Checkpoint,
+    load_checkpoint,
+    optimizer_tensors,
+    restore_optimizer,
+    save_checkpoint,
+)
+from .data import Dataset, ImageSource
+from .devices import mixed_precision
+from .evaluate import Tally, accuracy
+from .optimizers import OptimizerName, set_learning_rate, weights_optimizer
+from .progress import progress_bar
+from .random_numbers import epoch_numbers
+from .run_folder import LAST, MetricsLog, write_json
+
+BEST, RESULT = "best.safetensors", "result.json"
+DISTILLATION_TEMPERATURE = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class TrainSettings:
+    """What a training depends on beside its network and its images."""
+
+    seed: int = 0
+    epochs: int = 60
+    batch_size: int = 128
+    optimizer: OptimizerName = "adamw"
+    learning_rate: float = 1e-2
+    weight_decay: float = 1e-2
+    label_smoothing: float = 0.1
+    ema_decay: float = 0.0
+    """Of the moving average of the weights that is evaluated and kept; 0 for none."""
+    teacher_share: float = 0.5
+    """Of the loss, where there is a teacher."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """Accuracies, as shares, of the epoch that was best on the validation images."""
+
+    best_epoch: int
+    validation_accuracy: float
+    test_accuracy: float
+
+
+def train(
+    network: nn.Module,
+    dataset: Dataset,
+    settings: TrainSettings,
+    *,
+    folder: Path,
+    device: torch.device,
+    teacher: nn.Module | None = None,
+    title: str = "train",
+) -> Trained:
+    """Train a network, from the folder's last checkpoint on if it has one.
+
+    Leaves the best epoch's weights in the network and in best.safetensors, the last epoch's and
+    all that resuming needs in last.safetensors, the result in result.json.
+    """
+    network.to(device)
+    optimizer = weights_optimizer(
+        settings.optimizer, network.parameters(),
+        learning_rate=settings.learning_rate, weight_decay=settings.weight_decay,
+    )  # fmt: skip
+    average = copy.deepcopy(network) if settings.ema_decay else network
+    first_epoch, best_epoch, best = 0, -1, -1.0
+    if (folder / LAST).exists():
+        checkpoint = load_checkpoint(folder / LAST, device=device)
+        _restore(checkpoint, network, average, optimizer)
+        first_epoch = int(checkpoint.number("epoch")) + 1
+        best_epoch, best = int(checkpoint.number("best_epoch")), checkpoint.number("best")
+
+    steps = batch_count(dataset.train, batch_size=settings.batch_size)
+    total = steps * settings.epochs
+    with (
+        MetricsLog(folder, first_epoch=first_epoch) as log,
+        progress_bar(title, total, done_steps=steps * first_epoch) as advance,
+    ):
+        for epoch in range(first_epoch, settings.epochs):
+            tally = Tally()
+            network.train()
+            batches = training_batches(
+                dataset.train, epoch_numbers(settings.seed, epoch),
+                batch_size=settings.batch_size, augmentation=dataset.augmentation, device=device,
+            )  # fmt: skip
+            for step, batch in enumerate(batches):
+                progress = (epoch * steps + step + 0.5) / total
+                set_learning_rate(optimizer, progress, highest=settings.learning_rate)
+                with mixed_precision(device):
+                    logits = network(batch.pixels)
+                    loss = _loss(logits, batch, settings, teacher=teacher)
+                optimizer.zero_grad()
+                loss.backward()
+                optimizer.step()
+                if average is not network:
+                    _average(average, network, decay=settings.ema_decay)
+                tally.add(logits, batch.labels, loss)
+                advance(f"loss {tally.loss:.3f}  best {max(best, 0):.1%}")
+            found = _accuracy(average, dataset.validation, settings, device=device)
+            if found > best:
+                best_epoch, best = epoch, found
+                save_checkpoint(folder / BEST, {"network": average.state_dict()}, state={})
+            log.write(epoch, {
+                "loss": tally.loss,
+                "accuracy": {"train": tally.accuracy, "validation": found},
+                "learning_rate": optimizer.param_groups[0]["lr"],
+            })  # fmt: skip
+            parts = {"network": network.state_dict(), "optimizer": optimizer_tensors(optimizer)}
+            if average is not network:
+                parts["average"] = average.state_dict()
+            state = {"epoch": epoch, "best_epoch": best_epoch, "best": best}
+            save_checkpoint(folder / LAST, parts, state=state)
+
+    load_best(network, folder, device=device)
+    test = _accuracy(network, dataset.test, settings, device=device)
+    trained = Trained(best_epoch, best, test)
+    write_json(folder / RESULT, {**asdict(trained)})
+    return trained
+
+
+def load_best(network: nn.Module, folder: Path, *, device: torch.device) -> None:
+    """Load the best epoch's weights. Raises BarsError where the folder has none."""
+    network.load_state_dict(load_checkpoint(folder / BEST, device=device).part("network"))
+
+
+def _restore(
+    checkpoint: Checkpoint,
+    network: nn.Module,
+    average: nn.Module,
+    optimizer: torch.optim.Optimizer,
+) -> None:
+    network.load_state_dict(checkpoint.part("network"))
+    if average is not network:
+        average.load_state_dict(checkpoint.part("average"))
+    restore_optimizer(optimizer, checkpoint.part("optimizer"))
+
+
+def _loss(
+    logits: Tensor, batch: Batch, settings: TrainSettings, *, teacher: nn.Module | None
+) -> Tensor:
+    """The cross-entropy with smoothed labels, mixed with the distance to the teacher's answers."""
+    loss = F.cross_entropy(logits, batch.labels, label_smoothing=settings.label_smoothing)
+    if teacher is None:
+        return loss
+    with torch.no_grad():
+        answers = teacher(batch.pixels)
+    return torch.lerp(loss, distillation_loss(logits, answers), settings.teacher_share)
+
+
+def distillation_loss(logits: Tensor, answers: Tensor) -> Tensor:
+    """Return the Kullback-Leibler divergence of softened answers, times the temperature squared.
+
+    Hinton et al., arXiv 1503.02531, section 2: the square keeps its gradients at the size of a
+    cross-entropy's.
+    """
+    softened = F.log_softmax(logits / DISTILLATION_TEMPERATURE, dim=1)
+    wanted = F.log_softmax(answers / DISTILLATION_TEMPERATURE, dim=1)
+    divergence = F.kl_div(softened, wanted, reduction="batchmean", log_target=True)
+    return divergence * DISTILLATION_TEMPERATURE**2
+
+
+@torch.no_grad()
+def _average(average: nn.Module, network: nn.Module, *, decay: float) -> None:
+    """Move the average towards the network; counters are copied."""
+    latest = network.state_dict()
+    for name, value in average.state_dict().items():
+        if value.is_floating_point():
+            value.lerp_(latest[name], 1 - decay)
+        else:
+            value.copy_(latest[name])
+
+
+def _accuracy(
+    network: nn.Module, source: ImageSource, settings: TrainSettings, *, device: torch.device
+) -> float:
+    batches = all_batches(source, batch_size=2 * settings.batch_size, device=device)
+    with mixed_precision(device):
+        return accuracy(network, batches)

@@ -1,0 +1,137 @@
+"""A training run: what to train, what it starts from and learns from, and its folder."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import torch
+from pydantic import TypeAdapter
+
+from space.atomic import write_atomically
+from space.decode import decode
+from space.genotype import Genotype, read_genotype, write_genotype
+from space.graph import BlockGraph
+from space.graph_json import graph_to_json
+from space.nn.network import Network
+from space.nn.real import real_network
+from space.references import REFERENCES
+from space.strict_json import dump_strict
+
+from .data import Dataset
+from .data_choice import DataChoice, load_choice
+from .errors import BarsError
+from .random_numbers import initial_weights
+from .run_folder import GENOTYPE, open_run
+from .search_run import load_search, read_search_config
+from .train import Trained, TrainSettings, train
+
+GRAPH, TEACHER = "graph.json", "teacher"
+Teacher = Literal["none", "float"]
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What is trained: a graph, and the genotype and search run that it comes from, if any."""
+
+    graph: BlockGraph
+    genotype: Genotype | None = None
+    search_folder: Path | None = None
+
+
+def read_subject(source: str, dataset: Dataset) -> Subject:
+    """Return what a search run, a genotype file or a reference's name stands for.
+
+    Raises BarsError where it is none of them, SpaceError where it does not fit the images.
+    """
+    path = Path(source)
+    if path.is_dir():
+        if not (path / GENOTYPE).exists():
+            raise BarsError(f"{path} has no {GENOTYPE}; run barsctl derive {path} first")
+        genotype = read_genotype(path / GENOTYPE)
+        subject = Subject(decode(genotype), genotype, path)
+    elif path.is_file():
+        genotype = read_genotype(path)
+        subject = Subject(decode(genotype), genotype)
+    elif source in REFERENCES:
+        classes = len(dataset.class_names)
+        subject = Subject(REFERENCES[source](dataset.channels, dataset.image_size, classes))
+    else:
+        raise BarsError(
+            f"{source!r} is no search run, no genotype file and no reference network; "
+            f"give a path, or one of {', '.join(REFERENCES)}"
+        )
+    _require_fit(source, subject.graph, dataset)
+    return subject
+
+
+def _require_fit(source: str, graph: BlockGraph, dataset: Dataset) -> None:
+    found = (graph.image_channels, graph.image_size, graph.classes)
+    needed = (dataset.channels, dataset.image_size, len(dataset.class_names))
+    if found != needed:
+        raise BarsError(
+            f"{source} reads (channels, size, classes) {found}, {dataset.name} has {needed}; "
+            "take the images that it was searched for"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class TrainConfig:
+    """Everything that decides what a training does, as config.json holds it.
+
+    teacher "float": the same graph with real weights and activations is trained first, in the
+    folder's teacher/, and the network learns from its answers too. inherit: start from the weights
+    of the search run's supernet.
+    """
+
+    format: Literal[1]
+    command: Literal["train"]
+    source: str
+    data: DataChoice
+    teacher: Teacher
+    inherit: bool
+    settings: TrainSettings
+
+
+_ADAPTER = TypeAdapter(TrainConfig)
+
+
+def training_run(
+    config: TrainConfig, *, folder: Path, resume: bool, device: torch.device
+) -> Trained:
+    """Train in a folder of its own; see `train` for what it leaves there, beside graph.json."""
+    dataset = load_choice(config.data)
+    subject = read_subject(config.source, dataset)
+    network = _initial_network(config, subject, dataset, device=device)
+    open_run(folder, json.loads(dump_strict(config, _ADAPTER)), resume=resume)
+    write_atomically(folder / GRAPH, graph_to_json(subject.graph))
+    if subject.genotype is not None:
+        write_genotype(subject.genotype, folder / GENOTYPE)
+    teacher = None
+    if config.teacher == "float":
+        teacher = _float_teacher(config, subject, dataset, folder=folder / TEACHER, device=device)
+    return train(network, dataset, config.settings, folder=folder, device=device, teacher=teacher)
+
+
+def _initial_network(
+    config: TrainConfig, subject: Subject, dataset: Dataset, *, device: torch.device
+) -> Network:
+    if not config.inherit:
+        with initial_weights(config.settings.seed):
+            return Network(subject.graph, dataset.mean, dataset.std)
+    if subject.genotype is None or subject.search_folder is None:
+        raise BarsError(f"{config.source} has no supernet to inherit from; give a search run")
+    search_config = read_search_config(subject.search_folder)
+    state, _ = load_search(search_config, dataset, folder=subject.search_folder, device=device)
+    return state.supernet.network_for(subject.genotype)
+
+
+def _float_teacher(
+    config: TrainConfig, subject: Subject, dataset: Dataset, *, folder: Path, device: torch.device
+) -> Network:
+    """Train the teacher, or go on with it, or only read it where it is finished."""
+    with initial_weights(config.settings.seed):
+        teacher = real_network(subject.graph, dataset.mean, dataset.std)
+    folder.mkdir(exist_ok=True)
+    train(teacher, dataset, config.settings, folder=folder, device=device, title="teacher")
+    return teacher.eval()
