@@ -1,0 +1,1 @@
+"""What the benchmarks share: their command line and report, and what they compare with."""
