@@ -5,6 +5,7 @@ measured; a torn last line, left by an interruption, is dropped on resuming.
 """
 
 import json
+import math
 import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
@@ -56,15 +57,15 @@ class TableRow:
     min_us: float
 
     def __post_init__(self) -> None:
-        times = (self.min_us, self.p10_us, self.median_us, self.p90_us)
-        if self.n < 1 or self.min_us < 0 or times != tuple(sorted(times)) or times[-1] == INFINITY:
+        ordered = 0 <= self.min_us <= self.p10_us <= self.median_us <= self.p90_us < math.inf
+        if self.n < 1 or not ordered:
             raise CostError(
-                f"{self.key}: n={self.n} min, p10, median, p90 {times} us; n must be at least 1 "
-                "and times finite, not negative and in this order: measure the kernel again"
+                f"{self.key}: n={self.n}, min {self.min_us}, p10 {self.p10_us}, median "
+                f"{self.median_us}, p90 {self.p90_us} us; n must be at least 1 and times finite, "
+                "not negative and in this order: measure the kernel again"
             )
 
 
-INFINITY = float("inf")
 _HEADER = TypeAdapter(TableHeader)
 _ROW = TypeAdapter(TableRow)
 

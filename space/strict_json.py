@@ -15,16 +15,7 @@ def parse_strict(text: str | bytes, adapter: TypeAdapter[T], *, what: str) -> T:
     try:
         found = adapter.validate_json(text, strict=True, extra="forbid")
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        place = ".".join(str(part) for part in first["loc"]) or "the text"
-        value = (
-            f" is {first['input']!r:.80}"
-            if first["type"] not in ("missing", "json_invalid")
-            else ""
-        )
-        raise SpaceError(
-            f"{what}: {place}{value}: {first['msg']}; write the file again with this version"
-        ) from error
+        raise SpaceError(f"{what}: {_explained(error)}") from error
     absent = _absent_key(json.loads(text), adapter.dump_python(found, mode="json"))
     if absent is not None:
         raise SpaceError(f"{what}: {absent} is missing; write the file again with this version")
@@ -34,6 +25,17 @@ def parse_strict(text: str | bytes, adapter: TypeAdapter[T], *, what: str) -> T:
 def dump_strict(found: T, adapter: TypeAdapter[T]) -> str:
     """The JSON text of an object, as `parse_strict` reads it."""
     return json.dumps(adapter.dump_python(found, mode="json"), indent=1) + "\n"
+
+
+def _explained(error: ValidationError) -> str:
+    """The first broken rule: our own error as it is, others with place and value."""
+    first = error.errors(include_url=False)[0]
+    if first["type"] == "value_error":
+        return str(first["ctx"]["error"])
+    place = ".".join(str(part) for part in first["loc"]) or "the text"
+    told = first["type"] in ("missing", "json_invalid")
+    value = "" if told else f" is {first['input']!r:.80}"
+    return f"{place}{value}: {first['msg']}; write the file again with this version"
 
 
 def _absent_key(raw: object, full: object) -> str | None:
