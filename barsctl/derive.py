@@ -1,14 +1,15 @@
 """Deriving: the most accurate network that a search stands for, within the budget."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from costmodels.selection import Budget as HardBudget
-from costmodels.selection import within
+from costmodels.selection import most_probable, within
 from costmodels.term_index import choices_cost, term_index
 from space.cost_terms import cost_terms
 from space.decisions import Choices, decisions, is_connected
@@ -25,15 +26,14 @@ from .progress import progress_bar
 from .run_folder import GENOTYPE, Json, write_json
 from .search import distribution
 from .search_run import (
-    LogProbabilities,
     load_search,
-    most_probable_choices,
     read_search_config,
     run_budgets,
 )
 
 DERIVED = "derive.json"
 TRIES_PER_CANDIDATE = 200
+LogProbabilities = Mapping[str, NDArray[np.float64]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +70,8 @@ def derive(
     """Return networks of a search run within the budgets, the most accurate first.
 
     It goes to the run's genotype.json, the ranking to derive.json. budgets: None for those of the
-    search; table: None likewise. Raises BudgetError where no network keeps to them.
+    search; table: None likewise. Raises BudgetUnreachable where no network
+    keeps to them.
     """
     config = read_search_config(folder)
     dataset = load_choice(config.data)
@@ -103,7 +104,7 @@ def derive(
             advance(f"accuracy {share:.1%}  best {max(c.accuracy for c in found):.1%}")
     ranking = rank(found)
     write_genotype(ranking[0].genotype, folder / GENOTYPE)
-    write_json(folder / DERIVED, derived_json(asked, ranking))
+    write_json(folder / DERIVED, derived_json(ranking))
     return ranking
 
 
@@ -142,10 +143,11 @@ def candidate_choices(
     """Return the most probable network within the budgets and up to count - 1 samples within them.
 
     The samples are drawn from the probabilities, are all different and keep to the budgets.
-    Raises BudgetError where no network does.
+    Raises BudgetUnreachable where no network does.
     """
-    options, index = decisions(space), term_index(cost_terms(space))
-    best = most_probable_choices(space, log_probabilities, budgets)
+    options, terms = decisions(space), cost_terms(space)
+    index = term_index(terms)
+    best = most_probable(options, terms, log_probabilities, budgets)
     found = {_identity(genotype_of(space, best)): best}
     probabilities = {name: np.exp(values) for name, values in log_probabilities.items()}
     for _ in range(TRIES_PER_CANDIDATE * count):
@@ -166,11 +168,10 @@ def _identity(genotype: Genotype) -> tuple[object, ...]:
     return genotype.widths, genotype.depths, tuple(kept.items())
 
 
-def derived_json(budgets: Sequence[Budget], ranking: Sequence[Candidate]) -> Json:
+def derived_json(ranking: Sequence[Candidate]) -> Json:
     """Return a ranking as scripts read it."""
     return {
         "format": 1,
-        "budget": {budget.metric: budget.limit for budget in budgets},
         "candidates": [
             {
                 "accuracy": each.accuracy,

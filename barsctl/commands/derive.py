@@ -1,0 +1,57 @@
+"""`barsctl derive`: from a search to one network within the budget."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from barsctl.budgets import format_cost
+from barsctl.table import print_table
+
+from .options import Budgets, Device, Json, Seed, Table
+
+if TYPE_CHECKING:
+    from barsctl.derive import Candidate
+
+
+def derive(
+    run: Annotated[Path, typer.Argument(help="The folder of a search.")],
+    candidates: Annotated[int, typer.Option(min=1, help="Networks to compare.")] = 10,
+    budget: Budgets = None,
+    table: Table = None,
+    seed: Seed = 0,
+    device: Device = "auto",
+    as_json: Json = False,
+) -> None:
+    """Choose the most accurate of a search's networks within the budget, by default the search's.
+
+    Exits with 3 where no network keeps to it. Example: barsctl derive runs/search --candidates 20
+    """
+    from barsctl.derive import DeriveSettings, derive, derived_json
+    from barsctl.devices import find_device
+
+    ranking = derive(
+        run, DeriveSettings(seed=seed, candidates=candidates), device=find_device(device),
+        budgets=budget, table=None if table is None else str(table),
+    )  # fmt: skip
+    if as_json:
+        typer.echo(json.dumps(derived_json(ranking), indent=2))
+        return
+    costs = tuple(ranking[0].costs)
+    print_table(
+        ("rank", "accuracy", *costs, "log probability", "widths", "cells"),
+        [_cells(number, each) for number, each in enumerate(ranking, start=1)],
+    )
+    typer.echo(f"{run / 'genotype.json'} is the first; now run: barsctl train {run}")
+
+
+def _cells(number: int, candidate: "Candidate") -> tuple[str, ...]:
+    return (
+        str(number),
+        f"{candidate.accuracy:.2%}",
+        *(format_cost(name, cost) for name, cost in candidate.costs.items()),
+        f"{candidate.log_probability:.1f}",
+        ", ".join(f"{width:g}" for width in candidate.genotype.widths),
+        ", ".join(str(depth) for depth in candidate.genotype.depths),
+    )

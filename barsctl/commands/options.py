@@ -1,0 +1,40 @@
+"""Options that several commands share, and words turned into what they mean."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from barsctl.budgets import UNITS, Budget, parse_budget
+from barsctl.data import READERS
+from barsctl.errors import BarsError
+
+
+def budget(text: str) -> Budget:
+    """Return a budget; a wrong word is wrong usage."""
+    try:
+        return parse_budget(text)
+    except BarsError as error:
+        raise typer.BadParameter(str(error)) from error
+
+
+Data = Annotated[str, typer.Option(help=f"Images: {', '.join(READERS)}.")]
+DataDir = Annotated[
+    Path | None, typer.Option(help="Folder (npz: file) with the images, if they are yours.")
+]
+ImageSize = Annotated[int | None, typer.Option(help="Pixels that photographs are scaled to.")]
+Budgets = Annotated[
+    list[Budget] | None,
+    typer.Option(
+        "--budget", parser=budget, metavar="COST=AMOUNT",
+        help=f"The most a network may cost, as latency=2ms or bops=20M: {', '.join(UNITS)}. "
+        "May be given several times.",
+    ),
+]  # fmt: skip
+Table = Annotated[
+    Path | None, typer.Option(help="Latency table of the board, from barsctl profile.")
+]
+Resume = Annotated[bool, typer.Option("--resume", help="Go on after the last whole epoch.")]
+Device = Annotated[Literal["auto", "cpu", "cuda"], typer.Option(help="Where to compute.")]
+Seed = Annotated[int, typer.Option(min=0, help="Of everything that is random.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of lines.")]

@@ -1,0 +1,74 @@
+"""`barsctl search`: the architecture and the weights of a space, within a budget."""
+
+import json
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from space.presets import SPACES
+
+from .options import Budgets, Data, DataDir, Device, ImageSize, Json, Resume, Seed, Table
+
+
+def search(
+    out: Annotated[Path, typer.Option(help="The run's folder.")],
+    space: Annotated[str, typer.Option(help=f"Search space: {', '.join(SPACES)}.")] = "demo",
+    data: Data = "fashion-mini",
+    data_dir: DataDir = None,
+    image_size: ImageSize = None,
+    budget: Budgets = None,
+    table: Table = None,
+    epochs: Annotated[int, typer.Option(min=1, help="Passes over half of the images.")] = 30,
+    warmup_epochs: Annotated[
+        int, typer.Option(min=0, help="Of them, the first without architecture steps.")
+    ] = 6,
+    batch_size: Annotated[int, typer.Option(min=2, help="Images per step.")] = 128,
+    optimizer: Annotated[Literal["adamw", "sgd"], typer.Option(help="Of the weights.")] = "adamw",
+    learning_rate: Annotated[float, typer.Option(help="Highest, of the weights.")] = 1e-2,
+    architecture_learning_rate: Annotated[float, typer.Option(help="Of the architecture.")] = 1e-2,
+    sampling: Annotated[
+        Literal["gumbel", "softmax"], typer.Option(help="How architectures are mixed.")
+    ] = "gumbel",
+    entropy: Annotated[
+        float, typer.Option(help="Above 0 drives towards decisions, below 0 away from them.")
+    ] = 0.01,
+    seed: Seed = 0,
+    device: Device = "auto",
+    resume: Resume = False,
+    as_json: Json = False,
+) -> None:
+    """Search a space for the best network within a budget; then run barsctl derive.
+
+    Example: barsctl search --data fashion-mini --budget bops=3M --out runs/search
+    """
+    from barsctl.data_choice import DataChoice, load_choice
+    from barsctl.devices import find_device
+    from barsctl.search import SearchSettings
+    from barsctl.search_run import SearchConfig, search_run
+    from space.presets import named_space
+
+    choice = DataChoice(data, None if data_dir is None else str(data_dir), image_size, seed)
+    dataset = load_choice(choice)
+    config = SearchConfig(
+        format=1,
+        command="search",
+        space=named_space(
+            space, image_channels=dataset.channels, image_size=dataset.image_size,
+            classes=len(dataset.class_names),
+        ),
+        data=choice,
+        budgets=tuple(budget or ()),
+        table=None if table is None else str(table),
+        settings=SearchSettings(
+            seed=seed, epochs=epochs, warmup_epochs=warmup_epochs, batch_size=batch_size,
+            optimizer=optimizer, learning_rate=learning_rate,
+            architecture_learning_rate=architecture_learning_rate, sampling=sampling,
+            entropy_weight=entropy,
+        ),
+    )  # fmt: skip
+    last = search_run(config, dataset, folder=out, resume=resume, device=find_device(device))
+    if as_json:
+        typer.echo(json.dumps({"run": str(out), **last}, indent=2))
+    else:
+        typer.echo(f"{out}: searched for {epochs} epochs; now run: barsctl derive {out}")

@@ -1,0 +1,74 @@
+"""`barsctl train`: the final weights of one network."""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from space.references import REFERENCES
+
+from .options import Data, DataDir, Device, ImageSize, Json, Resume, Seed
+
+
+def train(
+    source: Annotated[
+        str, typer.Argument(help=f"A search's folder, a genotype.json or {', '.join(REFERENCES)}.")
+    ],
+    out: Annotated[Path, typer.Option(help="The training's folder.")],
+    data: Data = "fashion-mini",
+    data_dir: DataDir = None,
+    image_size: ImageSize = None,
+    epochs: Annotated[int, typer.Option(min=1, help="Passes over the images.")] = 60,
+    batch_size: Annotated[int, typer.Option(min=2, help="Images per step.")] = 128,
+    optimizer: Annotated[Literal["adamw", "sgd"], typer.Option(help="Of the weights.")] = "adamw",
+    learning_rate: Annotated[float, typer.Option(help="Highest in the run.")] = 1e-2,
+    weight_decay: Annotated[float, typer.Option(help="Of the optimizer.")] = 1e-2,
+    label_smoothing: Annotated[float, typer.Option(min=0, max=1)] = 0.1,
+    ema: Annotated[
+        float, typer.Option(min=0, max=1, help="Decay of averaged weights, as 0.99; 0 for none.")
+    ] = 0.0,
+    teacher: Annotated[
+        Literal["none", "float"],
+        typer.Option(help="float: train a real-valued twin to learn from."),
+    ] = "none",
+    inherit: Annotated[
+        bool, typer.Option("--inherit", help="Start from the search's weights.")
+    ] = False,
+    seed: Seed = 0,
+    device: Device = "auto",
+    resume: Resume = False,
+    as_json: Json = False,
+) -> None:
+    """Train one network, keep its best weights and test them; then run barsctl compile.
+
+    Example: barsctl train runs/search --data fashion-mini --out runs/train
+    """
+    from barsctl.data_choice import DataChoice
+    from barsctl.devices import find_device
+    from barsctl.train import TrainSettings
+    from barsctl.training_run import TrainConfig, training_run
+
+    config = TrainConfig(
+        format=1,
+        command="train",
+        source=source,
+        data=DataChoice(data, None if data_dir is None else str(data_dir), image_size, seed),
+        teacher=teacher,
+        inherit=inherit,
+        settings=TrainSettings(
+            seed=seed, epochs=epochs, batch_size=batch_size, optimizer=optimizer,
+            learning_rate=learning_rate, weight_decay=weight_decay,
+            label_smoothing=label_smoothing, ema_decay=ema,
+        ),
+    )  # fmt: skip
+    trained = training_run(config, folder=out, resume=resume, device=find_device(device))
+    if as_json:
+        typer.echo(json.dumps({"run": str(out), **asdict(trained)}, indent=2))
+        return
+    typer.echo(
+        f"{out}: test accuracy {trained.test_accuracy:.2%}, validation "
+        f"{trained.validation_accuracy:.2%} (epoch {trained.best_epoch + 1}); "
+        f"now run: barsctl compile {out}"
+    )
