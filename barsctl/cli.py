@@ -12,8 +12,12 @@ from costmodels.errors import BudgetUnreachable, CostError
 from space.errors import SpaceError
 from targets.errors import TargetError
 
+from .commands.derive import derive
 from .commands.doctor import doctor
+from .commands.search import search
+from .commands.spaces import spaces
 from .commands.targets import targets
+from .commands.train import train
 from .errors import BarsError, ExitCode
 
 app = typer.Typer(
@@ -44,6 +48,10 @@ def options(
     """Options before the command."""
 
 
+app.command()(search)
+app.command()(derive)
+app.command()(train)
+app.command()(spaces)
 app.command()(targets)
 app.command()(doctor)
 
