@@ -56,7 +56,7 @@ def let(value: Expr) -> Expr:
 
 def accumulator(dtype: str, lanes: int) -> Buffer:
     """A vector that stays in registers, cleared."""
-    buffer = T.alloc_buffer((lanes,), dtype, scope="local")
+    buffer = T.alloc_buffer((lanes,), dtype)
     clear(buffer, dtype, lanes)
     return buffer
 
@@ -73,7 +73,7 @@ def add_to(buffer: Buffer, value: Expr, lanes: int) -> None:
 
 def in_memory(vectors: list[Expr], dtype: str, *, lanes: int) -> Buffer:
     """Vectors one after another in a small array, for a loop over them."""
-    buffer = T.alloc_buffer((len(vectors) * lanes,), dtype, scope="local")
+    buffer = T.alloc_buffer((len(vectors) * lanes,), dtype)
     for i, vector in enumerate(vectors):
         store(buffer, i * lanes, vector, lanes=lanes)
     return buffer
