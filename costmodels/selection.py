@@ -86,6 +86,17 @@ def most_probable(
     )
     bounds = _bounds(tables, all_layouts, values=values, limits=limits)
     bounds[[not fits(column, limits) for column in lowest.T]] = -np.inf
+    best = _best_choices(tables, all_layouts, values=values, bounds=bounds, limits=limits)
+    if best is None:
+        raise BudgetUnreachable(_unreachable(budgets, lowest))
+    return best
+
+
+def _best_choices(
+    tables: Sequence[NodeTable], all_layouts: Layouts, *,
+    values: Floats, bounds: Floats, limits: Floats,
+) -> Choices | None:  # fmt: skip
+    """The best of all layouts; values and bounds [layouts], -inf where nothing can fit."""
     best_value, best = -np.inf, None
     for layout in np.argsort(-bounds, kind="stable"):
         if bounds[layout] <= best_value:
@@ -97,8 +108,6 @@ def most_probable(
         value = values[layout] + sum(g.values[p] for g, p in zip(groups, picks, strict=True))
         if value > best_value:
             best_value, best = value, _choices(all_layouts, int(layout), tables, picks)
-    if best is None:
-        raise BudgetUnreachable(_unreachable(budgets, lowest))
     return best
 
 

@@ -6,7 +6,7 @@ edges, and each x_i is added to the i-th wide tensor, which so crosses the whole
 """
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 from .blocks import Activation, conv_out_size
 from .errors import SpaceError
@@ -108,10 +108,16 @@ def stage_channels(space: SearchSpace, stage: int, width: float) -> int:
 
 
 def _check_numbers(space: SearchSpace) -> None:
-    at_least_1 = ("image_channels", "image_size", "stem_kernel_size", "stem_stride", "nodes")
-    for name in at_least_1:
-        if getattr(space, name) < 1:
-            raise SpaceError(f"{space.name}: {name}={getattr(space, name)} must be at least 1")
+    at_least_1 = {
+        "image_channels": space.image_channels,
+        "image_size": space.image_size,
+        "stem_kernel_size": space.stem_kernel_size,
+        "stem_stride": space.stem_stride,
+        "nodes": space.nodes,
+    }
+    for name, value in at_least_1.items():
+        if value < 1:
+            raise SpaceError(f"{space.name}: {name}={value} must be at least 1")
     if space.classes < 2:
         raise SpaceError(f"{space.name}: classes={space.classes}; a classifier needs at least 2")
     if space.stem_kernel_size % 2 == 0:
@@ -123,13 +129,18 @@ def _check_numbers(space: SearchSpace) -> None:
         raise SpaceError(
             f"{space.name}: stem_blocks={space.stem_blocks} must be 1 or nodes={space.nodes}"
         )
-    choices = {"form": ("node", "edge"), "sharing": ("cell", "stage", "kind"),
-               "activation": ("none", "relu", "prelu")}  # fmt: skip
-    for name, allowed in choices.items():
-        if getattr(space, name) not in allowed:
-            raise SpaceError(
-                f"{space.name}: {name}={getattr(space, name)!r} must be one of {allowed}"
-            )
+    _check_words(space)
+
+
+def _check_words(space: SearchSpace) -> None:
+    words = {
+        "form": (space.form, get_args(Form)),
+        "sharing": (space.sharing, get_args(Sharing)),
+        "activation": (space.activation, get_args(Activation)),
+    }
+    for name, (value, allowed) in words.items():
+        if value not in allowed:
+            raise SpaceError(f"{space.name}: {name}={value!r} must be one of {allowed}")
 
 
 def _check_primitives(space: SearchSpace) -> None:
