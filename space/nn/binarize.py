@@ -13,6 +13,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+INT8_MAX = 127
+
 
 def binary_sign(x: Tensor) -> Tensor:
     """+1 where x >= 0, else -1."""
@@ -45,6 +47,19 @@ def prelu(x: Tensor, slopes: Tensor) -> Tensor:
     """x where x >= 0, else slopes * x; slopes: [channels]."""
     activated: Tensor = _PReLU.apply(x, slopes)
     return activated
+
+
+def int8_weights(weight: Tensor) -> tuple[Tensor, Tensor]:
+    """Integers -127..127 and a scale per output channel: weight is about integers * scale."""
+    largest = weight.detach().abs().amax((1, 2, 3), keepdim=True)
+    scale = torch.where(largest > 0, largest, 1.0) / INT8_MAX
+    return (weight.detach() / scale).round(), scale
+
+
+def rounded_to_int8(weight: Tensor) -> Tensor:
+    """integers * scale of the weights, with a straight-through gradient."""
+    integers, scale = int8_weights(weight)
+    return weight + (integers * scale - weight).detach()
 
 
 class BatchNormSign(nn.BatchNorm2d):

@@ -13,6 +13,7 @@ from space.errors import SpaceError
 from space.frozen import FrozenBlock, FrozenClassifier, FrozenNetwork, Threshold
 from space.graph import Node, Value
 
+from .binarize import INT8_MAX, int8_weights
 from .layers import (
     BinaryConvOperator,
     BlockLayer,
@@ -21,7 +22,6 @@ from .layers import (
 )
 from .network import Network
 from .quantize import (
-    INT8_MAX,
     INT16_MAX,
     INT16_MIN,
     INT32_END,
@@ -132,22 +132,25 @@ def _binary_conv(operator: BinaryConvOperator) -> _IntegerConv:
 
 
 def _image_conv(operator: ImageConvOperator) -> _IntegerConv:
-    mean, std = _array(operator.pixel_mean), _array(operator.pixel_std)
-    on_pixels = _array(operator.weight) / std[:, None, None]
-    weights, scale = quantized(on_pixels, axis=(1, 2, 3))
-    # Of the rounded weights, so that a uniform image of the mean still gives about 0.
-    constant = -(weights.sum(axis=(2, 3)) @ mean) * scale.ravel()
-    return _IntegerConv(weights, scale.ravel(), constant, (0, PIXEL_MAX))
+    weights, scale = _int8(operator.pixel_weight())
+    constant = -(weights.sum(axis=(2, 3)) @ _array(operator.pixel_mean)) * scale
+    return _IntegerConv(weights, scale, constant, (0, PIXEL_MAX))
 
 
 def _real_conv(operator: ConvOperator, largest: float, real_exponent: int) -> _IntegerConv:
-    weights, scale = quantized(_array(operator.weight), axis=(1, 2, 3))
+    weights, scale = _int8(operator.weight)
     largest_integer = max(1.0, largest * 2.0**real_exponent)
     shift = max(0, math.ceil(math.log2(largest_integer / INT8_MAX)))
     step = 2.0 ** (shift - real_exponent)
     return _IntegerConv(
-        weights, scale.ravel() * step, np.zeros(len(weights)), (-INT8_MAX - 1, INT8_MAX), shift
+        weights, scale * step, np.zeros(len(weights)), (-INT8_MAX - 1, INT8_MAX), shift
     )
+
+
+def _int8(weight: Tensor) -> tuple[NDArray[np.int8], Floats]:
+    """The integers with which the network was trained, and their scale [out]."""
+    integers, scale = int8_weights(weight)
+    return _array(integers).astype(np.int8), _array(scale).ravel()
 
 
 def _affine(norm: nn.BatchNorm1d | nn.BatchNorm2d) -> tuple[Floats, Floats]:
@@ -180,9 +183,9 @@ def _frozen_classifier(network: Network, real_exponent: int) -> tuple[FrozenClas
     """The classifier's integers and the real value of one step of its logits."""
     gain, bias = _affine(network.head.norm)
     dense, dense_bias = _array(network.head.dense.weight), _array(network.head.dense.bias)
-    weights, scale = quantized(dense * gain, axis=(0, 1))
+    weights, scale = quantized(dense * gain)
     for feature_shift in range(MAX_FEATURE_SHIFT + 1):
-        step = float(scale.item()) * 2.0 ** (feature_shift - real_exponent)
+        step = scale * 2.0 ** (feature_shift - real_exponent)
         steps = np.rint((dense_bias + dense @ bias) / step)
         largest_feature = -INT16_MIN >> feature_shift
         reached = np.abs(weights.astype(np.int64)).sum(axis=1) * largest_feature + np.abs(steps)

@@ -6,23 +6,23 @@ from numpy.typing import NDArray
 from space.errors import SpaceError
 from space.frozen import Requantize, Threshold
 
+from .binarize import INT8_MAX
+
 Floats = NDArray[np.float64]
 
-INT8_MAX = 127
 INT16_MIN, INT16_MAX = -(2**15), 2**15 - 1
 INT32_END = 2**31
 MIN_SHIFT, MAX_SHIFT = 4, 30
 
 
-def quantized(weights: Floats, *, axis: tuple[int, ...]) -> tuple[NDArray[np.int8], Floats]:
-    """int8 weights and their scale: weights are about integers * scale.
+def quantized(weights: Floats) -> tuple[NDArray[np.int8], float]:
+    """int8 weights and their one scale: weights are about integers * scale.
 
-    The scale is over `axis`, which it keeps with length 1. Raises SpaceError for infinities.
+    Raises SpaceError where weights are not finite.
     """
     if not np.isfinite(weights).all():
         raise SpaceError("weights are not finite; train again with a smaller learning rate")
-    scale = np.abs(weights).max(axis=axis, keepdims=True) / INT8_MAX
-    scale[scale == 0] = 1.0
+    scale = float(np.abs(weights).max()) / INT8_MAX or 1.0
     return np.rint(weights / scale).astype(np.int8), scale
 
 

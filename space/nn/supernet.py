@@ -19,7 +19,7 @@ from space.genotype import Genotype, kept_cells
 from space.search_space import Cell, SearchSpace, cells, stage_channels, stage_size
 
 from .inherit import inherit_cell, inherit_head, inherit_stem
-from .layers import ClassifierOperator, ImageConvOperator
+from .layers import ClassifierOperator, ImageConvOperator, pooled_globally
 from .mixed_cell import Masks, MixedCell, weighted_sum
 from .network import Network, pixel_statistics
 
@@ -132,7 +132,7 @@ class Supernet(nn.Module):
         self, ends: Sequence[Sequence[Tensor]], mask: Tensor, probabilities: Probabilities
     ) -> Tensor:
         stage = len(self.space.stages) - 1
-        pooled_ends = [[tensor.mean((2, 3)) for tensor in wide] for wide in ends]
+        pooled_ends = [[pooled_globally(tensor) for tensor in wide] for wide in ends]
         pooled = torch.cat(self._end(stage, pooled_ends, probabilities), dim=1)
         mix = (self._distinct(stage, mask, probabilities)[:, None] * mask).view(1, -1)
         dense = self.head.dense
