@@ -1,0 +1,83 @@
+"""A graph of blocks as kernel calls in order, with the buffers that each call reads and writes."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from space.graph import BlockGraph, Node, Value
+
+from .kernel_specs import Argument, KernelSpec, arguments, kernel_specs
+
+
+@dataclass(frozen=True, slots=True)
+class Constant:
+    """Frozen integers of a node, by the name of the kernel's argument."""
+
+    node: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Scratch:
+    """Memory that a node's kernel uses during its call alone."""
+
+    node: str
+    name: str
+
+
+Operand = Value | Constant | Scratch
+
+
+@dataclass(frozen=True, slots=True)
+class KernelCall:
+    """One call: the operands stand in the order of `arguments(spec)`."""
+
+    node: str
+    spec: KernelSpec
+    operands: tuple[Operand, ...]
+
+    @property
+    def pairs(self) -> Iterator[tuple[Argument, Operand]]:
+        """Each argument with what the call gives for it."""
+        return zip(arguments(self.spec), self.operands, strict=True)
+
+
+def lower(graph: BlockGraph) -> tuple[KernelCall, ...]:
+    """The kernel calls that compute a graph, in execution order.
+
+    Raises SpaceError where the graph does not end in a classifier.
+    """
+    assert graph.output.inputs.values
+    return tuple(_call(node) for node in graph)
+
+
+def logits_value(graph: BlockGraph) -> Value:
+    """What the last call writes."""
+    return Value(graph.output.name, "logits")
+
+
+def specs(calls: tuple[KernelCall, ...]) -> tuple[KernelSpec, ...]:
+    """The distinct kernels of the calls, in order of first use."""
+    return tuple(dict.fromkeys(call.spec for call in calls))
+
+
+def _call(node: Node) -> KernelCall:
+    (spec,) = kernel_specs(node.block)
+    # The graph names inputs in the order in which kernels take them: sources, shortcuts, outer.
+    inputs = iter(node.inputs.values)
+    return KernelCall(
+        node.name,
+        spec,
+        tuple(_operand(node, argument, inputs) for argument in arguments(spec)),
+    )
+
+
+def _operand(node: Node, argument: Argument, inputs: Iterator[Value]) -> Operand:
+    match argument.role:
+        case "source" | "shortcut" | "outer":
+            return next(inputs)
+        case "constant":
+            return Constant(node.name, argument.name)
+        case "scratch":
+            return Scratch(node.name, argument.name)
+        case "output":
+            return Value(node.name, argument.name)
