@@ -1,0 +1,231 @@
+/* The program around a compiled network: classifies, traces or times images. */
+#define _POSIX_C_SOURCE 200809L
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#include "images.h"
+#include "network.h"
+#include "npy.h"
+#include "options.h"
+#include "print.h"
+
+enum { DONE = 0, CANNOT = 1, WRONG_USAGE = 2 };
+enum { PATH_BYTES = 4096, ARENA_ALIGNMENT = 64, WARM_UP_RUNS = 10 };
+
+/* What a run needs; `logits_file` is null unless the logits are asked for. */
+struct session {
+    const struct options *options;
+    struct image_format format;
+    uint8_t *arena;
+    int32_t *logits;
+    FILE *logits_file;
+    uint64_t images;
+    uint8_t *kept_pixels; /* the first image, for the benchmark */
+};
+
+static size_t image_bytes(void)
+{
+    return (size_t)network.image_size * (size_t)network.image_size *
+           (size_t)network.image_channels;
+}
+
+static bool run(struct session *session, const uint8_t *pixels, observer observe, void *context)
+{
+    int status = network.run(session->arena, pixels, session->logits, observe, context);
+    return status == 0 || complain("a kernel failed with status %d", status);
+}
+
+static bool classify_image(void *context, const char *label, const uint8_t *pixels)
+{
+    struct session *session = context;
+    size_t classes = (size_t)network.classes;
+    if (!run(session, pixels, NULL, NULL))
+        return false;
+    session->images++;
+    if (!session->logits_file) {
+        print_classes(label, session->logits, session->options->top, session->options->json);
+        return true;
+    }
+    return fwrite(session->logits, sizeof(int32_t), classes, session->logits_file) == classes ||
+           complain("%s: %s", session->options->logits_path, strerror(errno));
+}
+
+static bool visit_all(struct session *session, image_visitor visit)
+{
+    for (int i = 0; i < session->options->path_count; i++)
+        if (!visit_images(session->options->paths[i], &session->format, visit, session))
+            return false;
+    return true;
+}
+
+/* The file is written under a temporary name; its header is written again with the true count. */
+static bool write_logits(struct session *session)
+{
+    const char *path = session->options->logits_path;
+    char part[PATH_BYTES];
+    if (snprintf(part, sizeof part, "%s.part", path) >= (int)sizeof part)
+        return complain("%s: the name is too long", path);
+    session->logits_file = fopen(part, "wb");
+    if (!session->logits_file)
+        return complain("%s: %s", part, strerror(errno));
+    bool read = npy_write_header(session->logits_file, 0, network.classes) &&
+                visit_all(session, classify_image);
+    rewind(session->logits_file);
+    bool written = npy_write_header(session->logits_file, session->images, network.classes);
+    written = fclose(session->logits_file) == 0 && written;
+    if (read && written && rename(part, path) == 0)
+        return true;
+    if (read)
+        complain("%s: %s", path, strerror(errno));
+    remove(part);
+    return false;
+}
+
+struct tracing {
+    const char *folder;
+    bool done;
+};
+
+static bool write_value(const char *folder, int call, const struct traced_value *value,
+                        const uint8_t *data)
+{
+    char path[PATH_BYTES];
+    if (snprintf(path, sizeof path, "%s/%03d.%s.npy", folder, call, value->name) >=
+        (int)sizeof path)
+        return complain("%s: the name is too long", folder);
+    FILE *file = fopen(path, "wb");
+    if (!file)
+        return complain("%s: %s", path, strerror(errno));
+    bool written = npy_write(file, value->dtype, value->shape, data, value->bytes);
+    written = fclose(file) == 0 && written;
+    return written || complain("%s: %s", path, strerror(errno));
+}
+
+static void trace_call(void *context, int call, const uint8_t *arena)
+{
+    struct tracing *tracing = context;
+    const struct traced_call *traced = &network.traced_calls[call];
+    for (int i = 0; i < traced->values; i++) {
+        const struct traced_value *value = &network.traced_values[traced->first_value + i];
+        tracing->done = tracing->done &&
+                        write_value(tracing->folder, call, value, arena + value->offset);
+    }
+}
+
+static bool trace_image(void *context, const char *label, const uint8_t *pixels)
+{
+    struct session *session = context;
+    struct tracing tracing = {session->options->trace_folder, true};
+    if (session->images++ > 0)
+        return complain("%s: a second image; --trace takes one", label);
+    return run(session, pixels, trace_call, &tracing) && tracing.done;
+}
+
+static bool trace(struct session *session)
+{
+    const char *folder = session->options->trace_folder;
+    if (mkdir(folder, 0777) != 0 && errno != EEXIST)
+        return complain("%s: %s", folder, strerror(errno));
+    return visit_all(session, trace_image);
+}
+
+static bool keep_image(void *context, const char *label, const uint8_t *pixels)
+{
+    struct session *session = context;
+    (void)label;
+    if (session->images++ == 0)
+        memcpy(session->kept_pixels, pixels, image_bytes());
+    return true;
+}
+
+static double now_ms(void)
+{
+    struct timespec time;
+    clock_gettime(CLOCK_MONOTONIC, &time);
+    return (double)time.tv_sec * 1e3 + (double)time.tv_nsec / 1e6;
+}
+
+static int by_value(const void *first, const void *second)
+{
+    double a = *(const double *)first, b = *(const double *)second;
+    return (a > b) - (a < b);
+}
+
+/* The value below which `percent` of the sorted values lie, by the nearest rank. */
+static double percentile(const double *sorted, int count, int percent)
+{
+    int rank = (int)(((int64_t)count * percent + 99) / 100);
+    return sorted[rank > 0 ? rank - 1 : 0];
+}
+
+static bool time_runs(struct session *session, double *times_ms, int runs)
+{
+    for (int i = -WARM_UP_RUNS; i < runs; i++) {
+        double start_ms = now_ms();
+        if (!run(session, session->kept_pixels, NULL, NULL))
+            return false;
+        if (i >= 0)
+            times_ms[i] = now_ms() - start_ms;
+    }
+    return true;
+}
+
+static bool bench(struct session *session)
+{
+    int runs = session->options->bench_runs;
+    double *times_ms = malloc(sizeof(double) * (size_t)runs);
+    session->kept_pixels = malloc(image_bytes());
+    bool done = (times_ms && session->kept_pixels) || complain("out of memory");
+    if (done) {
+        memset(session->kept_pixels, 128, image_bytes());
+        done = visit_all(session, keep_image) && time_runs(session, times_ms, runs);
+    }
+    if (done) {
+        qsort(times_ms, (size_t)runs, sizeof *times_ms, by_value);
+        struct latency latency = {runs, percentile(times_ms, runs, 50),
+                                  percentile(times_ms, runs, 10), percentile(times_ms, runs, 90)};
+        print_latency(&latency, session->options->json);
+    }
+    free(times_ms);
+    free(session->kept_pixels);
+    return done;
+}
+
+static bool serve(struct session *session)
+{
+    if (session->options->bench_runs)
+        return bench(session);
+    if (session->options->trace_folder)
+        return trace(session);
+    if (session->options->logits_path)
+        return write_logits(session);
+    return visit_all(session, classify_image);
+}
+
+int main(int count, char **words)
+{
+    struct options options;
+    if (!parse_options(count > 0 ? count - 1 : 0, words + 1, &options))
+        return WRONG_USAGE;
+    if (options.help) {
+        print_help();
+        return DONE;
+    }
+    struct session session = {.options = &options};
+    session.format =
+        (struct image_format){network.image_size, network.image_channels, options.raw};
+    void *arena = NULL;
+    int no_arena = posix_memalign(&arena, ARENA_ALIGNMENT, network.arena_bytes);
+    session.arena = arena;
+    session.logits = malloc(sizeof(int32_t) * (size_t)network.classes);
+    bool done = !no_arena && session.logits ? serve(&session) : complain("out of memory");
+    free(session.arena);
+    free(session.logits);
+    if (fflush(stdout) != 0)
+        done = complain("standard output: %s", strerror(errno));
+    return done ? DONE : CANNOT;
+}

@@ -1,0 +1,43 @@
+/* What the program knows of its network; the compiler writes one `network` per program. */
+#ifndef NETWORK_H
+#define NETWORK_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* A tensor that a kernel writes: where it lies in the arena and how NumPy would call it. */
+struct traced_value {
+    const char *name;
+    const char *dtype;
+    const char *shape;
+    size_t offset;
+    size_t bytes;
+};
+
+/* One kernel call, by the position of its outputs in `traced_values`. */
+struct traced_call {
+    const char *name;
+    int first_value;
+    int values;
+};
+
+/* Called after each kernel with its index; its outputs are in the arena until the next kernel. */
+typedef void (*observer)(void *context, int call, const uint8_t *arena);
+
+struct network {
+    const char *name;
+    int image_size;
+    int image_channels;
+    int classes;
+    const char *const *class_names;
+    size_t arena_bytes;
+    int calls;
+    const struct traced_call *traced_calls;
+    const struct traced_value *traced_values;
+    /* 0, or what the failing kernel returned; `observe` may be null. */
+    int (*run)(void *arena, const uint8_t *image, int32_t *logits, observer observe, void *context);
+};
+
+extern const struct network network;
+
+#endif
