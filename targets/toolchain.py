@@ -1,0 +1,122 @@
+"""C compilers and linkers for every target, from the Python package ziglang: no root, no sysroot.
+
+Every command runs inside one folder with relative names, so that no path of this machine gets into
+a program. Zig keeps what it built in a cache that parallel processes may share.
+"""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from .errors import TargetError
+from .target import Target
+
+Notify = Callable[[str], None]
+
+# Only the kernels are compiled for one processor: all else is for any of the machine, so that its
+# C library is built once. Optimization at the link chooses how that library is built.
+_C_FLAGS = (
+    "-std=c99", "-O2", "-g0", "-fPIC", "-fno-sanitize=all", "-ffunction-sections",
+    "-fdata-sections", "-fno-unwind-tables", "-fno-asynchronous-unwind-tables",
+)  # fmt: skip
+_LINK_FLAGS = ("-O2", "-s", "-Wl,--gc-sections", "-Wl,--build-id=none")
+
+
+@dataclass(frozen=True, slots=True)
+class Toolchain:
+    """Tools for one target that work in one folder; `notify` hears what takes long."""
+
+    target: Target
+    folder: Path
+    notify: Notify
+
+    def compile(self, sources: Sequence[Path], *, include: Path) -> list[str]:
+        """Compile C and assembly into objects of the same name; returns their names."""
+
+        def compiled(source: Path) -> str:
+            output = f"{source.stem}.o"
+            self._run("cc", "-c", *_C_FLAGS, f"-I{include}", "-I.", str(source), "-o", output)
+            return output
+
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            return list(pool.map(compiled, sources))
+
+    def link_program(self, objects: Sequence[str], output: str) -> None:
+        """Link a static executable, which needs no libraries on the board."""
+        self._build_libc_once()
+        self._run("cc", "-static", *_LINK_FLAGS, *objects, "-o", output)
+
+    def link_library(self, objects: Sequence[str], output: str, *, exports: Sequence[str]) -> None:
+        """Link a shared library that needs no other, whichever C library the board has."""
+        script = self.folder / "exports.map"
+        script.write_text(f"{{ global: {' '.join(f'{name};' for name in exports)} local: *; }};\n")
+        self._run(
+            "cc", "-shared", "-nostdlib", "-lcompiler_rt", f"-Wl,--version-script={script.name}",
+            f"-Wl,-soname,{output}", *_LINK_FLAGS, *objects, "-o", output,
+        )  # fmt: skip
+
+    def archive(self, objects: Sequence[str], output: str) -> None:
+        """Gather objects in a static library."""
+        self._run("ar", "rcsD", output, *objects)
+
+    def _build_libc_once(self) -> None:
+        """Say why the first program for a target takes long, and remember that it was built."""
+        target = self.target
+        marker = zig_cache() / f"barsctl-{_zig_version()}-{target.zig_triple}"
+        if marker.exists():
+            return
+        self.notify(f"building the C library for {target.machine}, once; this takes a minute or two")
+        (self.folder / "nothing.c").write_text("int main(void) { return 0; }\n")
+        self._run("cc", "-static", *_LINK_FLAGS, "nothing.c", "-o", "nothing")
+        marker.touch()
+
+    def _run(self, tool: str, *words: str) -> None:
+        target = () if tool == "ar" else ("-target", self.target.zig_triple)
+        _zig_version()
+        command = [sys.executable, "-m", "ziglang", tool, *target, *words]
+        finished = subprocess.run(
+            command,
+            cwd=self.folder,
+            env=_environment(),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if finished.returncode != 0:
+            raise TargetError(
+                f"zig {tool} for {self.target.name} failed (exit {finished.returncode}): "
+                f"{_reason(finished.stderr)}"
+            )
+
+
+def zig_cache() -> Path:
+    """Where built C libraries stay: ZIG_GLOBAL_CACHE_DIR if set, else in the user's cache."""
+    chosen = os.environ.get("ZIG_GLOBAL_CACHE_DIR")
+    user_cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(chosen) if chosen else Path(user_cache) / "barsctl" / "zig"
+
+
+def _environment() -> dict[str, str]:
+    cache = str(zig_cache())
+    return {**os.environ, "ZIG_GLOBAL_CACHE_DIR": cache, "ZIG_LOCAL_CACHE_DIR": cache}
+
+
+def _zig_version() -> str:
+    try:
+        return version("ziglang")
+    except PackageNotFoundError:
+        raise TargetError(
+            "compiling needs the package ziglang, which is not installed here; "
+            "run: pip install 'barsctl[compile]'"
+        ) from None
+
+
+def _reason(stderr: str) -> str:
+    """The first line that speaks of an error, else the last."""
+    lines = stderr.strip().splitlines() or ["it gave no reason"]
+    return next((line for line in lines if "error" in line), lines[-1])
