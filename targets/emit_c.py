@@ -1,0 +1,312 @@
+"""The C source of a compiled network: kernels called in order, on an arena planned beforehand.
+
+All text is the same for the same network: no time, no path, no machine in it.
+"""
+
+import hashlib
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from space.frozen import FrozenNetwork
+from space.graph import IMAGE_VALUE, Value
+
+from .errors import TargetError
+from .kernel_specs import Argument, constants
+from .lower import Constant, KernelCall, Operand, logits_value, lower
+from .memory import ALIGNMENT_BYTES, ArenaPlan, plan_arena
+
+# What may follow `#define NAME_` and stand in file names on every system.
+_NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
+WEIGHTS_FILE = "weights.bin"
+
+
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """Everything that is decided about a network before any text is written."""
+
+    name: str
+    frozen: FrozenNetwork
+    calls: tuple[KernelCall, ...]
+    arena: ArenaPlan
+    weights: bytes
+    constant_offsets: dict[Constant, int]
+
+
+def plan_network(frozen: FrozenNetwork, name: str) -> Plan:
+    """Lower a network and lay out its memory.
+
+    Raises TargetError where the name is no C identifier in lower case or integers are missing.
+    """
+    if not _NAME.fullmatch(name):
+        raise TargetError(
+            f"name {name!r} must be a C identifier: lower-case letters, digits and _, "
+            f"a letter first; choose another"
+        )
+    calls = lower(frozen.graph)
+    weights, offsets = _laid_out(frozen, calls)
+    return Plan(name, frozen, calls, plan_arena(calls), weights, offsets)
+
+
+def _laid_out(
+    frozen: FrozenNetwork, calls: Sequence[KernelCall]
+) -> tuple[bytes, dict[Constant, int]]:
+    """All constants one after the other, aligned; equal ones are stored once."""
+    blob = bytearray()
+    stored: dict[bytes, int] = {}
+    offsets: dict[Constant, int] = {}
+    for call in calls:
+        for name, array in constants(call.spec, frozen.blocks[call.node]).items():
+            data = array.astype(array.dtype.newbyteorder("<")).tobytes()
+            if data not in stored:
+                blob.extend(bytes(-len(blob) % ALIGNMENT_BYTES))
+                stored[data] = len(blob)
+                blob.extend(data)
+            offsets[Constant(call.node, name)] = stored[data]
+    return bytes(blob), offsets
+
+
+def source_files(plan: Plan, class_names: Sequence[str]) -> dict[str, bytes]:
+    """All generated files by name: header, network, static arena, weights, program's data.
+
+    Raises TargetError where there are not as many class names as classes.
+    """
+    classes = plan.frozen.graph.classes
+    if len(class_names) != classes:
+        raise TargetError(
+            f"{len(class_names)} class names for {classes} classes; give one name per class"
+        )
+    texts = {
+        f"{plan.name}.h": header(plan),
+        f"{plan.name}.c": _network(plan),
+        f"{plan.name}_static.c": _static_arena(plan),
+        f"{plan.name}_program.c": _program(plan, class_names),
+        f"{plan.name}_weights.S": _weights_assembly(plan),
+    }
+    return {name: text.encode() for name, text in texts.items()} | {WEIGHTS_FILE: plan.weights}
+
+
+def header(plan: Plan) -> str:
+    """The public header: C99, and C++."""
+    name, upper, graph = plan.name, plan.name.upper(), plan.frozen.graph
+    return f"""\
+/* {name}: a compiled binary network. */
+#ifndef {upper}_H
+#define {upper}_H
+
+#include <stdint.h>
+
+#define {upper}_IMAGE_HEIGHT {graph.image_size}
+#define {upper}_IMAGE_WIDTH {graph.image_size}
+#define {upper}_IMAGE_CHANNELS {graph.image_channels}
+#define {upper}_IMAGE_BYTES {graph.image_size**2 * graph.image_channels}
+#define {upper}_CLASSES {graph.classes}
+#define {upper}_ARENA_BYTES {plan.arena.arena_bytes}
+#define {upper}_ARENA_ALIGNMENT {ALIGNMENT_BYTES}
+/* What the network was trained on as logits is these integers times this scale. */
+#define {upper}_LOGIT_SCALE {plan.frozen.logit_scale!r}
+
+#ifdef __cplusplus
+extern "C" {{
+#endif
+
+/* Classify one image: pixels [height, width, channels] in, one logit per class out; the largest
+ * logit is the answer. Returns 0. Uses one arena of the library's own: one call at a time. */
+int {name}_run(const uint8_t *image, int32_t *logits);
+
+/* The same in the caller's arena of {upper}_ARENA_BYTES bytes, aligned to {upper}_ARENA_ALIGNMENT;
+ * calls in different arenas may run at the same time. Returns -1 where the arena is not aligned. */
+int {name}_run_in(void *arena, const uint8_t *image, int32_t *logits);
+
+#ifdef __cplusplus
+}}
+#endif
+
+#endif
+"""
+
+
+def _network(plan: Plan) -> str:
+    name, graph = plan.name, plan.frozen.graph
+    image, logits = (plan.arena.offsets[value] for value in (IMAGE_VALUE, logits_value(graph)))
+    declared = "\n".join(
+        f"int32_t {spec.symbol}({', '.join(['void *'] * len(call.operands))});"
+        for spec, call in {call.spec: call for call in plan.calls}.items()
+    )
+    calls = "\n".join(
+        f"    CALL({index}, {call.spec.symbol}({_operands(plan, call)}));"
+        for index, call in enumerate(plan.calls)
+    )
+    return f"""\
+#include <stddef.h>
+#include <string.h>
+
+#include "network.h"
+#include "{name}.h"
+
+{declared}
+
+extern const unsigned char {name}_weights[];
+
+#define CALL(index, kernel) \\
+    do {{ \\
+        int32_t status = kernel; \\
+        if (status != 0) \\
+            return status; \\
+        if (observe) \\
+            observe(context, index, a); \\
+    }} while (0)
+
+int {name}_run_observed(void *arena, const uint8_t *image, int32_t *logits, observer observe,
+                        void *context)
+{{
+    unsigned char *a = arena;
+    unsigned char *w = (unsigned char *){name}_weights; /* kernels only read it */
+    if ((uintptr_t)arena % {ALIGNMENT_BYTES} != 0)
+        return -1;
+    memcpy(a + {image}, image, {graph.image_size**2 * graph.image_channels});
+{calls}
+    memcpy(logits, a + {logits}, {4 * graph.classes});
+    return 0;
+}}
+
+int {name}_run_in(void *arena, const uint8_t *image, int32_t *logits)
+{{
+    return {name}_run_observed(arena, image, logits, NULL, NULL);
+}}
+"""
+
+
+def _operands(plan: Plan, call: KernelCall) -> str:
+    return ", ".join(_address(plan, operand) for operand in call.operands)
+
+
+def _address(plan: Plan, operand: Operand) -> str:
+    if isinstance(operand, Constant):
+        return f"w + {plan.constant_offsets[operand]}"
+    return f"a + {plan.arena.offsets[operand]}"
+
+
+def _static_arena(plan: Plan) -> str:
+    """A file of its own, so that programs with their own arena do not link this one."""
+    return f"""\
+#include "{plan.name}.h"
+
+static unsigned char arena[{plan.arena.arena_bytes}] __attribute__((aligned({ALIGNMENT_BYTES})));
+
+int {plan.name}_run(const uint8_t *image, int32_t *logits)
+{{
+    return {plan.name}_run_in(arena, image, logits);
+}}
+"""
+
+
+def _weights_assembly(plan: Plan) -> str:
+    """The hash is there for compiler caches, which do not look into included files."""
+    return f"""\
+/* SHA-256 {hashlib.sha256(plan.weights).hexdigest()} */
+    .section .rodata
+    .balign {ALIGNMENT_BYTES}
+    .globl {plan.name}_weights
+    .hidden {plan.name}_weights
+{plan.name}_weights:
+    .incbin "{WEIGHTS_FILE}"
+    .section .note.GNU-stack,"",%progbits
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class TracedValue:
+    """A tensor that the program writes under `file` while it traces an image."""
+
+    value: Value
+    call: int
+    argument: Argument
+
+    @property
+    def label(self) -> str:
+        """Node and port, of letters that every file system takes."""
+        return re.sub(r"[^A-Za-z0-9._-]", "_", f"{self.value.node}.{self.value.port}")
+
+    @property
+    def file(self) -> str:
+        """The file's name in the trace folder."""
+        return f"{self.call:03}.{self.label}.npy"
+
+
+def traced_values(calls: Sequence[KernelCall]) -> tuple[TracedValue, ...]:
+    """Every tensor that kernels write, in the order in which they write them."""
+    return tuple(
+        TracedValue(operand, index, argument)
+        for index, call in enumerate(calls)
+        for argument, operand in call.pairs
+        if argument.role == "output" and isinstance(operand, Value)
+    )
+
+
+def _program(plan: Plan, class_names: Sequence[str]) -> str:
+    """What runtime/main.c must know: names for people, and where each kernel's outputs lie."""
+    name, graph = plan.name, plan.frozen.graph
+    values = traced_values(plan.calls)
+    return f"""\
+#include "network.h"
+
+int {name}_run_observed(void *arena, const uint8_t *image, int32_t *logits, observer observe,
+                        void *context);
+
+static const char *const class_names[] = {{
+{_lines(_c_text(text) for text in class_names)}
+}};
+
+static const struct traced_value traced_values[] = {{
+{_lines(_traced_value(plan, value) for value in values)}
+}};
+
+static const struct traced_call traced_calls[] = {{
+{_lines(_traced_calls(plan.calls, values))}
+}};
+
+const struct network network = {{
+    .name = "{name}",
+    .image_size = {graph.image_size},
+    .image_channels = {graph.image_channels},
+    .classes = {graph.classes},
+    .class_names = class_names,
+    .arena_bytes = {plan.arena.arena_bytes},
+    .calls = {len(plan.calls)},
+    .traced_calls = traced_calls,
+    .traced_values = traced_values,
+    .run = {name}_run_observed,
+}};
+"""
+
+
+def _traced_value(plan: Plan, traced: TracedValue) -> str:
+    argument = traced.argument
+    dtype = np.dtype(argument.dtype).newbyteorder("<").str
+    offset = plan.arena.offsets[traced.value]
+    return f'{{"{traced.label}", "{dtype}", "{argument.shape}", {offset}, {argument.size_bytes}}}'
+
+
+def _traced_calls(calls: Sequence[KernelCall], values: Sequence[TracedValue]) -> Iterator[str]:
+    first = 0
+    for index, call in enumerate(calls):
+        count = sum(value.call == index for value in values)
+        yield f"{{{_c_text(call.node)}, {first}, {count}}}"
+        first += count
+
+
+def _lines(items: Iterator[str]) -> str:
+    return "\n".join(f"    {item}," for item in items)
+
+
+def _c_text(text: str) -> str:
+    """A C string literal of the text in UTF-8; every byte that is not plain is written in octal."""
+    return '"' + "".join(map(_c_byte, text.encode())) + '"'
+
+
+def _c_byte(byte: int) -> str:
+    is_plain = 32 <= byte < 127 and chr(byte) not in '"\\?'
+    return chr(byte) if is_plain else f"\\{byte:03o}"
