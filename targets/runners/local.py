@@ -1,0 +1,24 @@
+"""Programs on this machine."""
+
+import platform
+from pathlib import Path
+
+from targets.elf import elf_machine
+from targets.host import host_flags, runs_here
+from targets.target import Target
+
+from .program import NotRunnable, Program
+
+
+def local_program(path: Path, target: Target) -> Program | NotRunnable:
+    """The program as this machine runs it, or why it cannot.
+
+    Raises TargetError where the file is no program.
+    """
+    machine = elf_machine(path)
+    if machine != platform.machine():
+        return NotRunnable(f"{path.name} is for {machine}, this machine is {platform.machine()}")
+    if not runs_here(target):
+        missing = ", ".join(sorted(target.cpu_flags - host_flags()))
+        return NotRunnable(f"{path.name} needs {missing}, which this processor lacks")
+    return Program((str(path.resolve()),), emulated=False)

@@ -1,0 +1,93 @@
+"""A compiled program as a command: images in files go in, logits in files come out."""
+
+import json
+import signal
+import subprocess
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from targets.errors import TargetError
+
+# An emulated image may take minutes; a program that answers nothing for this long never will.
+DEADLINE_S = 1800.0
+
+
+@dataclass(frozen=True, slots=True)
+class Latency:
+    """Milliseconds per image over several runs. Emulated times say nothing about a board."""
+
+    runs: int
+    median_ms: float
+    p10_ms: float
+    p90_ms: float
+    kind: Literal["measured", "emulated"]
+
+
+@dataclass(frozen=True, slots=True)
+class NotRunnable:
+    """Why a program cannot run on this machine."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """The words that start a program, and whether an emulator is among them."""
+
+    command: tuple[str, ...]
+    emulated: bool
+
+    def logits(self, images: NDArray[np.uint8]) -> NDArray[np.int32]:
+        """[images, classes] of uint8 images [images, size, size, channels].
+
+        Raises TargetError where the program fails, with its last line.
+        """
+        with TemporaryDirectory() as name:
+            answer = Path(name) / "logits.npy"
+            self._run("--logits", str(answer), str(_saved(images, Path(name))))
+            logits: NDArray[np.int32] = np.load(answer, allow_pickle=False)
+        return logits
+
+    def trace(self, image: NDArray[np.uint8]) -> dict[str, NDArray[np.generic]]:
+        """What every kernel writes for one image, as it lies in memory, by traced file name."""
+        with TemporaryDirectory() as name:
+            folder = Path(name) / "trace"
+            self._run("--trace", str(folder), str(_saved(image, Path(name))))
+            return {path.name: np.load(path, allow_pickle=False) for path in folder.iterdir()}
+
+    def latency(self, *, runs: int) -> Latency:
+        """Time runs of one image on one core."""
+        answer = json.loads(self._run("--bench", str(runs), "--json"))
+        return Latency(**answer, kind="emulated" if self.emulated else "measured")
+
+    def _run(self, *words: str) -> str:
+        command = [*self.command, *words]
+        try:
+            finished = subprocess.run(
+                command, capture_output=True, text=True, timeout=DEADLINE_S, check=False
+            )
+        except OSError as error:
+            raise TargetError(f"{command[0]}: {error.strerror}; it cannot be started") from error
+        except subprocess.TimeoutExpired:
+            raise TargetError(f"{command[0]}: no answer within {DEADLINE_S:g} s") from None
+        if finished.returncode != 0:
+            raise TargetError(_failure(self.command, finished.returncode, finished.stderr))
+        return finished.stdout
+
+
+def _saved(images: NDArray[np.uint8], folder: Path) -> Path:
+    path = folder / "images.npy"
+    np.save(path, np.ascontiguousarray(images), allow_pickle=False)
+    return path
+
+
+def _failure(command: Sequence[str], exit_code: int, stderr: str) -> str:
+    lines = stderr.strip().splitlines()
+    ending = f"exit {exit_code}" if exit_code > 0 else signal.Signals(-exit_code).name
+    return f"{' '.join(command)} failed ({ending}): {lines[-1] if lines else 'it said nothing'}"
