@@ -26,6 +26,7 @@ from .quantize import (
     INT16_MIN,
     INT32_END,
     Floats,
+    Line,
     constant_threshold,
     quantized,
     requantize,
@@ -110,13 +111,13 @@ def _frozen_block(
             conv = _real_conv(operator, largest[node.inputs.sources[0]], real_exponent)
         case _:
             return FrozenBlock(inner_signs=inner_signs, outer_signs=outer_signs)
-    gain, bias = _affine(operator.affine.norm)
-    slopes = operator.affine.slopes()
+    gain, bias, mean, std = _statistics(operator.affine.norm)
     unit = 2.0**real_exponent
+    pivot = (mean - conv.constant) / conv.scale
+    slopes = operator.affine.slopes()
     try:
         integers = requantize(
-            gain * conv.scale * unit,
-            (gain * conv.constant + bias) * unit,
+            Line(gain / std * conv.scale * unit, bias * unit, pivot),
             slopes=None if slopes is None else _array(slopes),
             bounds=total_bounds(conv.weights, *conv.source_range),
         )
@@ -153,12 +154,6 @@ def _int8(weight: Tensor) -> tuple[NDArray[np.int8], Floats]:
     return _array(integers).astype(np.int8), _array(scale).ravel()
 
 
-def _affine(norm: nn.BatchNorm1d | nn.BatchNorm2d) -> tuple[Floats, Floats]:
-    """Gain and bias that a batch norm applies in evaluation mode, per channel."""
-    gain, bias, mean, std = _statistics(norm)
-    return gain / std, bias - mean * gain / std
-
-
 def _statistics(norm: nn.BatchNorm1d | nn.BatchNorm2d) -> tuple[Floats, Floats, Floats, Floats]:
     assert norm.running_mean is not None
     assert norm.running_var is not None
@@ -181,12 +176,14 @@ def _thresholds(
 
 def _frozen_classifier(network: Network, real_exponent: int) -> tuple[FrozenClassifier, float]:
     """The classifier's integers and the real value of one step of its logits."""
-    gain, bias = _affine(network.head.norm)
-    dense, dense_bias = _array(network.head.dense.weight), _array(network.head.dense.bias)
-    weights, scale = quantized(dense * gain)
+    gain, bias, mean, std = _statistics(network.head.norm)
+    dense = _array(network.head.dense.weight)
+    weights, scale = quantized(dense * gain / std)
+    # With the mean times the rounded weights, so that their rounding moves no average logit.
+    constant = _array(network.head.dense.bias) + dense @ bias - weights @ mean * scale
     for feature_shift in range(MAX_FEATURE_SHIFT + 1):
         step = scale * 2.0 ** (feature_shift - real_exponent)
-        steps = np.rint((dense_bias + dense @ bias) / step)
+        steps = np.rint(constant / step)
         largest_feature = -INT16_MIN >> feature_shift
         reached = np.abs(weights.astype(np.int64)).sum(axis=1) * largest_feature + np.abs(steps)
         if reached.max() < INT32_END:

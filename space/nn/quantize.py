@@ -1,5 +1,7 @@
 """Integers in place of scales, batch norms and signs; the arithmetic is that of space/frozen.py."""
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -33,32 +35,45 @@ def total_bounds(weights: NDArray[np.int8], low: int, high: int) -> tuple[Floats
     return ends.min(axis=0).sum(axis=1), ends.max(axis=0).sum(axis=1)
 
 
-def requantize(
-    gain: Floats, bias: Floats, *, slopes: Floats | None, bounds: tuple[Floats, Floats]
-) -> Requantize:
-    """Integers for gain * total + bias, times slopes where negative, per channel.
+@dataclass(frozen=True, slots=True)
+class Line:
+    """gain * (total - pivot) + bias, per channel; the pivot is a total in the midst of all."""
+
+    gain: Floats
+    bias: Floats
+    pivot: Floats
+
+    def integers(self, shift: int) -> tuple[Floats, Floats]:
+        """Multiplier and offset, in steps of 2**-shift; the offset holds the rounding half.
+
+        The offset makes up for the multiplier's rounding at the pivot. Without that, the large
+        totals of bright images would move the result by several integers.
+        """
+        unit = 2.0**shift
+        multiplier = np.rint(self.gain * unit)
+        return multiplier, np.rint(self.bias * unit - multiplier * self.pivot) + unit / 2
+
+
+def requantize(line: Line, *, slopes: Floats | None, bounds: tuple[Floats, Floats]) -> Requantize:
+    """Integers for the line, times slopes where it is negative.
 
     The shift is the largest at which every total within the bounds keeps every product and sum
     below 2**31. Raises SpaceError where that is less than 4.
     """
+    lines = [line]
+    if slopes is not None:
+        lines.append(Line(line.gain * slopes, line.bias * slopes, line.pivot))
     for shift in range(MAX_SHIFT, MIN_SHIFT - 1, -1):
-        positive = _scaled(gain, bias, shift)
-        negative = None if slopes is None else _scaled(gain * slopes, bias * slopes, shift)
-        pairs = [positive] if negative is None else [positive, negative]
+        pairs = [each.integers(shift) for each in lines]
         if all(_fits_int32(pair, bounds) for pair in pairs):
             integers = [part.astype(np.int32) for pair in pairs for part in pair]
             multiplier, offset, *rest = integers
             negative_multiplier, negative_offset = rest or (None, None)
             return Requantize(multiplier, offset, negative_multiplier, negative_offset, shift)
     raise SpaceError(
-        f"a batch norm's gain of {np.abs(gain).max():g} and bias of {np.abs(bias).max():g} steps "
-        f"of the real values need a shift below {MIN_SHIFT}; train with weight decay on the norms"
+        f"a gain of {np.abs(line.gain).max():g} and a bias of {np.abs(line.bias).max():g} integers "
+        f"need a shift below {MIN_SHIFT}; train with weight decay on the batch norms"
     )
-
-
-def _scaled(gain: Floats, bias: Floats, shift: int) -> tuple[Floats, Floats]:
-    unit = 2.0**shift
-    return np.rint(gain * unit), np.rint(bias * unit) + unit / 2
 
 
 def _fits_int32(pair: tuple[Floats, Floats], bounds: tuple[Floats, Floats]) -> bool:
