@@ -20,6 +20,12 @@ def entropy_group(decision: str) -> str:
     return f"op/{rest.rsplit('/', 2)[0]}" if kind == "op" else decision
 
 
+def entropy(distribution: Tensor) -> Tensor:
+    """Return -sum p log p; its gradient is finite where a p is 0 too."""
+    smallest = torch.finfo(distribution.dtype).tiny
+    return -(distribution * distribution.clamp(min=smallest).log()).sum()
+
+
 def group_entropies(probabilities: Probabilities) -> dict[str, Tensor]:
     """Return the mean entropy of each group's decisions: 0 is decided, 1 is uniform.
 
@@ -29,8 +35,8 @@ def group_entropies(probabilities: Probabilities) -> dict[str, Tensor]:
     groups: dict[str, list[Tensor]] = {}
     for decision, distribution in probabilities.items():
         if len(distribution) > 1:
-            entropy = torch.special.entr(distribution).sum() / math.log(len(distribution))
-            groups.setdefault(entropy_group(decision), []).append(entropy)
+            share = entropy(distribution) / math.log(len(distribution))
+            groups.setdefault(entropy_group(decision), []).append(share)
     return {group: torch.stack(entropies).mean() for group, entropies in groups.items()}
 
 

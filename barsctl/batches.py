@@ -9,6 +9,7 @@ from torch import Tensor
 
 from .data.augment import Augmentation, augment
 from .data.source import ImageSource, Indices
+from .errors import BarsError
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +21,12 @@ class Batch:
 
 
 def split_in_halves(source: ImageSource, *, seed: int) -> tuple[ImageSource, ImageSource]:
-    """Return two disjoint random halves; an odd image is left out."""
+    """Return two disjoint random halves; an odd image is left out. Raises BarsError below 4."""
+    if len(source) < 4:
+        raise BarsError(
+            f"{len(source)} training images: a search needs 2 for the weights and 2 for the "
+            "architecture; add images"
+        )
     order = np.random.default_rng([seed, len(source)]).permutation(len(source))
     half = len(source) // 2
     return source.subset(order[:half]), source.subset(order[half : 2 * half])

@@ -15,7 +15,8 @@ from space.atomic import write_atomically
 from .errors import BarsError
 from .run_folder import Json
 
-FORMAT = "1"
+FORMAT = 1
+_METADATA = "checkpoint"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,14 +51,16 @@ def save_checkpoint(
         for part, named in parts.items()
         for name, tensor in named.items()
     }
-    write_atomically(path, save(tensors, {"format": FORMAT, "state": json.dumps(state)}))
+    # One entry: several are written in an order that changes, and equal runs make equal files.
+    metadata = {_METADATA: json.dumps({"format": FORMAT, "state": state})}
+    write_atomically(path, save(tensors, metadata))
 
 
 def load_checkpoint(path: Path, *, device: device) -> Checkpoint:
     """Read a checkpoint. Raises BarsError where it is missing, damaged or of another format."""
     try:
         with safe_open(path, "pt", device=str(device)) as file:
-            metadata = file.metadata() or {}
+            metadata = json.loads((file.metadata() or {}).get(_METADATA, "{}"))
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except (OSError, SafetensorError) as error:
         raise BarsError(
@@ -65,7 +68,7 @@ def load_checkpoint(path: Path, *, device: device) -> Checkpoint:
         ) from error
     if metadata.get("format") != FORMAT:
         raise BarsError(f"{path} is not a checkpoint of format {FORMAT}; run this version again")
-    return Checkpoint(tensors, json.loads(metadata["state"]))
+    return Checkpoint(tensors, metadata["state"])
 
 
 def optimizer_tensors(optimizer: Optimizer) -> dict[str, Tensor]:

@@ -17,9 +17,9 @@ from space.genotype import Genotype, choices_of, genotype_of, kept_cells, write_
 from space.nn.supernet import Supernet
 from space.search_space import SearchSpace
 
-from .batches import all_batches, random_images, split_in_halves
+from .batches import all_batches, random_images, split_in_halves, training_batches
 from .budgets import Budget
-from .data import ImageSource
+from .data import Augmentation, ImageSource
 from .data_choice import load_choice
 from .evaluate import accuracy, reestimate_batch_norm
 from .progress import progress_bar
@@ -128,7 +128,12 @@ def discrete_accuracy(
     computes says little of it.
     """
     network = supernet.network_for(genotype)
-    reestimate_batch_norm(network, all_batches(calibration, batch_size=batch_size, device=device))
+    # Whole batches: a last one of a single image has no variance.
+    plain = training_batches(
+        calibration, np.random.default_rng(0), batch_size=batch_size,
+        augmentation=Augmentation(), device=device,
+    )  # fmt: skip
+    reestimate_batch_norm(network, plain)
     return accuracy(network, all_batches(held_out, batch_size=batch_size, device=device))
 
 

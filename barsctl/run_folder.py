@@ -8,7 +8,7 @@ import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from space.atomic import write_atomically
 
@@ -115,7 +115,7 @@ class MetricsLog:
         self.events.close()
 
 
-def read_metrics(folder: Path) -> list[dict[str, Json]]:
+def read_metrics(folder: Path) -> list[dict[str, Any]]:
     """Return the whole rows of metrics.jsonl; a last row cut off by a kill is left out."""
     path = folder / METRICS
     lines = path.read_text().splitlines(keepends=True) if path.exists() else []

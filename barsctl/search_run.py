@@ -4,7 +4,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -22,7 +22,7 @@ from .data import Dataset
 from .data_choice import DataChoice
 from .errors import BarsError
 from .pricing import hard_budgets, read_latency_table
-from .run_folder import LAST, Json, open_run, read_config, read_metrics
+from .run_folder import LAST, open_run, read_config, read_metrics
 from .search import SearchSettings, SearchState, new_state, restore, search
 
 
@@ -45,7 +45,7 @@ _ADAPTER = TypeAdapter(SearchConfig)
 
 def search_run(
     config: SearchConfig, dataset: Dataset, *, folder: Path, resume: bool, device: torch.device
-) -> dict[str, Json]:
+) -> dict[str, Any]:
     """Search in a folder of its own and return the last epoch's metrics.
 
     See `search` for what it leaves there. Raises BudgetUnreachable before anything is trained where

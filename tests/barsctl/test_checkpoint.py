@@ -2,6 +2,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import save_file
 
 from barsctl.checkpoint import (
     load_checkpoint,
@@ -67,3 +68,16 @@ def test_damaged_checkpoint_is_named(tmp_path: Path) -> None:
     (tmp_path / "last.safetensors").write_bytes(b"\x10\0\0\0\0\0\0\0{")
     with pytest.raises(BarsError, match=r"last\.safetensors cannot be read"):
         load_checkpoint(tmp_path / "last.safetensors", device=CPU)
+
+
+def test_equal_states_make_equal_files(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        parts = {"net": {"weight": torch.ones(3)}}
+        save_checkpoint(tmp_path / name, parts, state={"epoch": 2, "best": 0.5})
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+
+
+def test_other_safetensors_file_is_refused(tmp_path: Path) -> None:
+    save_file({"weight": torch.ones(3)}, tmp_path / "model.safetensors")
+    with pytest.raises(BarsError, match="is not a checkpoint of format 1"):
+        load_checkpoint(tmp_path / "model.safetensors", device=CPU)

@@ -14,7 +14,7 @@ from barsctl.run_folder import (
 
 
 def config(**settings: Json) -> dict[str, Json]:
-    return {"command": "search", "settings": settings}
+    return {"format": 1, "command": "search", "settings": settings}
 
 
 def test_new_run_writes_its_config(tmp_path: Path) -> None:
@@ -54,8 +54,9 @@ def test_resume_refuses_a_strange_folder(tmp_path: Path) -> None:
 
 
 def test_resume_refuses_another_format(tmp_path: Path) -> None:
-    (tmp_path / "config.json").write_text('{"format": 99}')
-    with pytest.raises(BarsError, match="not of format 1"):
+    old = json.dumps({**config(), "format": 99})
+    (tmp_path / "config.json").write_text(old)
+    with pytest.raises(BarsError, match="started with format=99, not 1"):
         open_run(tmp_path, config(), resume=True)
 
 

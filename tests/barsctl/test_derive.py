@@ -1,0 +1,172 @@
+import json
+from dataclasses import replace
+from itertools import product
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from barsctl.batches import all_batches
+from barsctl.budgets import Budget
+from barsctl.derive import (
+    Candidate,
+    DeriveSettings,
+    candidate_choices,
+    derive,
+    discrete_accuracy,
+    rank,
+)
+from barsctl.errors import BarsError
+from barsctl.evaluate import accuracy
+from barsctl.pricing import hard_budgets
+from barsctl.random_numbers import initial_weights
+from barsctl.search_run import search_run
+from costmodels.errors import BudgetUnreachable
+from costmodels.protocol import network_cost
+from costmodels.registry import COST_MODELS
+from space.cost_terms import cost_terms
+from space.decisions import Choices, decisions, is_connected
+from space.decode import decode
+from space.genotype import genotype_of, random_genotype, read_genotype
+from space.nn.supernet import Supernet
+from space.search_space import Stage
+from tests.barsctl.tiny_runs import CPU, SEARCH, SPACE, tiny_config, tiny_dataset, write_images
+
+BOPS = COST_MODELS["bops"]
+ONE_STAGE = replace(SPACE, stages=(Stage(16, 1),))
+SETTINGS = DeriveSettings(candidates=5, batch_size=16)
+
+
+def candidate(share: float, log_probability: float = 0.0) -> Candidate:
+    genotype = random_genotype(SPACE, np.random.default_rng(0))
+    return Candidate(genotype, share, log_probability, {})
+
+
+def bops(choices: Choices) -> float:
+    return network_cost(BOPS, decode(genotype_of(ONE_STAGE, choices)).blocks)
+
+
+def random_probabilities(seed: int) -> dict[str, np.ndarray]:
+    generator = np.random.default_rng(seed)
+    return {
+        name: np.log(generator.dirichlet(np.ones(len(options))))
+        for name, options in decisions(ONE_STAGE).items()
+    }
+
+
+def enumerated() -> list[Choices]:
+    options = decisions(ONE_STAGE)
+    every = product(*(range(len(values)) for values in options.values()))
+    found = [dict(zip(options, choices, strict=True)) for choices in every]
+    return [choices for choices in found if is_connected(options, choices)]
+
+
+def test_best_candidate_is_the_most_accurate() -> None:
+    """The official code sorted losses in descending order: its best was its worst."""
+    ranking = rank([candidate(0.5), candidate(0.9), candidate(0.7)])
+    assert [each.accuracy for each in ranking] == [0.9, 0.7, 0.5]
+
+
+def test_more_probable_of_equally_accurate_comes_first() -> None:
+    ranking = rank([candidate(0.5, -9), candidate(0.5, -3)])
+    assert [each.log_probability for each in ranking] == [-3, -9]
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_first_candidate_is_what_enumeration_finds(seed: int) -> None:
+    log_probabilities = random_probabilities(seed)
+
+    def log_probability(choices: Choices) -> float:
+        return sum(float(log_probabilities[name][option]) for name, option in choices.items())
+
+    costs = sorted(bops(choices) for choices in enumerated())
+    limit = costs[len(costs) * 2 // 3]
+    assert 0 < limit < costs[-1]
+    budgets = hard_budgets([Budget("bops", limit)], cost_terms(ONE_STAGE), table=None)
+    found = candidate_choices(
+        ONE_STAGE, log_probabilities, budgets, count=8, generator=np.random.default_rng(seed)
+    )
+    fitting = [choices for choices in enumerated() if bops(choices) <= limit]
+    assert log_probability(found[0]) == pytest.approx(max(map(log_probability, fitting)))
+    assert all(bops(choices) <= limit for choices in found)
+
+
+def test_candidates_are_different_networks() -> None:
+    """Without its only cell, networks of one width are one network, whatever its topology."""
+    certain = {
+        name: np.log(np.full(len(options), 1 / len(options)))
+        for name, options in decisions(ONE_STAGE).items()
+    }
+    certain["depth/0"] = np.array([0.0, -np.inf])
+    found = candidate_choices(ONE_STAGE, certain, (), count=5, generator=np.random.default_rng(0))
+    assert sorted(choices["width/0"] for choices in found) == [0, 1]
+
+
+def test_samples_follow_the_probabilities() -> None:
+    nearly = {
+        name: np.log(np.array([0.998] + [0.002 / (len(options) - 1)] * (len(options) - 1)))
+        for name, options in decisions(ONE_STAGE).items()
+    }
+    nearly |= {
+        name: np.log(np.array([0.001, 0.998, 0.001])) for name in nearly if name.startswith("op/")
+    }
+    found = candidate_choices(ONE_STAGE, nearly, (), count=2, generator=np.random.default_rng(0))
+    assert found[0] == {name: int(name.startswith("op/")) for name in nearly}
+
+
+def test_candidates_are_judged_with_their_own_statistics(tmp_path: Path) -> None:
+    dataset = tiny_dataset(tmp_path)
+    with initial_weights(0):
+        supernet = Supernet(SPACE, dataset.mean, dataset.std)
+    genotype = random_genotype(SPACE, np.random.default_rng(1))
+    share = discrete_accuracy(
+        supernet, genotype, dataset.train, dataset.train, batch_size=46, device=CPU
+    )
+    stale = supernet.network_for(genotype)
+    assert share != accuracy(stale, all_batches(dataset.train, batch_size=46, device=CPU))
+
+
+def test_derive_keeps_to_the_budget_and_writes_the_best(tmp_path: Path) -> None:
+    limit, run = 30e3, tmp_path / "run"
+    config = tiny_config(write_images(tmp_path), Budget("bops", limit))
+    search_run(config, tiny_dataset(tmp_path), folder=run, resume=False, device=CPU)
+    ranking = derive(run, SETTINGS, device=CPU)
+    accuracies = [each.accuracy for each in ranking]
+    assert accuracies == sorted(accuracies, reverse=True)
+    for each in ranking:
+        cost = network_cost(BOPS, decode(each.genotype).blocks)
+        assert each.costs == {"bops": pytest.approx(cost)}
+        assert cost <= limit
+    assert read_genotype(run / "genotype.json") == ranking[0].genotype
+    written = json.loads((run / "derive.json").read_text())
+    assert [each["accuracy"] for each in written["candidates"]] == accuracies
+    assert derive(run, SETTINGS, device=CPU) == ranking
+
+
+def test_derive_takes_another_budget(tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    config = tiny_config(write_images(tmp_path), settings=replace(SEARCH, epochs=1))
+    search_run(config, tiny_dataset(tmp_path), folder=run, resume=False, device=CPU)
+    smaller = derive(run, SETTINGS, device=CPU, budgets=[Budget("size", 700.0)])
+    assert all(each.costs["size"] <= 700 for each in smaller)
+    with pytest.raises(BudgetUnreachable, match=r"size 1 bytes \(smallest reachable \d+"):
+        derive(run, SETTINGS, device=CPU, budgets=[Budget("size", 1.0)])
+    assert read_genotype(run / "genotype.json") == smaller[0].genotype
+
+
+def test_latency_budget_needs_a_table(tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    config = tiny_config(write_images(tmp_path), settings=replace(SEARCH, epochs=1))
+    search_run(config, tiny_dataset(tmp_path), folder=run, resume=False, device=CPU)
+    with pytest.raises(BarsError, match="give --table FILE"):
+        derive(run, SETTINGS, device=CPU, budgets=[Budget("latency", 1.0)])
+    with pytest.raises(BarsError, match=r"no\.jsonl cannot be read"):
+        derive(
+            run, SETTINGS, device=CPU, budgets=[Budget("latency", 1.0)],
+            table=str(tmp_path / "no.jsonl"),
+        )  # fmt: skip
+
+
+def test_derive_needs_a_search(tmp_path: Path) -> None:
+    with pytest.raises(BarsError, match="is not a run's folder"):
+        derive(tmp_path, SETTINGS, device=CPU)

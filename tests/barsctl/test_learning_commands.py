@@ -1,0 +1,116 @@
+"""search, derive, train and spaces, as a user and as a script call them."""
+
+import json
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from barsctl.cli import main
+from space.presets import SPACES
+from tests.barsctl.tiny_runs import write_images
+
+
+@dataclass(frozen=True)
+class Answer:
+    exit_code: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def barsctl(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> "Command":
+    return Command(monkeypatch, capsys)
+
+
+@dataclass(frozen=True)
+class Command:
+    monkeypatch: pytest.MonkeyPatch
+    capsys: pytest.CaptureFixture[str]
+
+    def __call__(self, *words: str | Path) -> Answer:
+        self.monkeypatch.setattr(sys, "argv", ["barsctl", *map(str, words)])
+        with pytest.raises(SystemExit) as stop:
+            main()
+        output = self.capsys.readouterr()
+        return Answer(int(stop.value.code or 0), output.out, output.err)
+
+
+def data_words(folder: Path) -> tuple[str, ...]:
+    images = write_images(folder).data_dir
+    assert images is not None
+    return "--data", "npz", "--data-dir", images, "--batch-size", "16", "--device", "cpu"
+
+
+def test_search_derive_and_train_follow_one_another(barsctl: Command, tmp_path: Path) -> None:
+    images, run = data_words(tmp_path), tmp_path / "search"
+    search: tuple[str | Path, ...] = ("search", *images, "--budget", "bops=100k", "--out", run, "--json",
+              "--epochs", "2", "--warmup-epochs", "1")  # fmt: skip
+    searched = barsctl(*search)
+    assert searched.exit_code == 0
+    assert json.loads(searched.out)["budget"] == {"bops": 100e3}
+    assert barsctl(*search, "--resume").out == searched.out
+
+    derived = barsctl("derive", run, "--candidates", "2", "--json")
+    assert derived.exit_code == 0
+    best = json.loads(derived.out)["candidates"][0]
+    assert best["cost"]["bops"] <= 100e3
+    table = barsctl("derive", run, "--candidates", "2").out.splitlines()
+    assert table[0].split() == ["rank", "accuracy", "bops", "log", "probability", "widths", "cells"]
+    assert table[1].split()[:2] == ["1", f"{best['accuracy']:.2%}"]
+
+    trained = barsctl("train", run, *images, "--out", tmp_path / "train", "--epochs", "1")
+    assert trained.exit_code == 0
+    assert "test accuracy" in trained.out
+    assert (tmp_path / "train" / "genotype.json").read_bytes() == (
+        run / "genotype.json"
+    ).read_bytes()
+
+
+def test_impossible_budget_exits_three(barsctl: Command, tmp_path: Path) -> None:
+    answer = barsctl(
+        "search", *data_words(tmp_path), "--budget", "bops=1k", "--out", tmp_path / "run"
+    )
+    assert answer.exit_code == 3
+    assert "smallest reachable" in answer.err
+    assert len(answer.err.splitlines()) == 1
+    assert not (tmp_path / "run").exists()
+
+
+def test_used_folder_exits_one(barsctl: Command, tmp_path: Path) -> None:
+    answer = barsctl("search", *data_words(tmp_path), "--out", tmp_path)
+    assert answer.exit_code == 1
+    assert answer.err.startswith(f"barsctl: {tmp_path} is not empty")
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("--budget", "bops=ten"), "not an amount of bops"),
+        (("--budget", "speed=2"), "not a cost"),
+        (("--epochs", "0"), "greater than or equal to 1"),
+        (("--sampling", "argmax"), "argmax"),
+    ],
+)
+def test_wrong_words_exit_two(
+    words: tuple[str, ...], message: str, barsctl: Command, tmp_path: Path
+) -> None:
+    answer = barsctl("search", "--out", tmp_path / "run", *words)
+    assert answer.exit_code == 2
+    assert message in " ".join(answer.err.replace("│", " ").split())
+
+
+@pytest.mark.parametrize("command", ["search", "derive", "train", "spaces"])
+def test_help_shows_an_example(command: str, barsctl: Command) -> None:
+    answer = barsctl(command, "--help")
+    assert answer.exit_code == 0
+    assert f"Example: barsctl {command}" in " ".join(answer.out.split())
+
+
+def test_spaces_are_all_listed(barsctl: Command) -> None:
+    listed = json.loads(barsctl("spaces", "--json").out)
+    assert [row["name"] for row in listed] == list(SPACES)
+    lines = barsctl("spaces").out.splitlines()
+    assert [line.split()[0] for line in lines[1:]] == list(SPACES)
+    assert lines[1].split()[1:3] == ["28x28x1", "10"]

@@ -1,0 +1,193 @@
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from barsctl.batches import Batch
+from barsctl.budgets import Budget
+from barsctl.errors import BarsError
+from barsctl.evaluate import Tally
+from barsctl.run_folder import LAST, read_metrics
+from barsctl.search import (
+    BudgetShares,
+    SearchState,
+    architecture_penalty,
+    architecture_step,
+    distribution,
+    new_state,
+    raise_multipliers,
+    sample,
+    search,
+    temperature,
+    weights_step,
+)
+from barsctl.search_run import run_budgets, search_run
+from costmodels.errors import BudgetUnreachable
+from tests.barsctl.tiny_runs import (
+    CPU,
+    SEARCH,
+    SPACE,
+    PowerCut,
+    cut_after,
+    tiny_config,
+    tiny_dataset,
+    write_images,
+)
+
+EPOCH = SEARCH.warmup_epochs
+
+
+def fresh_state(folder: Path, *, budgets: int = 0) -> SearchState:
+    return new_state(SPACE, tiny_dataset(folder), SEARCH, budgets=budgets, device=CPU)
+
+
+def one_batch() -> Batch:
+    generator = torch.Generator().manual_seed(0)
+    pixels = torch.randint(0, 256, (12, 1, 8, 8), generator=generator, dtype=torch.uint8)
+    return Batch(pixels, torch.arange(12) % SPACE.classes)
+
+
+def mixture(state: SearchState) -> dict[str, torch.Tensor]:
+    return dict(sample(state, SEARCH, EPOCH, generator=torch.Generator().manual_seed(3)))
+
+
+def gradients(module: torch.nn.Module) -> list[torch.Tensor | None]:
+    return [parameter.grad for parameter in module.parameters()]
+
+
+def test_weights_step_leaves_architecture_alone(tmp_path: Path) -> None:
+    state = fresh_state(tmp_path)
+    before = [parameter.clone() for parameter in state.architecture.parameters()]
+    weights_step(state, one_batch(), mixture(state), tally=Tally())
+    assert all(gradient is None for gradient in gradients(state.architecture))
+    after = state.architecture.parameters()
+    assert all(torch.equal(old, new) for old, new in zip(before, after, strict=True))
+
+
+def test_architecture_gradients_are_zeroed_between_steps(tmp_path: Path) -> None:
+    """The official code let them add up over the whole search."""
+    state = fresh_state(tmp_path)
+    state.architecture_optimizer.param_groups[0]["lr"] = 0.0
+    no_penalty = torch.zeros(())
+    found = []
+    for _ in range(2):
+        architecture_step(state, one_batch(), mixture(state), penalty=no_penalty, tally=Tally())
+        found.append([g.clone() for g in gradients(state.architecture) if g is not None])
+    assert sum(float(gradient.abs().sum()) for gradient in found[0]) > 0
+    assert all(torch.equal(*pair) for pair in zip(*found, strict=True))
+
+
+def test_architecture_step_leaves_weights_alone(tmp_path: Path) -> None:
+    state = fresh_state(tmp_path)
+    before = [parameter.clone() for parameter in state.supernet.parameters()]
+    architecture_step(state, one_batch(), mixture(state), penalty=torch.zeros(()), tally=Tally())
+    assert all(gradient is None for gradient in gradients(state.supernet))
+    after = state.supernet.parameters()
+    assert all(torch.equal(old, new) for old, new in zip(before, after, strict=True))
+
+
+def test_warmup_is_uniform_and_then_falls_to_the_last_temperature() -> None:
+    settings = replace(SEARCH, epochs=5, first_temperature=4.0, last_temperature=1.0)
+    found = [temperature(settings, epoch) for epoch in range(5)]
+    assert found == pytest.approx([4, 4, 4 ** (2 / 3), 4 ** (1 / 3), 1])
+
+
+def test_warmup_mixes_all_options_equally(tmp_path: Path) -> None:
+    state = fresh_state(tmp_path)
+    state.architecture.logits["depth/0"].data[0] = 5.0
+    found = sample(state, SEARCH, 0, generator=torch.Generator())["depth/0"]
+    assert found.tolist() == [0.5, 0.5]
+
+
+def test_gumbel_stands_for_the_softmax_at_any_temperature(tmp_path: Path) -> None:
+    state = fresh_state(tmp_path)
+    logits = state.architecture.logits["depth/0"]
+    found = distribution(state, SEARCH, EPOCH)["depth/0"]
+    assert torch.equal(found, torch.softmax(logits, 0))
+
+
+def test_multipliers_rise_only_while_violated(tmp_path: Path) -> None:
+    state = fresh_state(tmp_path, budgets=2)
+    raise_multipliers(state, torch.tensor([1.5, 0.5], dtype=torch.float64), rate=0.1)
+    raise_multipliers(state, torch.tensor([0.9, 3.0], dtype=torch.float64), rate=0.1)
+    assert state.multipliers.tolist() == pytest.approx([0.05, 0.2])
+
+
+def test_penalty_is_zero_within_the_budget(tmp_path: Path) -> None:
+    state = fresh_state(tmp_path, budgets=2)
+    state.multipliers.copy_(torch.tensor([3.0, 2.0]))
+    settings = replace(SEARCH, entropy_weight=0.0)
+    typical = distribution(state, settings, EPOCH)
+    shares = torch.tensor([0.9, 1.25], dtype=torch.float64)
+    penalty = architecture_penalty(state, typical, shares, settings)
+    assert float(penalty.detach()) == pytest.approx(0.5)
+
+
+def test_budget_share_of_a_chosen_network_is_its_cost(tmp_path: Path) -> None:
+    config = tiny_config(write_images(tmp_path), Budget("bops", 1e5))
+    budgets = run_budgets(config, config.budgets, table=None)
+    state = new_state(SPACE, tiny_dataset(tmp_path), SEARCH, budgets=1, device=CPU)
+    share = BudgetShares(SPACE, budgets)(distribution(state, SEARCH, 0))
+    assert share.shape == (1,)
+    assert 0 < float(share) * 1e5 < budgets[0].costs.sum()
+
+
+def test_search_meets_its_budget_from_above(tmp_path: Path) -> None:
+    settings = replace(SEARCH, epochs=10, architecture_learning_rate=0.2, multiplier_rate=20.0)
+    config = tiny_config(write_images(tmp_path), Budget("bops", 20e3), settings=settings)
+    last = search_run(
+        config, tiny_dataset(tmp_path), folder=tmp_path / "run", resume=False, device=CPU
+    )
+    costs = [row["expected_cost"]["bops"] for row in read_metrics(tmp_path / "run")]
+    assert costs[0] > 1.2 * 20e3
+    assert costs[-1] <= 1.01 * 20e3
+    assert last["multiplier"]["bops"] > 0
+
+
+def test_killed_search_resumes_to_the_same_bits(tmp_path: Path) -> None:
+    """Weights, architecture, optimisers, multipliers, order, noise: all as without the kill."""
+    dataset = tiny_dataset(tmp_path)
+    config = tiny_config(write_images(tmp_path), Budget("bops", 20e3))
+    whole, killed = tmp_path / "whole", tmp_path / "killed"
+    search_run(config, dataset, folder=whole, resume=False, device=CPU)
+    with pytest.raises(PowerCut):
+        search_run(config, cut_after(dataset, batches=8), folder=killed, resume=False, device=CPU)
+    assert len(read_metrics(killed)) == 2
+    search_run(config, dataset, folder=killed, resume=True, device=CPU)
+    assert (whole / LAST).read_bytes() == (killed / LAST).read_bytes()
+    assert read_metrics(whole) == read_metrics(killed)
+
+
+def test_resume_refuses_another_budget_by_name(tmp_path: Path) -> None:
+    dataset, data = tiny_dataset(tmp_path), write_images(tmp_path)
+    settings = replace(SEARCH, epochs=1)
+    config = tiny_config(data, Budget("bops", 20e3), settings=settings)
+    search_run(config, dataset, folder=tmp_path / "run", resume=False, device=CPU)
+    other = tiny_config(data, Budget("bops", 30e3), settings=settings)
+    with pytest.raises(BarsError, match="was started with budgets="):
+        search_run(other, dataset, folder=tmp_path / "run", resume=True, device=CPU)
+    slower = replace(config, settings=replace(settings, learning_rate=0.5))
+    with pytest.raises(BarsError, match=r"started with settings/learning_rate=0\.01, not 0\.5"):
+        search_run(slower, dataset, folder=tmp_path / "run", resume=True, device=CPU)
+
+
+def test_impossible_budget_is_refused_before_training(tmp_path: Path) -> None:
+    config = tiny_config(write_images(tmp_path), Budget("bops", 10.0))
+    with pytest.raises(BudgetUnreachable, match="smallest reachable"):
+        search_run(
+            config, tiny_dataset(tmp_path), folder=tmp_path / "run", resume=False, device=CPU
+        )
+    assert not (tmp_path / "run").exists()
+
+
+def test_search_without_a_budget_runs(tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    folder.mkdir()
+    settings = replace(SEARCH, epochs=2, sampling="softmax", optimizer="sgd")
+    search(SPACE, tiny_dataset(tmp_path), (), settings, folder=folder, device=CPU)
+    last = json.loads((folder / "metrics.jsonl").read_text().splitlines()[-1])
+    assert last["expected_cost"] == {}
+    assert set(last["share"]) == {"none", "skip", "bconv3x3"}
+    assert set(last["loss"]) == set(last["accuracy"]) == {"weights", "architecture"}

@@ -1,0 +1,118 @@
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch.nn import functional as F
+
+from barsctl.batches import all_batches
+from barsctl.checkpoint import load_checkpoint
+from barsctl.data import Dataset
+from barsctl.evaluate import accuracy
+from barsctl.random_numbers import initial_weights
+from barsctl.run_folder import LAST, read_metrics
+from barsctl.train import BEST, TrainSettings, distillation_loss, train
+from space.decode import decode
+from space.genotype import random_genotype
+from space.nn.network import Network
+from tests.barsctl.tiny_runs import CPU, SPACE, PowerCut, cut_after, tiny_dataset
+
+SETTINGS = TrainSettings(epochs=3, batch_size=16, ema_decay=0.9)
+GRAPH = decode(random_genotype(SPACE, np.random.default_rng(2)))
+
+
+def fresh_network(dataset: Dataset) -> Network:
+    with initial_weights(0):
+        return Network(GRAPH, dataset.mean, dataset.std)
+
+
+def new_folder(folder: Path) -> Path:
+    folder.mkdir()
+    return folder
+
+
+def test_training_learns_and_keeps_its_best(tmp_path: Path) -> None:
+    dataset, folder = tiny_dataset(tmp_path), new_folder(tmp_path / "run")
+    network = fresh_network(dataset)
+    settings = replace(SETTINGS, epochs=8, ema_decay=0.0)
+    trained = train(network, dataset, settings, folder=folder, device=CPU)
+    rows = read_metrics(folder)
+    validation = [row["accuracy"]["validation"] for row in rows]
+    assert trained.validation_accuracy == max(validation) > 0.5
+    assert validation[trained.best_epoch] == trained.validation_accuracy
+    best = fresh_network(dataset)
+    best.load_state_dict(load_checkpoint(folder / BEST, device=CPU).part("network"))
+    for source, share in (
+        (dataset.validation, trained.validation_accuracy),
+        (dataset.test, trained.test_accuracy),
+    ):
+        assert accuracy(best, all_batches(source, batch_size=32, device=CPU)) == share
+    assert json.loads((folder / "result.json").read_text()) == {
+        "best_epoch": trained.best_epoch,
+        "validation_accuracy": trained.validation_accuracy,
+        "test_accuracy": trained.test_accuracy,
+    }
+
+
+def test_killed_training_resumes_to_the_same_bits(tmp_path: Path) -> None:
+    dataset = tiny_dataset(tmp_path)
+    whole, killed = new_folder(tmp_path / "whole"), new_folder(tmp_path / "killed")
+    train(fresh_network(dataset), dataset, SETTINGS, folder=whole, device=CPU)
+    cut = cut_after(dataset, batches=12)
+    with pytest.raises(PowerCut):
+        train(fresh_network(dataset), cut, SETTINGS, folder=killed, device=CPU)
+    assert len(read_metrics(killed)) == 2
+    train(fresh_network(dataset), dataset, SETTINGS, folder=killed, device=CPU)
+    for name in (LAST, BEST, "result.json", "metrics.jsonl"):
+        assert (whole / name).read_bytes() == (killed / name).read_bytes()
+
+
+def test_average_moves_towards_the_weights(tmp_path: Path) -> None:
+    dataset, folder = tiny_dataset(tmp_path), new_folder(tmp_path / "run")
+    settings = replace(SETTINGS, epochs=1)
+    train(fresh_network(dataset), dataset, settings, folder=folder, device=CPU)
+    checkpoint = load_checkpoint(folder / LAST, device=CPU)
+    latest, average = checkpoint.part("network"), checkpoint.part("average")
+    name = next(key for key in latest if key.endswith("dense.bias"))
+    start = fresh_network(dataset).state_dict()[name]
+    moved = (latest[name] - start).abs().sum()
+    assert 0 < (average[name] - start).abs().sum() < moved
+
+
+def test_distillation_loss_is_zero_for_equal_answers() -> None:
+    logits = torch.tensor([[1.0, 2.0, 3.0]])
+    assert float(distillation_loss(logits, logits + 5)) == pytest.approx(0, abs=1e-6)
+
+
+def test_distillation_gradient_has_the_size_of_a_cross_entropy() -> None:
+    """For small logits it is (logits - answers) / classes, whatever the temperature."""
+    logits = torch.tensor([[0.02, 0.0, -0.02]], requires_grad=True)
+    distillation_loss(logits, torch.zeros(1, 3)).backward()
+    assert logits.grad is not None
+    assert torch.allclose(logits.grad, logits.detach() / 3, rtol=0.02, atol=1e-4)
+
+
+def test_teacher_changes_what_is_learnt(tmp_path: Path) -> None:
+    dataset = tiny_dataset(tmp_path)
+    settings = replace(SETTINGS, epochs=1, ema_decay=0.0, teacher_share=1.0)
+    teacher = _Constant(dataset)
+    network = fresh_network(dataset)
+    folder = new_folder(tmp_path / "run")
+    train(network, dataset, replace(settings, epochs=6), folder=folder, device=CPU, teacher=teacher)
+    (batch,) = all_batches(dataset.train, batch_size=1000, device=CPU)
+    answers = F.softmax(network(batch.pixels), dim=1).mean(0)
+    assert int(answers.argmax()) == 1
+
+
+class _Constant(torch.nn.Module):
+    """Answers 1, whatever the image."""
+
+    def __init__(self, dataset: Dataset) -> None:
+        super().__init__()
+        self.classes = len(dataset.class_names)
+
+    def forward(self, pixels: torch.Tensor) -> torch.Tensor:
+        answer = torch.tensor([0.0, 4.0, 0.0])
+        return answer.expand(len(pixels), self.classes)

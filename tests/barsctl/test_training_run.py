@@ -1,0 +1,103 @@
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from barsctl.data_choice import DataChoice
+from barsctl.derive import DeriveSettings, derive
+from barsctl.errors import BarsError
+from barsctl.run_folder import read_metrics
+from barsctl.search_run import search_run
+from barsctl.train import TrainSettings
+from barsctl.training_run import TrainConfig, read_subject, training_run
+from space.genotype import random_genotype, read_genotype, write_genotype
+from space.graph_json import graph_from_json
+from tests.barsctl.tiny_runs import CPU, SEARCH, SPACE, tiny_config, tiny_dataset, write_images
+
+SETTINGS = TrainSettings(epochs=1, batch_size=16)
+
+
+def config(source: str | Path, data: DataChoice) -> TrainConfig:
+    return TrainConfig(1, "train", str(source), data, "none", inherit=False, settings=SETTINGS)
+
+
+def genotype_file(folder: Path) -> Path:
+    write_genotype(random_genotype(SPACE, np.random.default_rng(2)), folder / "mine.json")
+    return folder / "mine.json"
+
+
+def searched(folder: Path, data: DataChoice) -> Path:
+    """A search and the genotype derived from it."""
+    search = tiny_config(data, settings=replace(SEARCH, epochs=1))
+    search_run(search, tiny_dataset(folder), folder=folder / "search", resume=False, device=CPU)
+    derive(folder / "search", DeriveSettings(candidates=1, batch_size=16), device=CPU)
+    return folder / "search"
+
+
+def test_genotype_file_is_trained(tmp_path: Path) -> None:
+    data, source = write_images(tmp_path), genotype_file(tmp_path)
+    run = tmp_path / "run"
+    training_run(config(source, data), folder=run, resume=False, device=CPU)
+    assert read_genotype(run / "genotype.json") == read_genotype(source)
+    assert graph_from_json((run / "graph.json").read_text()).classes == 3
+    for name in ("config.json", "best.safetensors", "last.safetensors", "result.json"):
+        assert (run / name).exists()
+
+
+def test_reference_network_is_trained(tmp_path: Path) -> None:
+    subject = read_subject("bireal-18", tiny_dataset(tmp_path))
+    assert (subject.graph.image_size, subject.graph.classes) == (8, 3)
+    assert subject.genotype is None
+
+
+def test_inherited_weights_are_the_supernets(tmp_path: Path) -> None:
+    data = write_images(tmp_path)
+    search = searched(tmp_path, data)
+    losses = []
+    for inherit in (False, True):
+        run = tmp_path / f"run{inherit}"
+        chosen = replace(config(search, data), inherit=inherit)
+        training_run(chosen, folder=run, resume=False, device=CPU)
+        losses.append(read_metrics(run)[0]["loss"])
+    assert losses[0] != losses[1]
+    chosen = replace(config(genotype_file(tmp_path), data), inherit=True)
+    with pytest.raises(BarsError, match="has no supernet to inherit from; give a search run"):
+        training_run(chosen, folder=tmp_path / "other", resume=False, device=CPU)
+
+
+def test_float_teacher_is_kept_in_the_run(tmp_path: Path) -> None:
+    data, source = write_images(tmp_path), genotype_file(tmp_path)
+    taught = replace(config(source, data), teacher="float")
+    run = tmp_path / "run"
+    trained = training_run(taught, folder=run, resume=False, device=CPU)
+    teacher = json.loads((run / "teacher" / "result.json").read_text())
+    assert set(teacher) == {"best_epoch", "validation_accuracy", "test_accuracy"}
+    before = (run / "teacher" / "best.safetensors").read_bytes()
+    assert training_run(taught, folder=run, resume=True, device=CPU) == trained
+    assert (run / "teacher" / "best.safetensors").read_bytes() == before
+
+
+def test_source_that_is_nothing_names_what_it_may_be(tmp_path: Path) -> None:
+    dataset = tiny_dataset(tmp_path)
+    with pytest.raises(BarsError, match=r"'resnet' is no search run.*xnor-resnet-18"):
+        read_subject("resnet", dataset)
+    with pytest.raises(BarsError, match=r"has no genotype.json; run barsctl derive"):
+        read_subject(str(tmp_path), dataset)
+
+
+def test_genotype_of_other_images_is_refused(tmp_path: Path) -> None:
+    other = random_genotype(replace(SPACE, classes=7), np.random.default_rng(0))
+    write_genotype(other, tmp_path / "other.json")
+    with pytest.raises(BarsError, match=r"\(1, 8, 7\), npz has \(1, 8, 3\)"):
+        read_subject(str(tmp_path / "other.json"), tiny_dataset(tmp_path))
+
+
+def test_resume_refuses_another_source(tmp_path: Path) -> None:
+    data, source = write_images(tmp_path), genotype_file(tmp_path)
+    run = tmp_path / "run"
+    training_run(config(source, data), folder=run, resume=False, device=CPU)
+    with pytest.raises(BarsError, match=r"was started with source=.*mine\.json, not bireal-18"):
+        training_run(config("bireal-18", data), folder=run, resume=True, device=torch.device("cpu"))
