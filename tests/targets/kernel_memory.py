@@ -26,7 +26,7 @@ class Call:
 
 def prepare(spec: KernelSpec, case: Case) -> Call:
     """The call of a spec's kernel on a case."""
-    values = {name: array for name, array in constants(spec, case.frozen).items()}
+    values = dict(constants(spec, case.frozen))
     inputs = [each for each in arguments(spec) if each.role in ("source", "shortcut", "outer")]
     for argument, value in zip(inputs, case.inputs, strict=True):
         values[argument.name] = _in_memory(argument, value)

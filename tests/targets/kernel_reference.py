@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from space.blocks import BinaryConv, Block, Classifier, Conv, Pool, Sum, is_sign, ports
+from space.blocks import BinaryConv, Block, Classifier, Conv, Pool, Sum, ports
 from space.frozen import FrozenBlock, FrozenClassifier, Requantize, Threshold
 
 Ints = NDArray[np.int64]

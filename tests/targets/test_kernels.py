@@ -1,87 +1,35 @@
-"""Every kernel against plain numpy, on shapes chosen to break it."""
+"""Every kernel against plain numpy, natively and in emulators, on shapes chosen to break it."""
 
 import ctypes
+import shutil
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from space.blocks import Activation, BinaryConv, Block, Classifier, Conv, Epilogue, Pool, Sum
+from space.blocks import Block
 from targets.build import object_file
 from targets.catalog import named_target
 from targets.host import runs_here
 from targets.kernel_specs import KernelSpec, arguments, kernel_specs
+from targets.toolchain import Toolchain
 
-from .kernel_memory import outputs, prepare
+from .kernel_blocks import BLOCKS
+from .kernel_driver import driver_input, driver_source, take_driver_output
+from .kernel_memory import Call, outputs, prepare
 from .kernel_reference import expected, random_case
 
-SIGNED = Epilogue(inner_signs=1)
-PLAIN = Epilogue()
-
-
-def full(activation: Activation, *, shortcuts: int) -> Epilogue:
-    """Everything an epilogue can do."""
-    return Epilogue(
-        activation=activation, shortcuts=shortcuts, inner_signs=2, outer=True, outer_signs=1
-    )
-
-
-BINARY_CONVS: list[Block] = [
-    BinaryConv((1,), 1, 1, 1, 1, PLAIN),
-    BinaryConv((1,), 1, 3, 1, 1, SIGNED),
-    BinaryConv((3,), 5, 3, 2, 2, SIGNED),
-    BinaryConv((32,), 32, 3, 1, 7, full("prelu", shortcuts=1)),
-    BinaryConv((64, 24), 40, 3, 1, 9, full("prelu", shortcuts=2)),
-    BinaryConv((8, 16, 40), 24, 3, 2, 15, full("none", shortcuts=0)),
-    BinaryConv((40, 8), 72, 1, 1, 5, full("relu", shortcuts=1)),
-    BinaryConv((96,), 16, 1, 2, 13, SIGNED),
-    BinaryConv((33, 31), 8, 5, 1, 6, SIGNED),
-    BinaryConv((16,), 33, 5, 2, 8, full("none", shortcuts=3)),
-    BinaryConv((256,), 32, 3, 1, 4, Epilogue(inner_stored=False, inner_signs=1)),
-    BinaryConv((1100,), 16, 1, 1, 3, PLAIN),
-    BinaryConv((520, 520), 8, 3, 1, 2, Epilogue(outer=True, inner_stored=False)),
-]
-CONVS: list[Block] = [
-    Conv(1, 1, 1, 1, 1, True, PLAIN),
-    Conv(1, 8, 3, 1, 5, True, SIGNED),
-    Conv(3, 16, 3, 2, 9, True, full("prelu", shortcuts=0)),
-    Conv(3, 40, 7, 2, 16, True, SIGNED),
-    Conv(4, 33, 5, 1, 6, True, full("relu", shortcuts=1)),
-    Conv(3, 32, 1, 2, 7, True, PLAIN),
-    Conv(5, 24, 3, 1, 6, False, full("prelu", shortcuts=2)),
-    Conv(40, 72, 1, 2, 7, False, SIGNED),
-    Conv(64, 32, 3, 2, 5, False, PLAIN),
-    Conv(1, 1, 3, 1, 1, False, PLAIN),
-]
-OTHERS: list[Block] = [
-    Sum(1, 1, Epilogue(shortcuts=1)),
-    Sum(40, 5, full("none", shortcuts=3)),
-    Sum(24, 3, Epilogue(shortcuts=2, inner_stored=False, inner_signs=1)),
-    Pool("average", 40, 72, 48, 2, 2, 7, full("none", shortcuts=1)),
-    Pool("average", 5, 13, 6, 3, 3, 9, SIGNED),
-    Pool("average", 16, 64, 32, 2, 2, 4, SIGNED),
-    Pool("average", 8, 8, 8, 7, 7, 7, PLAIN),
-    Pool("max", 40, 40, 40, 3, 2, 8, full("none", shortcuts=0)),
-    Pool("max", 9, 33, 16, 5, 1, 4, SIGNED),
-    Pool("max", 1, 1, 1, 2, 2, 3, PLAIN),
-    Classifier((1,), 1, 1),
-    Classifier((40, 24, 8), 10, 3),
-    Classifier((64,), 100, 7),
-    Classifier((33, 7), 41, 4),
-]
-BLOCKS = BINARY_CONVS + CONVS + OTHERS
 SPECS = [kernel_specs(block)[0] for block in BLOCKS]
-NATIVE = ["x86-64-vpopcnt", "x86-64-v3", "aarch64", "armv7"]
+SEEDS = range(3)
 
 
 def name_of(block: Block) -> str:
     return kernel_specs(block)[0].key
 
 
-@pytest.fixture(scope="module", params=NATIVE)
+@pytest.fixture(scope="module", params=["x86-64-vpopcnt", "x86-64-v3"])
 def library(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> ctypes.CDLL:
@@ -97,21 +45,47 @@ def library(
     return ctypes.CDLL(str(folder / "kernels.so"))
 
 
-def run(library: ctypes.CDLL, spec: KernelSpec, memory: dict[str, np.ndarray]) -> int:
-    function = library[spec.symbol]
+def run(library: ctypes.CDLL, call: Call) -> int:
+    function = library[call.spec.symbol]
     function.restype = ctypes.c_int32
-    pointers = [ctypes.c_void_p(memory[each.name].ctypes.data) for each in arguments(spec)]
+    pointers = [
+        ctypes.c_void_p(call.memory[each.name].ctypes.data) for each in arguments(call.spec)
+    ]
     return int(function(*pointers))
+
+
+def check(call: Call) -> None:
+    found, wanted = outputs(call), expected(call.case)
+    assert list(found) == list(wanted)
+    for port, value in wanted.items():
+        np.testing.assert_array_equal(found[port], value, err_msg=f"{call.spec.key}: {port}")
+
+
+def prepared(spec: KernelSpec, seed: int) -> Call:
+    return prepare(spec, random_case(spec.block, np.random.default_rng(seed)))
 
 
 @pytest.mark.parametrize("block", BLOCKS, ids=name_of)
 def test_kernel_computes_the_frozen_formulas(library: ctypes.CDLL, block: Block) -> None:
-    spec = kernel_specs(block)[0]
-    for seed in range(3):
-        case = random_case(block, np.random.default_rng(seed))
-        call = prepare(spec, case)
-        assert run(library, spec, call.memory) == 0
-        found, wanted = outputs(call), expected(case)
-        assert list(found) == list(wanted)
-        for port, value in wanted.items():
-            np.testing.assert_array_equal(found[port], value, err_msg=f"{port}, seed {seed}")
+    for seed in SEEDS:
+        call = prepared(kernel_specs(block)[0], seed)
+        assert run(library, call) == 0
+        check(call)
+
+
+@pytest.mark.parametrize("name", ["aarch64", "armv7"])
+def test_arm_kernels_compute_the_formulas(name: str, tmp_path: Path) -> None:
+    target = named_target(name)
+    if shutil.which(target.emulator[0]) is None:
+        pytest.skip(f"{target.emulator[0]} is not installed")
+    calls = [prepared(spec, seed) for spec in SPECS for seed in SEEDS]
+    (tmp_path / "driver.c").write_text(driver_source(calls))
+    (tmp_path / "kernels.o").write_bytes(object_file(SPECS, target))
+    tools = Toolchain(target, tmp_path, notify=print)
+    objects = tools.compile([Path("driver.c")], include=tmp_path)
+    tools.link_program([*objects, "kernels.o"], "driver")
+    command = [*target.emulator, str(tmp_path / "driver")]
+    done = subprocess.run(command, input=driver_input(calls), capture_output=True, check=True)
+    take_driver_output(calls, done.stdout)
+    for call in calls:
+        check(call)

@@ -1,0 +1,59 @@
+"""Blocks whose shapes are chosen to break a kernel."""
+
+from space.blocks import Activation, BinaryConv, Block, Classifier, Conv, Epilogue, Pool, Sum
+
+SIGNED = Epilogue(inner_signs=1)
+PLAIN = Epilogue()
+
+
+def full(activation: Activation, *, shortcuts: int) -> Epilogue:
+    """Everything an epilogue can do."""
+    return Epilogue(
+        activation=activation, shortcuts=shortcuts, inner_signs=2, outer=True, outer_signs=1
+    )
+
+
+BINARY_CONVS: list[Block] = [
+    BinaryConv((1,), 1, 1, 1, 1, PLAIN),
+    BinaryConv((1,), 1, 3, 1, 1, SIGNED),
+    BinaryConv((3,), 5, 3, 2, 2, SIGNED),
+    BinaryConv((32,), 32, 3, 1, 7, full("prelu", shortcuts=1)),
+    BinaryConv((64, 24), 40, 3, 1, 9, full("prelu", shortcuts=2)),
+    BinaryConv((8, 16, 40), 24, 3, 2, 15, full("none", shortcuts=0)),
+    BinaryConv((40, 8), 72, 1, 1, 5, full("relu", shortcuts=1)),
+    BinaryConv((96,), 16, 1, 2, 13, SIGNED),
+    BinaryConv((33, 31), 8, 5, 1, 6, SIGNED),
+    BinaryConv((16,), 33, 5, 2, 8, full("none", shortcuts=3)),
+    BinaryConv((256,), 32, 3, 1, 4, Epilogue(inner_stored=False, inner_signs=1)),
+    BinaryConv((1100,), 16, 1, 1, 3, PLAIN),
+    BinaryConv((520, 520), 8, 3, 1, 2, Epilogue(outer=True, inner_stored=False)),
+]
+CONVS: list[Block] = [
+    Conv(1, 1, 1, 1, 1, True, PLAIN),
+    Conv(1, 8, 3, 1, 5, True, SIGNED),
+    Conv(3, 16, 3, 2, 9, True, full("prelu", shortcuts=0)),
+    Conv(3, 40, 7, 2, 16, True, SIGNED),
+    Conv(4, 33, 5, 1, 6, True, full("relu", shortcuts=1)),
+    Conv(3, 32, 1, 2, 7, True, PLAIN),
+    Conv(5, 24, 3, 1, 6, False, full("prelu", shortcuts=2)),
+    Conv(40, 72, 1, 2, 7, False, SIGNED),
+    Conv(64, 32, 3, 2, 5, False, PLAIN),
+    Conv(1, 1, 3, 1, 1, False, PLAIN),
+]
+OTHERS: list[Block] = [
+    Sum(1, 1, Epilogue(shortcuts=1)),
+    Sum(40, 5, full("none", shortcuts=3)),
+    Sum(24, 3, Epilogue(shortcuts=2, inner_stored=False, inner_signs=1)),
+    Pool("average", 40, 72, 48, 2, 2, 7, full("none", shortcuts=1)),
+    Pool("average", 5, 13, 6, 3, 3, 9, SIGNED),
+    Pool("average", 16, 64, 32, 2, 2, 4, SIGNED),
+    Pool("average", 8, 8, 8, 7, 7, 7, PLAIN),
+    Pool("max", 40, 40, 40, 3, 2, 8, full("none", shortcuts=0)),
+    Pool("max", 9, 33, 16, 5, 1, 4, SIGNED),
+    Pool("max", 1, 1, 1, 2, 2, 3, PLAIN),
+    Classifier((1,), 1, 1),
+    Classifier((40, 24, 8), 10, 3),
+    Classifier((64,), 100, 7),
+    Classifier((33, 7), 41, 4),
+]
+BLOCKS = BINARY_CONVS + CONVS + OTHERS

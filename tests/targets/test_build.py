@@ -1,0 +1,93 @@
+import re
+import subprocess
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tvm
+
+from space.blocks import BinaryConv, Classifier, Conv, Epilogue, Pool, Sum
+from targets.boards import AARCH64, ARMV7, X86_64_V3
+from targets.build import kernel_hash, object_file, symbol, tvm_library
+from targets.build_request import BuildRequest, request_from_json, request_to_json
+from targets.errors import TargetError
+from targets.host import host_target
+from targets.kernel_specs import arguments, kernel_specs
+from targets.target import Target
+from targets.vector_unit import AVX512
+
+from .kernel_memory import outputs, prepare
+from .kernel_reference import expected, random_case
+
+BLOCKS = (
+    BinaryConv((8, 40), 16, 3, 2, 5, Epilogue(activation="prelu", inner_signs=1)),
+    Conv(3, 8, 3, 1, 4, True, Epilogue()),
+    Sum(8, 2, Epilogue(shortcuts=2, inner_signs=1)),
+    Pool("max", 8, 8, 8, 3, 2, 4, Epilogue(inner_signs=1)),
+    Classifier((8,), 10, 2),
+)
+SPECS = [kernel_specs(block)[0] for block in BLOCKS]
+SUM = [SPECS[2]]
+
+
+def symbols(path: Path, *options: str) -> set[str]:
+    """Symbol names in an object, by nm."""
+    done = subprocess.run(["nm", "-j", *options, path], capture_output=True, text=True, check=True)
+    return set(done.stdout.split())
+
+
+@pytest.mark.parametrize("target", [X86_64_V3, AARCH64, ARMV7], ids=lambda target: target.name)
+def test_objects_need_only_memory_functions(target: Target, tmp_path: Path) -> None:
+    path = tmp_path / "kernels.o"
+    path.write_bytes(object_file(SPECS, target))
+    assert {symbol(spec) for spec in SPECS} <= symbols(path, "--defined-only")
+    assert symbols(path, "-u") <= {"memcpy", "memset", "__aeabi_memcpy", "__aeabi_memset"}
+
+
+def test_equal_requests_give_equal_objects() -> None:
+    assert object_file(SPECS, ARMV7) == object_file([*reversed(SPECS), SPECS[0]], ARMV7)
+
+
+def test_tvm_library_computes_the_same(tmp_path: Path) -> None:
+    tvm_library(SPECS, host_target(), tmp_path / "kernels.so")
+    library = tvm.runtime.load_module(str(tmp_path / "kernels.so"))
+    for spec in SPECS:
+        call = prepare(spec, random_case(spec.block, np.random.default_rng(0)))
+        tensors = {
+            each.name: tvm.runtime.tensor(
+                call.memory[each.name][: each.size_bytes].view(each.dtype).reshape(each.shape)
+            )
+            for each in arguments(spec)
+        }
+        library[symbol(spec)](*tensors.values())
+        for each in arguments(spec):
+            raw = np.ascontiguousarray(tensors[each.name].numpy()).view(np.uint8).ravel()
+            call.memory[each.name][: each.size_bytes] = raw
+        for port, value in expected(call.case).items():
+            np.testing.assert_array_equal(outputs(call)[port], value)
+
+
+def test_unknown_processor_is_refused() -> None:
+    with pytest.raises(TargetError, match=r"LLVM knows no processor 'cortex-a999'.*-mcpu"):
+        object_file(SUM, replace(AARCH64, llvm_cpu="cortex-a999"))
+
+
+def test_unknown_feature_is_refused() -> None:
+    with pytest.raises(TargetError, match=r"LLVM knows no feature '\+neno'.*-mattr"):
+        object_file(SUM, replace(ARMV7, llvm_features=("+neno",)))
+
+
+def test_missing_instruction_ends_the_worker_only() -> None:
+    lying = replace(X86_64_V3, vector_unit=AVX512)
+    with pytest.raises(TargetError, match=r"^conv\(.*died of signal 6.*every instruction"):
+        object_file([SPECS[1]], lying)
+
+
+def test_request_survives_its_text() -> None:
+    request = BuildRequest(ARMV7, BLOCKS, "/tmp/kernels.o", tvm_calls=True)
+    assert request_from_json(request_to_json(request)) == request
+
+
+def test_kernel_hash_is_sixteen_hex_digits() -> None:
+    assert re.fullmatch(r"[0-9a-f]{16}", kernel_hash())

@@ -1,0 +1,94 @@
+import numpy as np
+import pytest
+
+from space.blocks import BinaryConv, Block, Conv, Epilogue, ports
+from space.frozen import FrozenBlock, Requantize
+from targets.errors import TargetError
+from targets.kernel_specs import KernelSpec, arguments, constants, kernel_specs
+
+from .kernel_blocks import BLOCKS
+from .kernel_reference import random_case
+
+
+def one(block: Block) -> KernelSpec:
+    (spec,) = kernel_specs(block)
+    return spec
+
+
+def requantize(*, multiplier: int, offset: int) -> Requantize:
+    pair = np.array([multiplier], np.int32), np.array([offset], np.int32)
+    return Requantize(*pair, None, None, shift=4)
+
+
+def test_keys_tell_all_blocks_apart() -> None:
+    specs = [one(block) for block in BLOCKS]
+    assert len({spec.key for spec in specs}) == len({spec.symbol for spec in specs}) == len(BLOCKS)
+
+
+def test_key_names_every_field() -> None:
+    block = BinaryConv((64, 24), 40, 3, 1, 14, Epilogue(shortcuts=1, inner_signs=1))
+    assert one(block).key == (
+        "binary_conv(in_channels=64+24,out_channels=40,kernel_size=3,stride=1,in_size=14,"
+        "activation=none,shortcuts=1,inner_stored=1,inner_signs=1,outer=0,outer_signs=0)"
+    )
+
+
+def test_relu_and_prelu_share_a_kernel() -> None:
+    relu, prelu = (
+        BinaryConv((8,), 8, 3, 1, 4, Epilogue(activation=name)) for name in ("relu", "prelu")
+    )
+    assert kernel_specs(relu) == kernel_specs(prelu)
+
+
+@pytest.mark.parametrize("block", BLOCKS, ids=lambda block: one(block).key)
+def test_arguments_come_in_order(block: Block) -> None:
+    found = arguments(one(block))
+    order = ["source", "shortcut", "outer", "constant", "scratch", "output"]
+    places = [order.index(argument.role) for argument in found]
+    assert places == sorted(places)
+    assert tuple(each.name for each in found if each.role == "output") == ports(block)
+    assert len({argument.name for argument in found}) == len(found)
+
+
+@pytest.mark.parametrize("block", BLOCKS, ids=lambda block: one(block).key)
+def test_constants_fill_their_arguments(block: Block) -> None:
+    case = random_case(block, np.random.default_rng(0))
+    found = constants(one(block), case.frozen)
+    for argument in arguments(one(block)):
+        if argument.role == "constant":
+            array = found.pop(argument.name)
+            assert (array.shape, array.dtype) == (argument.shape, np.dtype(argument.dtype))
+    assert not found
+
+
+def test_binary_multipliers_count_differing_bits() -> None:
+    block = BinaryConv((5,), 1, 1, 1, 1, Epilogue())
+    frozen = FrozenBlock(
+        np.ones((1, 5, 1, 1), np.int8), requantize=requantize(multiplier=3, offset=7)
+    )
+    found = constants(one(block), frozen)
+    # total = 5 - 2 * differing, so 3 * total + 7 = -6 * differing + 22.
+    assert (found["multiplier"][0], found["offset"][0]) == (-6, 22)
+
+
+def test_real_sources_are_read_with_an_offset() -> None:
+    block = Conv(2, 1, 1, 1, 1, False, Epilogue())
+    weights = np.array([3, -1], np.int8).reshape(1, 2, 1, 1)
+    frozen = FrozenBlock(weights, requantize=requantize(multiplier=3, offset=7), input_shift=2)
+    found = constants(one(block), frozen)
+    # total = sum(w * (a - 128)) = sum(w * a) - 128 * 2, times 3, plus 7.
+    assert (found["multiplier"][0], found["offset"][0]) == (3, 7 - 3 * 256)
+    assert found["input_shift"].tolist() == [2]
+
+
+def test_missing_integers_are_named() -> None:
+    block = BinaryConv((8,), 8, 3, 1, 4, Epilogue(inner_signs=1))
+    with pytest.raises(TargetError, match=r"binary_conv.*no weights of shape \(72,\); freeze"):
+        constants(one(block), FrozenBlock())
+
+
+def test_signs_of_another_block_are_refused() -> None:
+    case = random_case(BinaryConv((8,), 8, 3, 1, 4, Epilogue()), np.random.default_rng(0))
+    signed = BinaryConv((8,), 8, 3, 1, 4, Epilogue(inner_signs=1))
+    with pytest.raises(TargetError, match="no inner_sign0_threshold of shape"):
+        constants(one(signed), case.frozen)
