@@ -45,8 +45,10 @@ def data_words(folder: Path) -> tuple[str, ...]:
 
 def test_search_derive_and_train_follow_one_another(barsctl: Command, tmp_path: Path) -> None:
     images, run = data_words(tmp_path), tmp_path / "search"
-    search: tuple[str | Path, ...] = ("search", *images, "--budget", "bops=100k", "--out", run, "--json",
-              "--epochs", "2", "--warmup-epochs", "1")  # fmt: skip
+    epochs = ("--epochs", "2", "--warmup-epochs", "1")
+    search: tuple[str | Path, ...] = (
+        "search", *images, *epochs, "--budget", "bops=100k", "--out", run, "--json",
+    )  # fmt: skip
     searched = barsctl(*search)
     assert searched.exit_code == 0
     assert json.loads(searched.out)["budget"] == {"bops": 100e3}
