@@ -68,7 +68,9 @@ class Network(nn.Module):
         for node in self.graph:
             if node.name != self.classifier:
                 values |= self._written(node.name, node.inputs, values)
-        return values | {Value(self.classifier, "logits"): self._logits(values)}
+        values[Value(self.classifier, "logits")] = self._logits(values)
+        del values[IMAGE_VALUE]
+        return values
 
     def _pixels(self, pixels: Tensor) -> Tensor:
         return pixels.to(self.head.dense.weight.dtype)

@@ -102,7 +102,8 @@ def sign_threshold(
     high = np.full(gain.shape, INT16_MAX + 1, np.int64)
     while (high - low > 1).any():
         middle = (low + high) // 2
-        reached = positive(middle) == rising
+        # Where the interval is narrow already, the middle is its lower end: keep that.
+        reached = (positive(middle) == rising) & (middle > low)
         low, high = np.where(reached, low, middle), np.where(reached, middle, high)
     # int16 has no threshold above its end: "never reached" is the other sign from its start on.
     never = high > INT16_MAX
