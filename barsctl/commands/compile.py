@@ -1,0 +1,116 @@
+"""`barsctl compile`: a trained run as programs that compute exactly what was trained."""
+
+import json
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from barsctl.errors import VerificationError
+from barsctl.table import print_table
+
+if TYPE_CHECKING:
+    from barsctl.package_report import Package, TargetReport
+
+
+def compile_run(
+    run: Annotated[
+        Path, typer.Argument(help="The folder of a training, or one of its checkpoints.")
+    ],
+    target: Annotated[
+        list[str], typer.Option(help="What to compile for; may be given again: barsctl targets.")
+    ] = ["host"],  # noqa: B006 (typer reads it, nobody changes it)
+    out: Annotated[
+        Path | None, typer.Option(help="The folder to write; compiled/ in the run by default.")
+    ] = None,
+    name: Annotated[
+        str | None, typer.Option(help="Of program and C functions; after the run by default.")
+    ] = None,
+    images: Annotated[
+        int | None,
+        typer.Option(help="Test images to compare; 256 under an emulator, else all up to 10000."),
+    ] = None,
+    table: Annotated[
+        Path | None, typer.Option(help="A latency table, to say what it predicts.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
+) -> None:
+    """Compile a trained network, and verify that the programs compute exactly the same numbers.
+
+    Exits with 4 where they do not.
+
+    Example: barsctl compile runs/demo --target host --target aarch64
+    """
+    from barsctl.package import PackageSettings, write_package
+    from barsctl.package_check import check_package
+    from barsctl.package_report import summary
+    from barsctl.pricing import read_latency_table
+    from barsctl.trained_run import read_trained
+    from targets.catalog import named_target
+
+    settings = PackageSettings(
+        tuple(named_target(each) for each in dict.fromkeys(target)),
+        name or default_name(run),
+        images=images,
+        table=read_latency_table(table),
+    )
+    folder = out or (run if run.is_dir() else run.parent) / "compiled"
+    trained = read_trained(run)
+    artefacts = write_package(trained, settings, folder=folder, notify=_notify)
+    package = check_package(trained, settings, artefacts, folder=folder, notify=_notify)
+    if as_json:
+        typer.echo(json.dumps(summary(package), indent=2))
+    else:
+        _print(package)
+    for warning in package.warnings:
+        typer.echo(f"warning: {warning}", err=True)
+    if package.mismatches:
+        raise VerificationError("; ".join(package.mismatches))
+
+
+def _notify(line: str) -> None:
+    typer.echo(line, err=True)
+
+
+def default_name(run: Path) -> str:
+    """A C identifier from the run's name."""
+    folder = run.resolve() if run.is_dir() else run.resolve().parent
+    return "net_" + re.sub(r"[^a-z0-9]+", "_", folder.name.lower()).strip("_")
+
+
+def _print(package: "Package") -> None:
+    accuracies = package.accuracies
+    typer.echo(
+        f"accuracy on {accuracies.images} test images: trained {accuracies.trained:.2%}, "
+        f"frozen {accuracies.frozen:.2%}, onnx {accuracies.onnx:.2%} ({package.onnx})"
+    )
+    print_table(
+        ("target", "accuracy", "verified", "predicted", "measured p10/p50/p90", "program", "arena"),
+        [_row(report) for report in package.reports],
+    )
+    typer.echo(f"written to {package.folder}")
+
+
+def _row(report: "TargetReport") -> tuple[str, ...]:
+    from barsctl.package_report import Checked
+
+    program, files = report.program, report.artefacts
+    accuracy = verified = measured = "-"
+    if isinstance(program, Checked):
+        accuracy = f"{program.accuracy:.2%}"
+        verified = f"{program.verification.images} images" + " emulated" * program.emulated
+        if not program.verification.equal:
+            verified = "DIFFERS"
+        if program.latency is not None:
+            times = (program.latency.p10_ms, program.latency.median_ms, program.latency.p90_ms)
+            measured = f"{'/'.join(f'{time:.3f}' for time in times)} ms"
+    return (
+        report.target.name,
+        accuracy,
+        verified,
+        "-" if report.predicted_ms is None else f"{report.predicted_ms:.3f} ms",
+        measured,
+        f"{files.program.stat().st_size / 1000:.1f} kB",
+        f"{files.arena_bytes / 1000:.1f} kB",
+    )

@@ -1,0 +1,88 @@
+"""Compiling a run: frozen, exported and compiled for some targets, into one folder.
+
+A package holds frozen.safetensors, model.onnx, and a folder per target with the program, its
+libraries, its header and its manifest.json.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from costmodels.latency_table import LatencyTable, require_fit
+from space.frozen_file import write_frozen
+from space.nn.freeze import freeze
+from targets.build import kernel_hash
+from targets.compile import Artefacts, compile_network
+from targets.onnx_export import export_onnx
+from targets.target import Target
+from targets.toolchain import Notify
+
+from .data import Dataset
+from .errors import BarsError
+from .trained_run import TrainedRun
+from .verification import spread_indices
+
+FROZEN, ONNX = "frozen.safetensors", "model.onnx"
+CALIBRATION_IMAGES = 512
+
+
+@dataclass(frozen=True, slots=True)
+class PackageSettings:
+    """What to compile for, and how to check it.
+
+    images: how many test images to compare; None for up to 10 000, 256 under an emulator. table:
+    predicts the latency on the target that it was measured for.
+    """
+
+    targets: tuple[Target, ...]
+    name: str
+    images: int | None = None
+    table: LatencyTable | None = None
+
+    def __post_init__(self) -> None:
+        if self.images is not None and self.images < 1:
+            raise BarsError(f"images {self.images}: at least 1 must be compared")
+        if self.table is not None:
+            _require_usable(self.table, self.targets)
+
+    def table_for(self, target: Target) -> LatencyTable | None:
+        """The table where it is this target's."""
+        fits = self.table is not None and self.table.header.target == target.name
+        return self.table if fits else None
+
+
+def _require_usable(table: LatencyTable, targets: Sequence[Target]) -> None:
+    names = [target.name for target in targets]
+    name = table.header.target if table.header.target in names else names[0]
+    require_fit(table, target=name, kernel_hash=kernel_hash())
+
+
+def write_package(
+    run: TrainedRun, settings: PackageSettings, *, folder: Path, notify: Notify
+) -> tuple[Artefacts, ...]:
+    """Freeze, export and compile; files of an earlier package are replaced.
+
+    Returns the files of each target. Raises SpaceError or TargetError where that cannot be done.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    notify("freezing")
+    frozen = freeze(run.network, calibration_pixels(run.dataset))
+    write_frozen(frozen, folder / FROZEN)
+    export_onnx(frozen, folder / ONNX, class_names=run.dataset.class_names)
+    found = []
+    for target in settings.targets:
+        notify(f"compiling for {target.name}")
+        found.append(compile_network(
+            frozen, target, folder / target.name,
+            name=settings.name, class_names=run.dataset.class_names, notify=notify,
+        ))  # fmt: skip
+    return tuple(found)
+
+
+def calibration_pixels(dataset: Dataset) -> Tensor:
+    """Training images [count, channels, size, size], spread evenly over the data set."""
+    indices = spread_indices(len(dataset.train), CALIBRATION_IMAGES)
+    return torch.from_numpy(dataset.train.batch(indices)).permute(0, 3, 1, 2)

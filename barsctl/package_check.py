@@ -1,0 +1,110 @@
+"""Checking a package: its forms are compared on test images, its program is timed."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from costmodels.protocol import network_cost
+from space.frozen_file import read_frozen
+from space.graph import BlockGraph
+from targets.compile import Artefacts
+from targets.manifest import extend_manifest
+from targets.runners import runnable
+from targets.runners.program import NotRunnable
+from targets.target import Target
+from targets.toolchain import Notify
+
+from .data.source import Labels
+from .forms import FrozenForm, OnnxForm, ProgramForm, trained_logits
+from .package import FROZEN, ONNX, PackageSettings
+from .package_report import (
+    Accuracies,
+    Checked,
+    Package,
+    TargetReport,
+    Unchecked,
+    manifest_sections,
+)
+from .trained_run import TrainedRun
+from .verification import Answers, accuracy, ask, compare, spread_indices
+
+MOST_IMAGES = 10_000
+EMULATED_IMAGES = 256
+BENCH_RUNS = 200
+
+
+@dataclass(frozen=True, slots=True)
+class _Expected:
+    """What the frozen network says of labelled test images."""
+
+    graph: BlockGraph
+    answers: Answers
+    labels: Labels
+
+
+def check_package(
+    run: TrainedRun,
+    settings: PackageSettings,
+    artefacts: Sequence[Artefacts],
+    *,
+    folder: Path,
+    notify: Notify,
+) -> Package:
+    """Compare what lies in the folder, time the program, and add the findings to the manifests.
+
+    Raises TargetError where a program fails; where one differs, the package says so.
+    """
+    test = run.dataset.test
+    indices = spread_indices(len(test), settings.images or MOST_IMAGES)
+    images, labels = test.batch(indices), test.labels[indices]
+    notify(f"running {len(images)} test images in torch and onnxruntime")
+    frozen = read_frozen(folder / FROZEN)
+    expected = _Expected(frozen.graph, ask(FrozenForm(frozen), images), labels)
+    onnx = ask(OnnxForm(folder / ONNX, frozen.graph), images)
+    accuracies = Accuracies(
+        len(images),
+        trained=accuracy(trained_logits(run.network, images), labels),
+        frozen=accuracy(expected.answers.logits, labels),
+        onnx=accuracy(onnx.logits, labels),
+    )
+    reports = tuple(
+        _report(target, files, settings, expected=expected, notify=notify)
+        for target, files in zip(settings.targets, artefacts, strict=True)
+    )
+    package = Package(folder, accuracies, compare(onnx, expected.answers), reports)
+    for report in reports:
+        extend_manifest(report.artefacts.manifest.parent, **manifest_sections(package, report))
+    return package
+
+
+def _report(
+    target: Target,
+    files: Artefacts,
+    settings: PackageSettings,
+    *,
+    expected: _Expected,
+    notify: Notify,
+) -> TargetReport:
+    notify(f"running the program for {target.name}")
+    table = settings.table_for(target)
+    predicted_ms = None if table is None else network_cost(table, expected.graph.blocks)
+    program = _checked(target, files, expected, images=settings.images)
+    return TargetReport(target, files, program, predicted_ms)
+
+
+def _checked(
+    target: Target, files: Artefacts, expected: _Expected, *, images: int | None
+) -> Checked | Unchecked:
+    program = runnable(files.program, target)
+    if isinstance(program, NotRunnable):
+        return Unchecked(program.reason)
+    count = images or (EMULATED_IMAGES if program.emulated else MOST_IMAGES)
+    indices = spread_indices(len(expected.labels), count)
+    wanted = expected.answers.at(indices)
+    found = ask(ProgramForm(program, expected.graph), wanted.images)
+    return Checked(
+        compare(found, wanted),
+        accuracy=accuracy(found.logits, expected.labels[indices]),
+        emulated=program.emulated,
+        latency=None if program.emulated else program.latency(runs=BENCH_RUNS),
+    )

@@ -1,0 +1,148 @@
+"""What compiling and verifying a run came to, for people, scripts and manifests."""
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from targets.compile import Artefacts
+from targets.manifest import Fields
+from targets.runners.program import Latency
+from targets.target import Target
+from targets.verify import Verification
+
+WARNING_POINTS = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class Accuracies:
+    """The shares of the same test images that each form labels rightly."""
+
+    images: int
+    trained: float
+    frozen: float
+    onnx: float
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """A program that was run here. latency is None where it was emulated."""
+
+    verification: Verification
+    accuracy: float
+    emulated: bool
+    latency: Latency | None
+
+
+@dataclass(frozen=True, slots=True)
+class Unchecked:
+    """A program that cannot be run on this machine, and why."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class TargetReport:
+    """What a target's folder holds, and what is known of it."""
+
+    target: Target
+    artefacts: Artefacts
+    program: Checked | Unchecked
+    predicted_ms: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Package:
+    """A compiled run."""
+
+    folder: Path
+    accuracies: Accuracies
+    onnx: Verification
+    reports: tuple[TargetReport, ...]
+
+    @property
+    def mismatches(self) -> tuple[str, ...]:
+        """What differs from the frozen network, one sentence each; empty where nothing does."""
+        return tuple(_mismatches(self))
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What a user should know although it is no error."""
+        return tuple(_warnings(self))
+
+
+def _mismatches(package: Package) -> Iterator[str]:
+    if not package.onnx.equal:
+        yield f"model.onnx: {package.onnx}"
+    for report in package.reports:
+        program = report.program
+        if isinstance(program, Checked) and not program.verification.equal:
+            yield f"{report.artefacts.program}: {program.verification}"
+
+
+def _warnings(package: Package) -> Iterator[str]:
+    lost = 100 * (package.accuracies.trained - package.accuracies.frozen)
+    if abs(lost) > WARNING_POINTS:
+        yield (
+            f"freezing {'lost' if lost > 0 else 'won'} {abs(lost):.2f} points of accuracy, more "
+            f"than {WARNING_POINTS}: {package.accuracies.frozen:.1%} is what programs have"
+        )
+    for report in package.reports:
+        if isinstance(report.program, Unchecked):
+            yield f"{report.target.name} was not verified: {report.program.reason}"
+
+
+def manifest_sections(package: Package, report: TargetReport) -> Fields:
+    """What compiling a run knows beyond compiling a network, as sections of a manifest."""
+    program = report.program
+    return {
+        "predicted_latency_ms": report.predicted_ms,
+        "measured_latency": _latency(program),
+        "accuracy": asdict(package.accuracies) | {"program": _accuracy(program)},
+        "verification": {
+            "onnx": _verification(package.onnx),
+            "program": _program_verification(program),
+        },
+    }
+
+
+def _latency(program: Checked | Unchecked) -> Fields | None:
+    if isinstance(program, Unchecked) or program.latency is None:
+        return None
+    return asdict(program.latency)
+
+
+def _accuracy(program: Checked | Unchecked) -> float | None:
+    return None if isinstance(program, Unchecked) else program.accuracy
+
+
+def _program_verification(program: Checked | Unchecked) -> Fields:
+    if isinstance(program, Unchecked):
+        return {"result": "not verified", "reason": program.reason}
+    return _verification(program.verification) | {"emulated": program.emulated}
+
+
+def _verification(verification: Verification) -> Fields:
+    return {
+        "result": "equal" if verification.equal else "different",
+        "images": verification.images,
+        "different_images": len(verification.different_images),
+        "detail": str(verification),
+    }
+
+
+def summary(package: Package) -> Fields:
+    """The package for scripts."""
+    return {
+        "folder": str(package.folder),
+        "targets": {
+            report.target.name: manifest_sections(package, report)
+            | {
+                "program": str(report.artefacts.program),
+                "program_bytes": report.artefacts.program.stat().st_size,
+                "arena_bytes": report.artefacts.arena_bytes,
+            }
+            for report in package.reports
+        },
+        "warnings": list(package.warnings),
+        "mismatches": list(package.mismatches),
+    }

@@ -1,0 +1,59 @@
+"""A trained run as its folder keeps it: the network with its weights, and its images."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from pydantic import TypeAdapter
+
+from space.graph_json import graph_from_json
+from space.nn.network import Network
+from space.strict_json import parse_strict
+
+from .checkpoint import load_checkpoint
+from .data import Dataset
+from .data_choice import load_choice
+from .errors import BarsError
+from .run_folder import read_config
+from .train import BEST
+from .training_run import GRAPH, TrainConfig
+
+_CONFIG = TypeAdapter(TrainConfig)
+
+
+@dataclass(frozen=True, slots=True)
+class TrainedRun:
+    """A network that was trained on a data set."""
+
+    network: Network
+    dataset: Dataset
+
+
+def read_trained(source: Path) -> TrainedRun:
+    """Read a training's folder (its best weights) or one checkpoint in it, on the CPU.
+
+    Raises BarsError where it is neither, DataError where its images are gone.
+    """
+    folder, weights = (source, source / BEST) if source.is_dir() else (source.parent, source)
+    if not weights.is_file():
+        raise BarsError(f"{weights} is not there; give the folder of a finished barsctl train")
+    config = _read_config(folder)
+    graph = graph_from_json((folder / GRAPH).read_text())
+    checkpoint = load_checkpoint(weights, device=torch.device("cpu"))
+    dataset = load_choice(config.data)
+    network = Network(graph, dataset.mean, dataset.std)
+    # Where a moving average is kept beside the weights, it is what was evaluated.
+    network.load_state_dict(checkpoint.part("average") or checkpoint.part("network"))
+    network.eval()
+    return TrainedRun(network, dataset)
+
+
+def _read_config(folder: Path) -> TrainConfig:
+    fields = read_config(folder)
+    if fields.get("command") != "train":
+        raise BarsError(
+            f"{folder} holds a {fields.get('command')}; only a training can be compiled: "
+            f"run barsctl train {folder} and give its folder"
+        )
+    return parse_strict(json.dumps(fields), _CONFIG, what=f"{folder} as a training")

@@ -1,0 +1,164 @@
+import json
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from barsctl.errors import BarsError
+from barsctl.package import CALIBRATION_IMAGES, PackageSettings, calibration_pixels, write_package
+from barsctl.package_check import check_package
+from barsctl.package_report import Checked, Unchecked
+from barsctl.trained_run import TrainedRun, read_trained
+from costmodels.errors import CostError
+from costmodels.latency_table import LatencyTable, TableHeader, TableRow
+from space.frozen_file import read_frozen
+from targets.boards import AARCH64
+from targets.build import kernel_hash
+from targets.catalog import named_target
+from targets.compile import Artefacts
+from targets.host import runs_here
+from targets.kernel_specs import kernel_specs
+from tests.barsctl.tiny_packages import TAMPERED, tamper, train_tiny
+
+SETTINGS = PackageSettings((named_target("host"), named_target("aarch64")), "tiny")
+needs_qemu = pytest.mark.skipif(
+    not runs_here(AARCH64) and shutil.which("qemu-aarch64") is None, reason="no qemu-aarch64"
+)
+
+
+@dataclass(frozen=True)
+class Compiled:
+    """A package of a run for the host and aarch64."""
+
+    run: TrainedRun
+    artefacts: tuple[Artefacts, ...]
+    folder: Path
+
+
+def ignore(_: str) -> None:
+    """Hear nothing of what takes long."""
+
+
+@pytest.fixture(scope="module")
+def compiled(tmp_path_factory: pytest.TempPathFactory) -> Compiled:
+    folder = tmp_path_factory.mktemp("package")
+    run = read_trained(train_tiny(folder))
+    files = write_package(run, SETTINGS, folder=folder / "compiled", notify=ignore)
+    return Compiled(run, files, folder / "compiled")
+
+
+def host_only(compiled: Compiled, folder: Path) -> Compiled:
+    """A copy whose host program alone is checked."""
+    shutil.copytree(compiled.folder, folder, dirs_exist_ok=True)
+    host = compiled.artefacts[0]
+    moved = {
+        name: folder / "host" / getattr(host, name).name
+        for name in ("program", "archive", "library", "header", "manifest")
+    }
+    return Compiled(compiled.run, (Artefacts(**moved, arena_bytes=host.arena_bytes),), folder)
+
+
+def table(*, rows: dict[str, TableRow], hash_of_kernels: str) -> LatencyTable:
+    header = TableHeader(
+        1, "host", "a processor", (), 1, hash_of_kernels, "a compiler", "2026-01-01", "measured"
+    )
+    return LatencyTable(header, rows)
+
+
+@needs_qemu
+def test_every_form_computes_the_same(compiled: Compiled) -> None:
+    package = check_package(
+        compiled.run, SETTINGS, compiled.artefacts, folder=compiled.folder, notify=ignore
+    )
+    assert package.mismatches == ()
+    images = len(compiled.run.dataset.test)
+    assert package.onnx.images == images
+    assert package.accuracies.onnx == package.accuracies.frozen
+    for report in package.reports:
+        emulated = not runs_here(report.target)
+        assert isinstance(report.program, Checked)
+        assert report.program.emulated == emulated
+        assert report.program.verification.images == images
+        assert report.program.accuracy == package.accuracies.frozen
+        # An emulator's time says nothing about a board.
+        assert (report.program.latency is None) == emulated
+
+
+def test_manifest_holds_what_was_found(compiled: Compiled, tmp_path: Path) -> None:
+    copy = host_only(compiled, tmp_path)
+    frozen = read_frozen(copy.folder / "frozen.safetensors")
+    keys = {spec.key for block in frozen.graph.blocks for spec in kernel_specs(block)}
+    rows = {key: TableRow(key, 1, 2.0, 2.0, 2.0, 2.0) for key in keys}
+    settings = PackageSettings(
+        (named_target("host"),), "tiny", images=5,
+        table=table(rows=rows, hash_of_kernels=kernel_hash()),
+    )  # fmt: skip
+    check_package(copy.run, settings, copy.artefacts, folder=copy.folder, notify=ignore)
+    manifest = json.loads((copy.folder / "host" / "manifest.json").read_text())
+    # 2 us for each block.
+    assert manifest["predicted_latency_ms"] == pytest.approx(len(frozen.graph.blocks) * 0.002)
+    measured = manifest["measured_latency"]
+    assert 0 < measured["p10_ms"] <= measured["median_ms"] <= measured["p90_ms"]
+    assert manifest["accuracy"]["images"] == 5
+    assert manifest["accuracy"]["program"] == manifest["accuracy"]["frozen"]
+    assert manifest["verification"]["program"]["result"] == "equal"
+    assert manifest["verification"]["program"]["images"] == 5
+    assert set(manifest["files"]) == {"tiny", "libtiny.a", "libtiny.so", "tiny.h"}
+    assert manifest["arena_bytes"] == copy.artefacts[0].arena_bytes
+
+
+def test_first_layer_that_differs_is_named(compiled: Compiled, tmp_path: Path) -> None:
+    copy = host_only(compiled, tmp_path)
+    tamper(copy.folder)
+    settings = PackageSettings((named_target("host"),), "tiny")
+    package = check_package(copy.run, settings, copy.artefacts, folder=copy.folder, notify=ignore)
+    onnx, program = package.mismatches
+    assert onnx.startswith("model.onnx: ")
+    assert program.startswith(str(copy.folder / "host" / "tiny"))
+    for sentence in (onnx, program):
+        assert f"first difference: {TAMPERED}.inner" in sentence
+    manifest = json.loads((copy.folder / "host" / "manifest.json").read_text())
+    assert manifest["verification"]["program"]["result"] == "different"
+    assert manifest["verification"]["onnx"]["result"] == "different"
+
+
+@pytest.mark.skipif(runs_here(AARCH64), reason="ARM runs here")
+def test_program_without_emulator_is_unverified(
+    compiled: Compiled, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", "")
+    package = check_package(
+        compiled.run, SETTINGS, compiled.artefacts, folder=compiled.folder, notify=ignore
+    )
+    assert package.mismatches == ()
+    assert isinstance(package.reports[1].program, Unchecked)
+    assert any("aarch64 was not verified" in warning for warning in package.warnings)
+    manifest = json.loads((compiled.folder / "aarch64" / "manifest.json").read_text())
+    assert manifest["verification"]["program"]["result"] == "not verified"
+    assert "qemu-aarch64 is not installed" in manifest["verification"]["program"]["reason"]
+    assert manifest["accuracy"]["program"] is None
+
+
+def test_calibration_sees_training_images_alone(compiled: Compiled) -> None:
+    dataset = compiled.run.dataset
+    pixels = calibration_pixels(dataset)
+    assert len(pixels) == min(len(dataset.train), CALIBRATION_IMAGES)
+    assert tuple(pixels.shape[1:]) == (1, 8, 8)
+
+
+def test_table_of_other_kernels_is_refused() -> None:
+    host = (named_target("host"),)
+    with pytest.raises(CostError, match="kernel_hash another"):
+        PackageSettings(host, "tiny", table=table(rows={}, hash_of_kernels="another"))
+
+
+def test_table_of_no_target_is_refused() -> None:
+    arm = (named_target("aarch64"),)
+    with pytest.raises(CostError, match="target host, the compiler has aarch64"):
+        PackageSettings(arm, "tiny", table=table(rows={}, hash_of_kernels=kernel_hash()))
+
+
+def test_no_images_verify_nothing() -> None:
+    with pytest.raises(BarsError, match="images 0: at least 1"):
+        PackageSettings((named_target("host"),), "tiny", images=0)
