@@ -12,8 +12,10 @@ from costmodels.errors import BudgetUnreachable, CostError
 from space.errors import SpaceError
 from targets.errors import TargetError
 
+from .commands.compile import compile_run
 from .commands.derive import derive
 from .commands.doctor import doctor
+from .commands.profile import profile
 from .commands.search import search
 from .commands.spaces import spaces
 from .commands.targets import targets
@@ -51,6 +53,8 @@ def options(
 app.command()(search)
 app.command()(derive)
 app.command()(train)
+app.command()(profile)
+app.command("compile")(compile_run)
 app.command()(spaces)
 app.command()(targets)
 app.command()(doctor)

@@ -8,11 +8,11 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
 
 from targets.boards import AARCH64, ARMV7
 from targets.errors import TargetError
 from targets.host import host_target
+from targets.toolchain import zig_cache
 
 from .machine import cpu_name
 
@@ -139,18 +139,11 @@ def check_cpu() -> Check:
 
 def check_cache() -> Check:
     """The cross compiler keeps each target's C library there: building one takes a minute."""
-    folder = cache_folder()
+    folder = zig_cache()
     place = next(each for each in (folder, *folder.parents) if each.exists())
     remedy = f"make {place} writable, or set XDG_CACHE_HOME to a folder that is"
     ok = place.is_dir() and os.access(place, os.W_OK | os.X_OK)
     return _check("cache", str(folder), "" if ok else remedy, needed=False)
-
-
-def cache_folder() -> Path:
-    """Where zig keeps what it built."""
-    if "ZIG_GLOBAL_CACHE_DIR" in os.environ:
-        return Path(os.environ["ZIG_GLOBAL_CACHE_DIR"])
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "zig"
 
 
 CHECKS: tuple[Callable[[], Check], ...] = (

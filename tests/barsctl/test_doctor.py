@@ -47,8 +47,8 @@ def test_file_in_place_of_the_cache_is_found(
     monkeypatch.delenv("ZIG_GLOBAL_CACHE_DIR", raising=False)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     assert doctor.check_cache().ok
-    (tmp_path / "zig").write_text("")
-    assert str(tmp_path / "zig") in doctor.check_cache().remedy
+    (tmp_path / "barsctl").write_text("")
+    assert str(tmp_path / "barsctl") in doctor.check_cache().remedy
 
 
 def test_missing_distribution_has_no_version() -> None:

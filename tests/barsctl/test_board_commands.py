@@ -1,0 +1,127 @@
+"""profile, compile, targets and doctor, as a user and as a script call them."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from barsctl import package as packaging
+from barsctl import profile as profiling
+from barsctl.commands.compile import default_name
+from targets.compile import Artefacts
+from targets.kernel_specs import KernelSpec
+from targets.measure import Failed, Measured
+from targets.target import Target
+from tests.barsctl.command_line import CommandLine
+from tests.barsctl.tiny_packages import TAMPERED, tamper, train_tiny
+
+TINY_SPACE = ("--space", "demo", "--image-size", "8", "--classes", "2")
+
+
+@pytest.fixture
+def barsctl(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> CommandLine:
+    return CommandLine(monkeypatch, capsys)
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return train_tiny(tmp_path_factory.mktemp("commands"))
+
+
+def test_compile_ends_in_a_verified_program(barsctl: CommandLine, run: Path) -> None:
+    answer = barsctl("compile", run, "--json")
+    assert answer.exit_code == 0
+    host = json.loads(answer.out)["targets"]["host"]
+    assert host["verification"]["program"]["result"] == "equal"
+    assert Path(host["program"]) == run / "compiled" / "host" / "net_tiny_run"
+    assert {file.name for file in (run / "compiled").iterdir()} == {
+        "frozen.safetensors", "model.onnx", "host",
+    }  # fmt: skip
+    table = barsctl("compile", run, "--images", "4", "--name", "other", "--out", run / "again")
+    assert table.exit_code == 0
+    assert "4 images" in table.out
+    assert (run / "again" / "host" / "libother.so").exists()
+
+
+def test_tampered_network_exits_four(
+    barsctl: CommandLine, run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write = packaging.write_package
+
+    def write_and_tamper(*words: object, folder: Path, **named: object) -> tuple[Artefacts, ...]:
+        files: tuple[Artefacts, ...] = write(*words, folder=folder, **named)  # type: ignore[arg-type]
+        tamper(folder)
+        return files
+
+    monkeypatch.setattr(packaging, "write_package", write_and_tamper)
+    answer = barsctl("compile", run, "--out", tmp_path / "compiled")
+    assert answer.exit_code == 4
+    last = answer.err.splitlines()[-1]
+    assert "host/net_tiny_run: " in last
+    assert f"first difference: {TAMPERED}.inner" in last
+    assert "DIFFERS" in answer.out
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("compile", "gone"), "gone is not there"),
+        (("compile", "gone", "--target", "z80"), "target 'z80' is not known"),
+        (("compile", "gone", "--table", "gone.jsonl"), "latency table gone.jsonl cannot be read"),
+        (("profile", "--space", "mars"), "space 'mars' is unknown"),
+        (("profile", "--target", "z80"), "target 'z80' is not known"),
+    ],
+)
+def test_what_cannot_be_done_is_one_line(
+    words: Sequence[str], message: str, barsctl: CommandLine
+) -> None:
+    answer = barsctl(*words)
+    assert answer.exit_code == 1
+    assert message in answer.err
+    assert len(answer.err.splitlines()) == 1
+
+
+def test_profile_reports_what_it_measured(
+    barsctl: CommandLine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def measure(specs: Sequence[KernelSpec], _: Target) -> list[Measured | Failed]:
+        return [Measured(spec, (2.0, 2.0)) for spec in specs]
+
+    monkeypatch.setattr(profiling, "measure", measure)
+    table = tmp_path / "host.jsonl"
+    answer = barsctl("profile", *TINY_SPACE, "--out", table, "--json")
+    assert answer.exit_code == 0
+    found = json.loads(answer.out)
+    assert found["measured"] == len(table.read_text().splitlines()) - 1 > 50
+    assert "in_size=28" not in table.read_text()
+    refused = barsctl("profile", *TINY_SPACE, "--out", table)
+    assert refused.exit_code == 1
+    assert "--resume" in refused.err
+    resumed = barsctl("profile", *TINY_SPACE, "--out", table, "--resume")
+    assert resumed.exit_code == 0
+    assert f"0 kernels measured, {found['measured']} kept" in resumed.out
+
+
+def test_profile_with_a_failed_kernel_exits_one(
+    barsctl: CommandLine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def measure(specs: Sequence[KernelSpec], _: Target) -> list[Measured | Failed]:
+        return [Failed(specs[0], "SIGILL"), *(Measured(spec, (2.0,)) for spec in specs[1:])]
+
+    monkeypatch.setattr(profiling, "measure", measure)
+    answer = barsctl("profile", *TINY_SPACE, "--out", tmp_path / "host.jsonl")
+    assert answer.exit_code == 1
+    assert "1 kernels could not be measured" in answer.err
+    assert "SIGILL" in answer.err.splitlines()[-1]
+
+
+@pytest.mark.parametrize("command", ["profile", "compile", "targets", "doctor"])
+def test_help_shows_an_example(command: str, barsctl: CommandLine) -> None:
+    answer = barsctl(command, "--help")
+    assert answer.exit_code == 0
+    assert f"Example: barsctl {command}" in " ".join(answer.out.split())
+
+
+def test_names_are_identifiers(tmp_path: Path) -> None:
+    assert default_name(tmp_path / "My Run-2" / "best.safetensors") == "net_my_run_2"

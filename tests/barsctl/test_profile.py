@@ -1,0 +1,125 @@
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from barsctl import profile as profiling
+from barsctl.errors import BarsError
+from barsctl.profile import Profile, profile, space_specs, table_header
+from costmodels.errors import CostError
+from costmodels.latency_table import TableRow, read_table
+from space.cost_terms import cost_terms
+from space.presets import SPACES
+from space.search_space import SearchSpace, Stage
+from targets.boards import AARCH64, X86_64_V3
+from targets.catalog import named_target
+from targets.host import runs_here
+from targets.kernel_specs import kernel_specs
+from targets.measure import Failed, Measured
+from tests.targets.timed_blocks import small_specs
+
+HOST = named_target("host")
+# 8 kernels: stem, process, three nodes' worth of edges, classifier, each also as the last cell.
+SPACE = SearchSpace(
+    "tiny", image_channels=1, image_size=8, classes=2, stem_kernel_size=3, stem_stride=2,
+    stages=(Stage(8, 1),), nodes=1, widths=(1.0,),
+)  # fmt: skip
+PROGRAM = """
+import sys
+from pathlib import Path
+from barsctl.profile import profile, space_specs
+from tests.barsctl.test_profile import HOST, SPACE
+profile(space_specs([SPACE]), HOST, table=Path(sys.argv[1]), resume=False)
+"""
+
+
+def rows_written(table: Path) -> int:
+    return len(table.read_text().splitlines()) - 1 if table.exists() else 0
+
+
+def test_killed_profile_resumes_where_it_was(tmp_path: Path) -> None:
+    table = tmp_path / "host.jsonl"
+    specs = space_specs([SPACE])
+    process = subprocess.Popen([sys.executable, "-c", PROGRAM, str(table)])
+    while rows_written(table) < 2 and process.poll() is None:
+        time.sleep(0.01)
+    process.kill()
+    process.wait()
+    with table.open("a") as file:
+        file.write('{"key": "conv(in_chan')  # as if it was killed while it wrote
+    before = table.read_text().splitlines()[:-1]
+    done = profile(specs, HOST, table=table, resume=True)
+    assert done.kept >= 2
+    assert done.kept + len(done.measured) == len(specs)
+    assert table.read_text().splitlines()[: len(before)] == before
+    priced = read_table(table)
+    assert list(priced.rows) == [spec.key for spec in specs]
+    assert all(priced.cost(term.block) > 0 for term in cost_terms(SPACE))
+
+
+def test_specs_of_spaces_are_all_and_distinct() -> None:
+    specs = space_specs([SPACE, SPACE, SPACES["demo"]])
+    assert len(set(specs)) == len(specs)
+    for space in (SPACE, SPACES["demo"]):
+        assert {spec for term in cost_terms(space) for spec in kernel_specs(term.block)} <= set(
+            specs
+        )
+
+
+def test_table_is_not_overwritten(tmp_path: Path) -> None:
+    table = tmp_path / "host.jsonl"
+    table.write_text("precious")
+    with pytest.raises(BarsError, match=r"host\.jsonl is there already.*--resume"):
+        profile(small_specs(), HOST, table=table, resume=False)
+    assert table.read_text() == "precious"
+
+
+def test_missing_folder_is_named(tmp_path: Path) -> None:
+    with pytest.raises(BarsError, match=r"no folder .*gone; create it"):
+        profile(small_specs(), HOST, table=tmp_path / "gone" / "t.jsonl", resume=False)
+
+
+def test_table_of_other_kernels_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    table = tmp_path / "host.jsonl"
+    assert profile((), HOST, table=table, resume=False).measured == ()
+    monkeypatch.setattr(profiling, "kernel_hash", lambda: "another")
+    with pytest.raises(CostError, match=r"kernel_hash is .* now 'another'.*another file"):
+        profile((), HOST, table=table, resume=True)
+
+
+@pytest.mark.skipif(not runs_here(X86_64_V3), reason="a second target of this machine is needed")
+def test_table_of_another_target_is_refused(tmp_path: Path) -> None:
+    table = tmp_path / "host.jsonl"
+    profile((), HOST, table=table, resume=False)
+    with pytest.raises(CostError, match="target is 'host', now 'x86-64-v3'"):
+        profile((), X86_64_V3, table=table, resume=True)
+
+
+@pytest.mark.skipif(runs_here(AARCH64), reason="ARM runs here")
+def test_foreign_target_is_refused(tmp_path: Path) -> None:
+    table = tmp_path / "aarch64.jsonl"
+    with pytest.raises(BarsError, match=r"aarch64 do not run on this machine.*on the board"):
+        profile(small_specs(), AARCH64, table=table, resume=False)
+    assert not table.exists()
+
+
+def test_failed_kernel_has_no_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    good, bad, _ = small_specs()
+    results = (Measured(good, (3.0, 1.0, 2.0, 4.0, 5.0)), Failed(bad, "SIGILL"))
+    monkeypatch.setattr(profiling, "measure", lambda *_: iter(results))
+    table = tmp_path / "host.jsonl"
+    done = profile((good, bad), HOST, table=table, resume=False)
+    # Quantiles of 1..5 by linear interpolation: 0.1 * 4 = 0.4 steps from either end.
+    row = TableRow(good.key, n=5, median_us=3.0, p10_us=1.4, p90_us=4.6, min_us=1.0)
+    assert done == Profile((row,), kept=0, failed=(results[1],), seconds=done.seconds)
+    assert done.spread == pytest.approx(3.2 / 3)
+    assert read_table(table).rows == {good.key: row}
+
+
+def test_header_says_what_was_measured_and_where() -> None:
+    header = table_header(HOST)
+    assert (header.target, header.threads, header.way) == ("host", 1, "measured")
+    assert set(HOST.cpu_flags) <= set(header.isa_features)
+    assert header.compiler.startswith("apache-tvm 0.")
