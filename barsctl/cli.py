@@ -13,6 +13,7 @@ from space.errors import SpaceError
 from targets.errors import TargetError
 
 from .commands.compile import compile_run
+from .commands.demo import demo
 from .commands.derive import derive
 from .commands.doctor import doctor
 from .commands.profile import profile
@@ -50,6 +51,7 @@ def options(
     """Options before the command."""
 
 
+app.command()(demo)
 app.command()(search)
 app.command()(derive)
 app.command()(train)
