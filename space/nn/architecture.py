@@ -46,4 +46,4 @@ def _probabilities(
             noise = -torch.empty(len(logits)).exponential_(generator=generator).log()
             return torch.softmax((logits + noise.to(logits)) / temperature, dim=0)
         case "uniform":
-            return torch.full_like(logits, 1 / len(logits), requires_grad=False)
+            return torch.full_like(logits, 1 / len(logits))

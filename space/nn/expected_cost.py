@@ -33,7 +33,7 @@ class ExpectedCost(nn.Module):
             for term in terms
         ]
         self.register_buffer("members", _members(known, decisions), persistent=False)
-        self.register_buffer("events", torch.tensor(table), persistent=False)
+        self.register_buffer("events", torch.tensor(table, dtype=torch.long), persistent=False)
         self.register_buffer("costs", torch.tensor(costs, dtype=torch.float64), persistent=False)
 
     def forward(self, probabilities: Mapping[str, Tensor]) -> Tensor:

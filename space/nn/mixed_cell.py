@@ -196,16 +196,16 @@ class MixedCell(nn.Module):
         outers = (
             [self._downsampled(tensor, masks) for tensor in wide] if self.is_reduction else wide
         )
-        reals, bits, written = [x], [self._bits(0, x)], []
+        reals, bits, written = [x], [self.inner_bits(0, x)], []
         for node, outer in enumerate(outers, start=1):
             x = self.node(node)(reals, bits, ops[node - 1], masks.own)
             written.append(x + outer)
             if node < len(outers):
                 reals.append(x)
-                bits.append(self._bits(node, x))
+                bits.append(self.inner_bits(node, x))
         return written
 
-    def _bits(self, source: int, x: Tensor) -> dict[str, Tensor]:
+    def inner_bits(self, source: int, x: Tensor) -> dict[str, Tensor]:
         ports = self.signs[source]
         assert isinstance(ports, nn.ModuleDict)
         return {port: self.inner_sign(source, port).bits(x) for port in ports}

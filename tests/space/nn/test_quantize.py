@@ -13,7 +13,7 @@ from space.nn.quantize import (
     total_bounds,
 )
 
-EVERY_INT16 = np.arange(-(2**15), 2**15)
+every_int16 = np.arange(-(2**15), 2**15)
 
 
 def test_threshold_decides_like_batch_norm_and_sign() -> None:
@@ -22,8 +22,8 @@ def test_threshold_decides_like_batch_norm_and_sign() -> None:
     bias = np.concatenate([rng.normal(0, 3, 60), [1.0, -1.0, 0.0, 500.0, 500.0, -500.0, -500.0]])
     mean, std = rng.normal(0, 5, 67), rng.uniform(0.1, 3, 67)
     threshold = sign_threshold(gain, bias, mean, std, real_exponent=9)
-    values = (EVERY_INT16[:, None] * 2.0**-9 - mean) / std * gain + bias
-    bits = (EVERY_INT16[:, None] < threshold.threshold) ^ threshold.flip
+    values = (every_int16[:, None] * 2.0**-9 - mean) / std * gain + bias
+    bits = (every_int16[:, None] < threshold.threshold) ^ threshold.flip
     assert np.array_equal(bits, values < 0)
 
 
@@ -39,7 +39,7 @@ def test_value_at_the_threshold_is_plus_one(gain: float, bits_below: int, bits_a
 
 def test_constant_threshold_gives_bits_zero() -> None:
     threshold = constant_threshold(1)
-    assert not ((EVERY_INT16 < threshold.threshold) ^ threshold.flip).any()
+    assert not ((every_int16 < threshold.threshold) ^ threshold.flip).any()
 
 
 def test_bounds_are_reached_by_the_worst_sources() -> None:

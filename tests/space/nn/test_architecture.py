@@ -1,0 +1,79 @@
+"""Probabilities of decisions."""
+
+import pytest
+import torch
+
+from space.decisions import decisions, depth_decision
+from space.nn.architecture import Architecture, Mode
+from tests.example_spaces import SMALL
+
+
+def architecture() -> Architecture:
+    return Architecture(SMALL, torch.Generator().manual_seed(0))
+
+
+@pytest.mark.parametrize("mode", ["softmax", "gumbel", "uniform"])
+def test_each_decision_is_normalised_alone(mode: Mode) -> None:
+    found = architecture().probabilities(0.7, mode, torch.Generator().manual_seed(1))
+    assert {name: len(vector) for name, vector in found.items()} == {
+        name: len(options) for name, options in decisions(SMALL).items()
+    }
+    for vector in found.values():
+        torch.testing.assert_close(vector.sum(), torch.tensor(1.0))
+
+
+def test_depths_of_two_stages_do_not_compete() -> None:
+    parameters = architecture()
+    before = parameters.probabilities(1.0)
+    with torch.no_grad():
+        parameters.logits[depth_decision(0)].copy_(torch.tensor([5.0, 0.0, 0.0]))
+    after = parameters.probabilities(1.0)
+    assert float(after[depth_decision(0)][0].detach()) > 0.9
+    assert torch.equal(after[depth_decision(2)], before[depth_decision(2)])
+
+
+def test_logits_start_near_uniform() -> None:
+    for vector in architecture().probabilities(1.0).values():
+        torch.testing.assert_close(
+            vector, torch.full_like(vector, 1 / len(vector)), rtol=0.01, atol=0
+        )
+
+
+def test_temperature_sharpens() -> None:
+    parameters = architecture()
+    name = depth_decision(0)
+    with torch.no_grad():
+        parameters.logits[name].copy_(torch.tensor([2.0, 1.0, 0.0]).log1p())
+    # exp(log(3) / 0.5) : exp(log(2) / 0.5) : 1 = 9 : 4 : 1.
+    expected = torch.tensor([9.0, 4.0, 1.0]) / 14
+    torch.testing.assert_close(parameters.probabilities(0.5)[name], expected)
+
+
+def test_gumbel_noise_comes_from_the_generator() -> None:
+    parameters = architecture()
+    name = depth_decision(0)
+    found = [
+        parameters.probabilities(1.0, "gumbel", torch.Generator().manual_seed(seed))[name]
+        for seed in (1, 1, 2)
+    ]
+    assert torch.equal(found[0], found[1])
+    assert not torch.equal(found[0], found[2])
+
+
+def test_gumbel_samples_follow_the_softmax() -> None:
+    parameters = architecture()
+    name = depth_decision(0)
+    with torch.no_grad():
+        parameters.logits[name].copy_(torch.tensor([0.6, 0.3, 0.1]).log())
+    generator = torch.Generator().manual_seed(0)
+    picks = [
+        int(parameters.probabilities(1.0, "gumbel", generator)[name].argmax()) for _ in range(400)
+    ]
+    # 400 draws at 0.6: a standard deviation of 0.025.
+    assert picks.count(0) / 400 == pytest.approx(0.6, abs=0.08)
+
+
+def test_uniform_has_no_gradient() -> None:
+    assert not any(
+        each.requires_grad for each in architecture().probabilities(1, "uniform").values()
+    )
