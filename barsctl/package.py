@@ -22,10 +22,10 @@ from targets.toolchain import Notify
 
 from .data import Dataset
 from .errors import BarsError
+from .package_report import FROZEN, ONNX
 from .trained_run import TrainedRun
 from .verification import spread_indices
 
-FROZEN, ONNX = "frozen.safetensors", "model.onnx"
 CALIBRATION_IMAGES = 512
 
 

@@ -16,8 +16,10 @@ from targets.toolchain import Notify
 
 from .data.source import Labels
 from .forms import FrozenForm, OnnxForm, ProgramForm, trained_logits
-from .package import FROZEN, ONNX, PackageSettings
+from .package import PackageSettings
 from .package_report import (
+    FROZEN,
+    ONNX,
     Accuracies,
     Checked,
     Package,

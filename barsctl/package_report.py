@@ -5,11 +5,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from targets.compile import Artefacts
-from targets.manifest import Fields
+from targets.manifest import Fields, file_fields
 from targets.runners.program import Latency
 from targets.target import Target
 from targets.verify import Verification
 
+FROZEN, ONNX = "frozen.safetensors", "model.onnx"
 WARNING_POINTS = 0.2
 
 
@@ -95,6 +96,7 @@ def manifest_sections(package: Package, report: TargetReport) -> Fields:
     """What compiling a run knows beyond compiling a network, as sections of a manifest."""
     program = report.program
     return {
+        "network": {file: file_fields(package.folder / file) for file in (FROZEN, ONNX)},
         "predicted_latency_ms": report.predicted_ms,
         "measured_latency": _latency(program),
         "accuracy": asdict(package.accuracies) | {"program": _accuracy(program)},

@@ -4,7 +4,7 @@ import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from statistics import median
 
@@ -50,8 +50,8 @@ def space_specs(spaces: Iterable[SearchSpace]) -> tuple[KernelSpec, ...]:
 def profile(specs: Sequence[KernelSpec], target: Target, *, table: Path, resume: bool) -> Profile:
     """Measure the kernels that the table has no row for, and write each row as it is measured.
 
-    Raises BarsError where the table is there and `resume` was not asked for, or where programs for
-    the target do not run here; CostError where the table was measured for or with something else.
+    Raises BarsError where the table is there and `resume` was not asked for, or where kernels for
+    the target cannot be built or run here; CostError where the table holds for something else.
     """
     start = time.monotonic()
     _require_usable(target, table, resume=resume)
@@ -96,10 +96,20 @@ def table_header(target: Target) -> TableHeader:
         isa_features=_isa_features(),
         threads=1,
         kernel_hash=kernel_hash(),
-        compiler=f"apache-tvm {version('apache-tvm')}",
+        compiler=_compiler(),
         date=datetime.now(UTC).isoformat(timespec="seconds"),
         way="measured",
     )
+
+
+def _compiler() -> str:
+    try:
+        return f"apache-tvm {version('apache-tvm')}"
+    except PackageNotFoundError:
+        raise BarsError(
+            "profile builds kernels with apache-tvm, which is not installed; "
+            "run: pip install 'barsctl[compile]'"
+        ) from None
 
 
 def _isa_features() -> tuple[str, ...]:

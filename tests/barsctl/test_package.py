@@ -1,3 +1,4 @@
+import hashlib
 import json
 import shutil
 from dataclasses import dataclass
@@ -105,6 +106,10 @@ def test_manifest_holds_what_was_found(compiled: Compiled, tmp_path: Path) -> No
     assert manifest["verification"]["program"]["result"] == "equal"
     assert manifest["verification"]["program"]["images"] == 5
     assert set(manifest["files"]) == {"tiny", "libtiny.a", "libtiny.so", "tiny.h"}
+    model = (copy.folder / "model.onnx").read_bytes()
+    assert manifest["network"]["model.onnx"] == {
+        "bytes": len(model), "sha256": hashlib.sha256(model).hexdigest(),
+    }  # fmt: skip
     assert manifest["arena_bytes"] == copy.artefacts[0].arena_bytes
 
 

@@ -1,6 +1,7 @@
 import subprocess
 import sys
 import time
+from importlib.metadata import PackageNotFoundError
 from pathlib import Path
 
 import pytest
@@ -123,3 +124,12 @@ def test_header_says_what_was_measured_and_where() -> None:
     assert (header.target, header.threads, header.way) == ("host", 1, "measured")
     assert set(HOST.cpu_flags) <= set(header.isa_features)
     assert header.compiler.startswith("apache-tvm 0.")
+
+
+def test_missing_compiler_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def version(name: str) -> str:
+        raise PackageNotFoundError(name)
+
+    monkeypatch.setattr(profiling, "version", version)
+    with pytest.raises(BarsError, match=r"apache-tvm, which is not installed; run: pip install"):
+        profile((), HOST, table=tmp_path / "host.jsonl", resume=False)
