@@ -89,6 +89,19 @@ def test_stem_sums_are_frozen_without_error() -> None:
     assert float((real - integers).abs().max()) < 0.75
 
 
+def test_classifier_is_frozen_closely() -> None:
+    network = trained(random_genotype(SPACE, np.random.default_rng(3)), steps=30).double().eval()
+    pixels, _ = noisy_templates(100, seed=2)
+    frozen = freeze(network, pixels)
+    values = IntegerNetwork(frozen).values(pixels.permute(0, 2, 3, 1))
+    sources = [values[value] for value in network.graph.output.inputs.sources]
+    with torch.no_grad():
+        real = network.head([source.double() * 2.0**-frozen.real_exponent for source in sources])
+    integer = values[Value("classifier", "logits")] * frozen.logit_scale
+    # What is left is the rounding of weights of up to 127 and of features of thousands.
+    assert float((real - integer).abs().max()) < 0.02 * float(real.std())
+
+
 def test_dead_signs_are_frozen_to_plus_one() -> None:
     graph = EXAMPLE_GRAPHS["cell"]()
     frozen = freeze(Network(graph, [100.0] * 3, [60.0] * 3), torch.randint(0, 256, (4, 3, 9, 9)))
