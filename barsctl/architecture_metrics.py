@@ -40,10 +40,9 @@ def group_entropies(probabilities: Probabilities) -> dict[str, Tensor]:
     return {group: torch.stack(entropies).mean() for group, entropies in groups.items()}
 
 
-def mean_entropy(probabilities: Probabilities) -> Tensor:
-    """Return the mean of the groups' entropies; each group counts once, however many edges."""
-    groups = list(group_entropies(probabilities).values())
-    return torch.stack(groups).mean() if groups else torch.zeros(())
+def total_entropy(probabilities: Probabilities) -> Tensor:
+    """Return the sum of the entropies of all decisions, in nats: each is pressed alike."""
+    return torch.stack([entropy(each) for each in probabilities.values()]).sum()
 
 
 def primitive_shares(probabilities: Probabilities, options: Decisions) -> dict[str, float]:

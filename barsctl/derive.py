@@ -32,7 +32,9 @@ from .search_run import (
 )
 
 DERIVED = "derive.json"
-TRIES_PER_CANDIDATE = 200
+TRIES_PER_CANDIDATE = 50
+# A decided architecture has few networks within a budget below its own; flatter ones have more.
+FLATTENINGS = (1.0, 2.0, 4.0, 8.0, 16.0)
 LogProbabilities = Mapping[str, NDArray[np.float64]]
 
 
@@ -147,24 +149,29 @@ def candidate_choices(
 ) -> list[Choices]:
     """Return the most probable network within the budgets and up to count - 1 samples within them.
 
-    The samples are drawn from the probabilities, are all different and keep to the budgets.
+    The samples are drawn from the probabilities, from flatter ones where those give too few; they
+    are all different and keep to the budgets.
     Raises BudgetUnreachable where no network does.
     """
     options, terms = decisions(space), cost_terms(space)
     index = term_index(terms)
     best = most_probable(options, terms, log_probabilities, budgets)
     found = {_identity(genotype_of(space, best)): best}
-    probabilities = {name: np.exp(values) for name, values in log_probabilities.items()}
-    for _ in range(TRIES_PER_CANDIDATE * count):
+    for flattening in np.repeat(FLATTENINGS, TRIES_PER_CANDIDATE * count):
         if len(found) >= count:
             break
         choices = {
-            name: int(generator.choice(len(values), p=values / values.sum()))
-            for name, values in probabilities.items()
+            name: _draw(values / flattening, generator)
+            for name, values in log_probabilities.items()
         }
         if is_connected(options, choices) and within(index, budgets, choices):
             found.setdefault(_identity(genotype_of(space, choices)), choices)
     return list(found.values())
+
+
+def _draw(log_weights: NDArray[np.float64], generator: np.random.Generator) -> int:
+    weights = np.exp(log_weights - log_weights.max())
+    return int(generator.choice(len(weights), p=weights / weights.sum()))
 
 
 def _identity(genotype: Genotype) -> tuple[object, ...]:

@@ -24,8 +24,8 @@ from space.search_space import SearchSpace
 from .architecture_metrics import (
     Probabilities,
     group_entropies,
-    mean_entropy,
     primitive_shares,
+    total_entropy,
 )
 from .batches import Batch, batch_count, split_in_halves, training_batches
 from .budgets import format_cost
@@ -55,13 +55,14 @@ class SearchSettings:
     optimizer: OptimizerName = "adamw"
     learning_rate: float = 1e-2
     weight_decay: float = 1e-2
-    architecture_learning_rate: float = 1e-2
+    architecture_learning_rate: float = 2e-2
     sampling: Sampling = "gumbel"
     first_temperature: float = 2.0
     last_temperature: float = 0.5
     entropy_weight: float = 0.01
-    """Above 0 it drives every decision towards one option, below 0 away from it."""
-    multiplier_rate: float = 2.0
+    """Of a nat in the last epoch's loss: above 0 it drives decisions towards one option, below 0
+    away. It grows from 0 after the warm-up, so that options are compared before one is taken."""
+    multiplier_rate: float = 0.5
     """Rise of a budget's multiplier in an epoch in which the expected cost is twice the budget."""
 
 
@@ -122,7 +123,12 @@ def search(
                     mixture = sample(state, settings, epoch, generator=noise)
                     typical = distribution(state, settings, epoch)
                     shares = budget_shares(typical)
-                    penalty = architecture_penalty(state, typical, shares, settings)
+                    entropy_weight = (
+                        progress_after_warmup(settings, epoch) * settings.entropy_weight
+                    )
+                    penalty = architecture_penalty(
+                        state, typical, shares, entropy_weight=entropy_weight
+                    )
                     architecture_step(
                         state, next(architecture_batches), mixture, penalty=penalty,
                         tally=tallies["architecture"],
@@ -183,10 +189,15 @@ class BudgetShares(nn.Module):
         return torch.stack(shares) if shares else torch.zeros(0, dtype=torch.float64)
 
 
+def progress_after_warmup(settings: SearchSettings, epoch: int) -> float:
+    """Return 0 up to the first epoch after the warm-up, 1 in the last epoch."""
+    epochs = settings.epochs - settings.warmup_epochs - 1
+    return max(0, epoch - settings.warmup_epochs) / max(1, epochs)
+
+
 def temperature(settings: SearchSettings, epoch: int) -> float:
     """Return an epoch's temperature; it falls in equal ratios after the warm-up."""
-    epochs = settings.epochs - settings.warmup_epochs - 1
-    progress = max(0, epoch - settings.warmup_epochs) / max(1, epochs)
+    progress = progress_after_warmup(settings, epoch)
     return geometric(progress, settings.first_temperature, settings.last_temperature)
 
 
@@ -241,11 +252,11 @@ def architecture_step(
 
 
 def architecture_penalty(
-    state: SearchState, typical: Probabilities, shares: Tensor, settings: SearchSettings
+    state: SearchState, typical: Probabilities, shares: Tensor, *, entropy_weight: float
 ) -> Tensor:
-    """Return what violated budgets and undecided groups add to the architecture's loss."""
+    """Return what violated budgets and open decisions add to the architecture's loss."""
     violation = (shares - 1).clamp(min=0)
-    return state.multipliers @ violation + settings.entropy_weight * mean_entropy(typical)
+    return state.multipliers @ violation + entropy_weight * total_entropy(typical)
 
 
 @torch.no_grad()

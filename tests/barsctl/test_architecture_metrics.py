@@ -1,11 +1,13 @@
+import math
+
 import pytest
 import torch
 
 from barsctl.architecture_metrics import (
     entropy_group,
     group_entropies,
-    mean_entropy,
     primitive_shares,
+    total_entropy,
 )
 from space.decisions import Decisions
 
@@ -39,24 +41,32 @@ def test_depth_entropy_is_of_each_stage_alone() -> None:
     }
 
 
-def test_topology_counts_once_however_many_edges() -> None:
+def test_group_entropy_is_the_mean_over_its_edges() -> None:
     found = {
         "width/0": probabilities(0.5, 0.5),
         "op/s0c0/1/0": probabilities(1, 0),
-        "op/s0c0/2/0": probabilities(1, 0),
-        "op/s0c0/2/1": probabilities(1, 0),
+        "op/s0c0/2/0": probabilities(0.5, 0.5),
     }
-    assert float(mean_entropy(found)) == pytest.approx(0.5)
+    entropies = {group: float(value) for group, value in group_entropies(found).items()}
+    assert entropies == {"width/0": pytest.approx(1.0), "op/s0c0": pytest.approx(0.5)}
 
 
-def test_single_options_have_no_entropy_group() -> None:
+def test_every_decision_counts_in_the_total() -> None:
+    found = {
+        "width/0": probabilities(0.5, 0.5),
+        "op/s0c0/1/0": probabilities(1, 0),
+        "op/s0c0/2/0": probabilities(0.25, 0.25, 0.25, 0.25),
+    }
+    assert float(total_entropy(found)) == pytest.approx(math.log(2) + math.log(4))
+
+
+def test_single_option_is_in_no_group() -> None:
     assert group_entropies({"width/0": probabilities(1)}) == {}
-    assert float(mean_entropy({"width/0": probabilities(1)})) == 0.0
 
 
 def test_entropy_gradient_is_finite_for_a_decided_edge() -> None:
     logits = torch.tensor([200.0, 0.0], requires_grad=True)
-    mean_entropy({"width/0": torch.softmax(logits, 0)}).backward()
+    total_entropy({"width/0": torch.softmax(logits, 0)}).backward()
     assert torch.isfinite(logits.grad).all()  # type: ignore[arg-type]
 
 

@@ -94,6 +94,18 @@ def test_warmup_is_uniform_and_then_falls_to_the_last_temperature() -> None:
     assert found == pytest.approx([4, 4, 4 ** (2 / 3), 4 ** (1 / 3), 1])
 
 
+@pytest.mark.parametrize("sign", [1.0, -1.0])
+def test_entropy_term_has_its_weights_sign(sign: float, tmp_path: Path) -> None:
+    """Descending with a weight above 0 decides a depth that leans to 1, below 0 it opens it."""
+    state = fresh_state(tmp_path)
+    logits = state.architecture.logits["depth/0"]
+    logits.data.copy_(torch.tensor([0.0, 1.0]))
+    typical, shares = distribution(state, SEARCH, EPOCH), torch.zeros(0, dtype=torch.float64)
+    architecture_penalty(state, typical, shares, entropy_weight=sign).backward()
+    assert logits.grad is not None
+    assert float(logits.grad[1]) * sign < 0
+
+
 def test_warmup_mixes_all_options_equally(tmp_path: Path) -> None:
     state = fresh_state(tmp_path)
     state.architecture.logits["depth/0"].data[0] = 5.0
@@ -118,10 +130,9 @@ def test_multipliers_rise_only_while_violated(tmp_path: Path) -> None:
 def test_penalty_is_zero_within_the_budget(tmp_path: Path) -> None:
     state = fresh_state(tmp_path, budgets=2)
     state.multipliers.copy_(torch.tensor([3.0, 2.0]))
-    settings = replace(SEARCH, entropy_weight=0.0)
-    typical = distribution(state, settings, EPOCH)
+    typical = distribution(state, SEARCH, EPOCH)
     shares = torch.tensor([0.9, 1.25], dtype=torch.float64)
-    penalty = architecture_penalty(state, typical, shares, settings)
+    penalty = architecture_penalty(state, typical, shares, entropy_weight=0.0)
     assert float(penalty.detach()) == pytest.approx(0.5)
 
 
