@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from .emit_c import Plan, source_files
+from .emit_c import LIBRARY_SOURCES, PROGRAM_SOURCES, Plan, source_files
 from .target import Target
 from .toolchain import Notify, Toolchain
 
@@ -17,7 +17,7 @@ def assemble(
 ) -> tuple[str, ...]:  # fmt: skip
     """Write program, libraries and header into a working folder; returns their names.
 
-    kernels: an object file with the symbol of each spec.
+    kernels: an object file with the symbols of all specs behind the plan's prefix.
     Raises TargetError where a tool is missing or fails.
     """
     name = plan.name
@@ -26,12 +26,10 @@ def assemble(
     for file, data in sources.items():
         (folder / file).write_bytes(data)
     (folder / _KERNELS).write_bytes(kernels)
-    code = [Path(file) for file in sources if Path(file).suffix in (".c", ".S")]
-    runtime = sorted(RUNTIME.glob("*.c"))
-    objects = toolchain.compile([*code, *runtime], include=RUNTIME)
-    program_only = {f"{name}_program.o", *(f"{source.stem}.o" for source in runtime)}
-    library = [_KERNELS, *(file for file in objects if file not in program_only)]
-    toolchain.link_program([_KERNELS, *objects], name)
+    library = [_KERNELS, *toolchain.compile(map(Path, LIBRARY_SOURCES), include=RUNTIME)]
+    around = [*map(Path, PROGRAM_SOURCES), *sorted(RUNTIME.glob("*.c"))]
+    program = toolchain.compile(around, include=RUNTIME)
+    toolchain.link_program([*library, *program], name)
     toolchain.archive(library, f"lib{name}.a")
     toolchain.link_library(library, f"lib{name}.so", exports=(f"{name}_run", f"{name}_run_in"))
     return name, f"lib{name}.a", f"lib{name}.so", f"{name}.h"

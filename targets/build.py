@@ -23,16 +23,16 @@ _KERNEL_DEADLINE_S = 20.0
 _REFUSED = 3
 
 
-def object_file(specs: Sequence[KernelSpec], target: Target) -> bytes:
+def object_file(specs: Sequence[KernelSpec], target: Target, *, prefix: str = "") -> bytes:
     """An object file with `int32_t symbol(void *, ...)` for each spec; equal for equal arguments.
 
     Parameters are pointers in the order of `arguments(spec)`; the functions return 0, keep nothing
-    between calls and need no library but C's memcpy and memset. Raises TargetError where it cannot
-    be built.
+    between calls and need no library but C's memcpy and memset. prefix: in front of every symbol,
+    so that a program may hold several networks. Raises TargetError where it cannot be built.
     """
     with TemporaryDirectory(prefix="barsctl-build-") as folder:
         path = Path(folder) / "kernels.o"
-        _write_object(specs, target, path, tvm_calls=False)
+        _write_object(specs, target, path, tvm_calls=False, prefix=prefix)
         return path.read_bytes()
 
 
@@ -79,13 +79,14 @@ def kernel_hash() -> str:
 
 
 def _write_object(
-    specs: Sequence[KernelSpec], target: Target, path: Path, *, tvm_calls: bool
+    specs: Sequence[KernelSpec], target: Target, path: Path, *, tvm_calls: bool, prefix: str = ""
 ) -> None:
     if find_spec("tvm") is None:
         raise TargetError(
             "building kernels needs apache-tvm; install it with: pip install 'barsctl[compile]'"
         )
-    request = BuildRequest(target, tuple(spec.block for spec in specs), str(path), tvm_calls)
+    blocks = tuple(spec.block for spec in specs)
+    request = BuildRequest(target, blocks, str(path), tvm_calls, prefix)
     deadline_s = _START_DEADLINE_S + _KERNEL_DEADLINE_S * len(specs)
     command = [sys.executable, "-m", "targets.kernels.worker"]
     paths = os.pathsep.join([str(_FOLDER.parent), os.environ.get("PYTHONPATH", "")])

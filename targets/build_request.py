@@ -14,13 +14,14 @@ from .target import Target
 class BuildRequest:
     """Kernels of these blocks (in the normal form of `kernel_specs`), as one object at `path`.
 
-    tvm_calls: in TVM's calling convention instead of C's.
+    tvm_calls: in TVM's calling convention instead of C's. prefix: in front of every symbol.
     """
 
     target: Target
     blocks: tuple[Block, ...]
     path: str
     tvm_calls: bool
+    prefix: str = ""
 
 
 _ADAPTER = TypeAdapter(BuildRequest)

@@ -38,7 +38,7 @@ def compile_network(
     gives the same bytes everywhere. Raises TargetError where it cannot be compiled.
     """
     plan = plan_network(frozen, name)
-    kernels = object_file(specs(plan.calls), target)
+    kernels = object_file(specs(plan.calls), target, prefix=plan.prefix)
     folder.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(prefix=".compiling-", dir=folder) as work:
         files = assemble(

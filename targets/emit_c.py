@@ -20,7 +20,11 @@ from .memory import ALIGNMENT_BYTES, ArenaPlan, plan_arena
 
 # What may follow `#define NAME_` and stand in file names on every system.
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
-WEIGHTS_FILE = "weights.bin"
+# No name of a network has a hyphen: these files never clash with its header or the runtime's.
+_CALLS, _ARENA, _PROGRAM = "network-calls.c", "network-arena.c", "network-program.c"
+_WEIGHTS, _WEIGHTS_DATA = "network-weights.S", "network-weights.bin"
+LIBRARY_SOURCES = (_CALLS, _ARENA, _WEIGHTS)
+PROGRAM_SOURCES = (_PROGRAM,)
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,6 +37,11 @@ class Plan:
     arena: ArenaPlan
     weights: bytes
     constant_offsets: dict[Constant, int]
+
+    @property
+    def prefix(self) -> str:
+        """In front of every symbol, so that a program may link several networks."""
+        return f"{self.name}_"
 
 
 def plan_network(frozen: FrozenNetwork, name: str) -> Plan:
@@ -80,12 +89,12 @@ def source_files(plan: Plan, class_names: Sequence[str]) -> dict[str, bytes]:
         )
     texts = {
         f"{plan.name}.h": header(plan),
-        f"{plan.name}.c": _network(plan),
-        f"{plan.name}_static.c": _static_arena(plan),
-        f"{plan.name}_program.c": _program(plan, class_names),
-        f"{plan.name}_weights.S": _weights_assembly(plan),
+        _CALLS: _network(plan),
+        _ARENA: _static_arena(plan),
+        _PROGRAM: _program(plan, class_names),
+        _WEIGHTS: _weights_assembly(plan),
     }
-    return {name: text.encode() for name, text in texts.items()} | {WEIGHTS_FILE: plan.weights}
+    return {name: text.encode() for name, text in texts.items()} | {_WEIGHTS_DATA: plan.weights}
 
 
 def header(plan: Plan) -> str:
@@ -132,18 +141,18 @@ def _network(plan: Plan) -> str:
     name, graph = plan.name, plan.frozen.graph
     image, logits = (plan.arena.offsets[value] for value in (IMAGE_VALUE, logits_value(graph)))
     declared = "\n".join(
-        f"int32_t {spec.symbol}({', '.join(['void *'] * len(call.operands))});"
+        f"int32_t {plan.prefix}{spec.symbol}({', '.join(['void *'] * len(call.operands))});"
         for spec, call in {call.spec: call for call in plan.calls}.items()
     )
     calls = "\n".join(
-        f"    CALL({index}, {call.spec.symbol}({_operands(plan, call)}));"
+        f"    CALL({index}, {plan.prefix}{call.spec.symbol}({_operands(plan, call)}));"
         for index, call in enumerate(plan.calls)
     )
     return f"""\
 #include <stddef.h>
 #include <string.h>
 
-#include "network.h"
+#include "compiled-network.h"
 #include "{name}.h"
 
 {declared}
@@ -212,7 +221,7 @@ def _weights_assembly(plan: Plan) -> str:
     .globl {plan.name}_weights
     .hidden {plan.name}_weights
 {plan.name}_weights:
-    .incbin "{WEIGHTS_FILE}"
+    .incbin "{_WEIGHTS_DATA}"
     .section .note.GNU-stack,"",%progbits
 """
 
@@ -251,7 +260,7 @@ def _program(plan: Plan, class_names: Sequence[str]) -> str:
     name, graph = plan.name, plan.frozen.graph
     values = traced_values(plan.calls)
     return f"""\
-#include "network.h"
+#include "compiled-network.h"
 
 int {name}_run_observed(void *arena, const uint8_t *image, int32_t *logits, observer observe,
                         void *context);

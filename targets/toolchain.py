@@ -1,13 +1,13 @@
 """C compilers and linkers for every target, from the Python package ziglang: no root, no sysroot.
 
 Every command runs inside one folder with relative names, so that no path of this machine gets into
-a program. Zig keeps what it built in a cache that parallel processes may share.
+a program. Zig keeps C libraries in a cache of the user's that parallel processes may share.
 """
 
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
@@ -35,12 +35,16 @@ class Toolchain:
     folder: Path
     notify: Notify
 
-    def compile(self, sources: Sequence[Path], *, include: Path) -> list[str]:
-        """Compile C and assembly into objects of the same name; returns their names."""
+    def compile(self, sources: Iterable[Path], *, include: Path) -> list[str]:
+        """Compile C and assembly into objects of the same name; returns their names.
+
+        Sources outside the folder, given by absolute paths, are compiled once for all programs.
+        """
 
         def compiled(source: Path) -> str:
             output = f"{source.stem}.o"
-            self._run("cc", "-c", *_C_FLAGS, f"-I{include}", "-I.", str(source), "-o", output)
+            words = ("-c", *_C_FLAGS, f"-I{include}", "-I.", str(source), "-o", output)
+            self._run("cc", *words, cache=zig_cache() if source.is_absolute() else None)
             return output
 
         with ThreadPoolExecutor(os.cpu_count()) as pool:
@@ -57,7 +61,7 @@ class Toolchain:
         script.write_text(f"{{ global: {' '.join(f'{name};' for name in exports)} local: *; }};\n")
         self._run(
             "cc", "-shared", "-nostdlib", "-lcompiler_rt", f"-Wl,--version-script={script.name}",
-            f"-Wl,-soname,{output}", *_LINK_FLAGS, *objects, "-o", output,
+            "-Wl,-z,defs", f"-Wl,-soname,{output}", *_LINK_FLAGS, *objects, "-o", output,
         )  # fmt: skip
 
     def archive(self, objects: Sequence[str], output: str) -> None:
@@ -70,19 +74,19 @@ class Toolchain:
         marker = zig_cache() / f"barsctl-{_zig_version()}-{target.zig_triple}"
         if marker.exists():
             return
-        self.notify(f"building the C library for {target.machine}, once; this takes a minute or two")
+        self.notify(f"building the C library for {target.machine}, once, in a minute or two")
         (self.folder / "nothing.c").write_text("int main(void) { return 0; }\n")
         self._run("cc", "-static", *_LINK_FLAGS, "nothing.c", "-o", "nothing")
         marker.touch()
 
-    def _run(self, tool: str, *words: str) -> None:
+    def _run(self, tool: str, *words: str, cache: Path | None = None) -> None:
         target = () if tool == "ar" else ("-target", self.target.zig_triple)
         _zig_version()
         command = [sys.executable, "-m", "ziglang", tool, *target, *words]
         finished = subprocess.run(
             command,
             cwd=self.folder,
-            env=_environment(),
+            env=_environment(cache or self.folder / ".zig-cache"),
             capture_output=True,
             text=True,
             check=False,
@@ -101,9 +105,10 @@ def zig_cache() -> Path:
     return Path(chosen) if chosen else Path(user_cache) / "barsctl" / "zig"
 
 
-def _environment() -> dict[str, str]:
-    cache = str(zig_cache())
-    return {**os.environ, "ZIG_GLOBAL_CACHE_DIR": cache, "ZIG_LOCAL_CACHE_DIR": cache}
+def _environment(cache: Path) -> dict[str, str]:
+    """What zig builds for one program stays in `cache`, C libraries for all in the user's."""
+    places = {"ZIG_GLOBAL_CACHE_DIR": str(zig_cache()), "ZIG_LOCAL_CACHE_DIR": str(cache)}
+    return {**os.environ, **places}
 
 
 def _zig_version() -> str:

@@ -26,16 +26,17 @@ _CPU = 1
 
 
 def write_object(
-    specs: Sequence[KernelSpec], target: Target, path: Path, *, tvm_calls: bool
+    specs: Sequence[KernelSpec], target: Target, path: Path, *, tvm_calls: bool, prefix: str
 ) -> None:
     """Write an object file of all kernels, in the order of their symbols.
 
     tvm_calls: in TVM's calling convention instead of `int32_t symbol(void*, ...)`.
+    prefix: in front of every symbol.
     Raises TargetError where LLVM does not know the target's processor or a feature.
     """
     llvm = _llvm_target(target)
     functions = {
-        spec.symbol: prim_func(spec, target.vector_unit, symbol=spec.symbol)
+        prefix + spec.symbol: prim_func(spec, target.vector_unit, symbol=prefix + spec.symbol)
         for spec in sorted(set(specs), key=lambda spec: spec.symbol)
     }
     module = transform.BindTarget(llvm.with_host(llvm))(tvm.IRModule(functions))

@@ -24,7 +24,10 @@ def main() -> int:
     request = request_from_json(sys.stdin.read())
     specs = [KernelSpec(block) for block in request.blocks]
     try:
-        write_object(specs, request.target, Path(request.path), tvm_calls=request.tvm_calls)
+        write_object(
+            specs, request.target, Path(request.path),
+            tvm_calls=request.tvm_calls, prefix=request.prefix,
+        )  # fmt: skip
     except TargetError as error:
         sys.stderr.write(f"{error}\n")
         return REFUSED

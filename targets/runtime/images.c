@@ -10,7 +10,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "network.h"
+#include "compiled-network.h"
 #include "npy.h"
 #include "png.h"
 

@@ -8,7 +8,7 @@
 #include <time.h>
 
 #include "images.h"
-#include "network.h"
+#include "compiled-network.h"
 #include "npy.h"
 #include "options.h"
 #include "print.h"

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "images.h"
-#include "network.h"
+#include "compiled-network.h"
 
 enum { MOST_BENCH_RUNS = 1000000 };
 

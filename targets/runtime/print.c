@@ -3,7 +3,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#include "network.h"
+#include "compiled-network.h"
 
 static void print_json_text(const char *text)
 {

@@ -1,6 +1,6 @@
 /* What the program knows of its network; the compiler writes one `network` per program. */
-#ifndef NETWORK_H
-#define NETWORK_H
+#ifndef COMPILED_NETWORK_H
+#define COMPILED_NETWORK_H
 
 #include <stddef.h>
 #include <stdint.h>

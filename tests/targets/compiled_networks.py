@@ -1,0 +1,28 @@
+"""Small networks of random integers, compiled for a target."""
+
+from pathlib import Path
+
+import numpy as np
+
+from space.frozen import FrozenNetwork
+from targets.catalog import named_target
+from targets.compile import Artefacts, compile_network
+from tests.example_graphs import EXAMPLE_GRAPHS
+from tests.frozen_oracle import random_frozen
+
+NAME = "tiny"
+
+
+def frozen_example(graph_name: str) -> FrozenNetwork:
+    return random_frozen(EXAMPLE_GRAPHS[graph_name](), np.random.default_rng(3))
+
+
+def compile_example(
+    graph_name: str, target_name: str, *, folder: Path, name: str = NAME
+) -> Artefacts:
+    frozen = frozen_example(graph_name)
+    class_names = [f"class {index}" for index in range(frozen.graph.classes)]
+    return compile_network(
+        frozen, named_target(target_name), folder,
+        name=name, class_names=class_names, notify=lambda _: None,
+    )  # fmt: skip

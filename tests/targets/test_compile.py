@@ -1,0 +1,142 @@
+"""Whole networks: every number that a compiled program computes is what the formulas say."""
+
+import ctypes
+import json
+import shutil
+import subprocess
+from hashlib import sha256
+from pathlib import Path
+from tempfile import gettempdir
+
+import numpy as np
+import pytest
+
+from targets.build import kernel_hash
+from targets.catalog import named_target
+from targets.compile import Artefacts
+from targets.errors import TargetError
+from targets.runners import runnable
+from targets.runners.program import NotRunnable
+from targets.verify import canonical_values, first_difference
+from tests.frozen_oracle import oracle_logits, oracle_values, random_images
+
+from .compiled_networks import NAME, compile_example, frozen_example
+
+ROOT = Path(__file__).parents[2]
+NETWORKS = [
+    ("host", "cell"),
+    ("host", "reduction"),
+    ("host", "real-convs"),
+    ("host", "one-pixel"),
+    ("x86-64-v3", "cell"),
+    ("aarch64", "cell"),
+    ("aarch64", "real-convs"),
+    ("armv7", "cell"),
+    ("armv7", "reduction"),
+]
+
+
+@pytest.mark.parametrize(("target_name", "graph_name"), NETWORKS)
+def test_program_computes_what_the_formulas_say(
+    target_name: str, graph_name: str, tmp_path: Path
+) -> None:
+    artefacts = compile_example(graph_name, target_name, folder=tmp_path)
+    program = runnable(artefacts.program, named_target(target_name))
+    if isinstance(program, NotRunnable):
+        pytest.skip(program.reason)
+    frozen = frozen_example(graph_name)
+    images = random_images(frozen.graph, np.random.default_rng(4), count=6)
+    np.testing.assert_array_equal(program.logits(images), oracle_logits(frozen, images))
+    found = canonical_values(frozen.graph, program.trace(images[5]))
+    wanted = {value: array[0] for value, array in oracle_values(frozen, images[5:]).items()}
+    assert first_difference(found, wanted) is None
+    assert len(found) == len(wanted) - 1  # all but the image
+
+
+@pytest.fixture(scope="module")
+def compiled(tmp_path_factory: pytest.TempPathFactory) -> Artefacts:
+    return compile_example("cell", "host", folder=tmp_path_factory.mktemp("compiled"))
+
+
+def test_same_network_gives_the_same_bytes_elsewhere(compiled: Artefacts, tmp_path: Path) -> None:
+    again = compile_example("cell", "host", folder=tmp_path / "else where")
+    for path in compiled.program.parent.iterdir():
+        assert path.read_bytes() == (again.program.parent / path.name).read_bytes(), path.name
+
+
+def test_no_path_of_this_machine_is_in_what_is_built(compiled: Artefacts) -> None:
+    for path in (compiled.program, compiled.archive, compiled.library):
+        data = path.read_bytes()
+        for place in (ROOT, Path.home(), Path(gettempdir())):
+            assert str(place).encode() + b"/" not in data, (path.name, place)
+
+
+def test_manifest_tells_what_the_folder_holds(compiled: Artefacts) -> None:
+    manifest = json.loads(compiled.manifest.read_text())
+    files = [compiled.program, compiled.archive, compiled.library, compiled.header]
+    assert manifest["format"] == 1
+    assert manifest["target"]["name"] == "host"
+    assert manifest["kernel_hash"] == kernel_hash()
+    assert manifest["image"] == [9, 9, 3]
+    assert manifest["arena_bytes"] == compiled.arena_bytes
+    assert manifest["files"] == {
+        path.name: {
+            "bytes": path.stat().st_size,
+            "sha256": sha256(path.read_bytes()).hexdigest(),
+        }
+        for path in files
+    }
+    assert {path.name for path in compiled.program.parent.iterdir()} == {
+        *manifest["files"], "manifest.json"
+    }  # fmt: skip
+
+
+def test_shared_library_runs_in_any_process(compiled: Artefacts) -> None:
+    library = ctypes.CDLL(str(compiled.library))
+    frozen = frozen_example("cell")
+    images = random_images(frozen.graph, np.random.default_rng(5), count=3)
+    logits = np.zeros((2, frozen.graph.classes), np.int32)
+    arena = np.full(compiled.arena_bytes + 64, 0xAB, np.uint8)  # what is there must not matter
+    aligned = arena.ctypes.data + -arena.ctypes.data % 64
+    for image, wanted in zip(images, oracle_logits(frozen, images), strict=True):
+        pointers = [ctypes.c_void_p(each.ctypes.data) for each in (image, logits[0], logits[1])]
+        assert library.tiny_run(pointers[0], pointers[1]) == 0
+        assert library.tiny_run_in(ctypes.c_void_p(aligned), pointers[0], pointers[2]) == 0
+        np.testing.assert_array_equal(logits, [wanted, wanted])
+    assert library.tiny_run_in(ctypes.c_void_p(aligned + 4), pointers[0], pointers[2]) == -1
+
+
+@pytest.mark.skipif(shutil.which("gcc") is None, reason="gcc is not installed")
+def test_two_networks_link_into_one_program(compiled: Artefacts, tmp_path: Path) -> None:
+    other = compile_example("cell", "host", folder=tmp_path, name="other")
+    (tmp_path / "both.c").write_text(
+        '#include <stdio.h>\n#include "tiny.h"\n#include "other.h"\n'
+        "int main(void) {\n"
+        "  static uint8_t image[TINY_IMAGE_BYTES]; int32_t a[TINY_CLASSES], b[OTHER_CLASSES];\n"
+        "  int status = tiny_run(image, a) + other_run(image, b);\n"
+        '  for (int i = 0; i < TINY_CLASSES; i++) printf("%d %d ", a[i], b[i]);\n'
+        "  return status;\n}\n"
+    )
+    folders = [compiled.header.parent, tmp_path]
+    command = ["gcc", "-std=c99", "both.c", *(f"-I{folder}" for folder in folders)]
+    command += [str(compiled.archive), str(other.archive), "-o", "both"]
+    subprocess.run(command, cwd=tmp_path, check=True)
+    done = subprocess.run([tmp_path / "both"], check=True, capture_output=True, text=True)
+    frozen = frozen_example("cell")
+    black = np.zeros((1, 9, 9, 3), np.uint8)
+    wanted = np.repeat(oracle_logits(frozen, black)[0], 2).tolist()
+    assert [int(word) for word in done.stdout.split()] == wanted
+
+
+def test_network_may_have_the_name_of_a_runtime_file(tmp_path: Path) -> None:
+    artefacts = compile_example("one-pixel", "host", folder=tmp_path, name="main")
+    done = subprocess.run([artefacts.program, "--help"], check=True, capture_output=True, text=True)
+    assert done.stdout.startswith("usage: main ")
+
+
+def test_refused_networks_leave_the_folder_as_it_was(tmp_path: Path) -> None:
+    (tmp_path / NAME).write_text("an earlier program")
+    with pytest.raises(TargetError, match=r"name 'Ti-ny' must be a C identifier"):
+        compile_example("one-pixel", "host", folder=tmp_path, name="Ti-ny")
+    assert [path.name for path in tmp_path.iterdir()] == [NAME]
+    assert (tmp_path / NAME).read_text() == "an earlier program"
