@@ -1,0 +1,29 @@
+/* A network for tests of the program: as many classes as pixels, and each logit is its pixel. */
+#include "compiled-network.h"
+
+#define CLASSES (SIZE * SIZE * CHANNELS)
+#define TEXT(number) #number
+#define TUPLE(count) "(" TEXT(count) ",)"
+
+static const char *const class_names[CLASSES] = {[0 ... CLASSES - 1] = "a \"class\""};
+static const struct traced_value traced_values[] = {{"node.first", "<i2", "(2,)", 64, 4},
+                                                    {"node.second", "|u1", "(1, 2)", 128, 2}};
+static const struct traced_call traced_calls[] = {{"node", 0, 2}};
+
+static int run(void *arena, const uint8_t *image, int32_t *logits, observer observe, void *context)
+{
+    uint8_t *bytes = arena;
+    int16_t *first = (int16_t *)(bytes + 64);
+    first[0] = image[0];
+    first[1] = -1;
+    bytes[128] = 7;
+    bytes[129] = 9;
+    if (observe)
+        observe(context, 0, bytes);
+    for (int i = 0; i < CLASSES; i++)
+        logits[i] = image[i];
+    return image[0] == 13 ? 5 : 0;
+}
+
+const struct network network = {"pixels", SIZE, CHANNELS, CLASSES, class_names, 192, 1, traced_calls,
+                                traced_values, run};

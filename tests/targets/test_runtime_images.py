@@ -1,0 +1,272 @@
+"""Every kind of image file that the program reads, and what it says of files it cannot read."""
+
+import struct
+import subprocess
+import zlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image
+
+from .png_files import chunk, grey, header, png
+from .runtime_program import PixelProgram, compile_with_sanitizers, pixel_program
+
+SIZE = 6
+HERE = Path(__file__).parent
+
+
+@pytest.fixture(scope="module")
+def grey_program(tmp_path_factory: pytest.TempPathFactory) -> PixelProgram:
+    return pixel_program(tmp_path_factory.mktemp("grey"), size=SIZE, channels=1)
+
+
+@pytest.fixture(scope="module")
+def colour_program(tmp_path_factory: pytest.TempPathFactory) -> PixelProgram:
+    return pixel_program(tmp_path_factory.mktemp("colour"), size=SIZE, channels=3)
+
+
+def picture(*, smooth: bool) -> Image.Image:
+    """Colours with every awkward value; a smooth picture makes encoders use all filters."""
+    if smooth:
+        y, x = np.mgrid[:SIZE, :SIZE].astype(np.uint8)
+        pixels = np.stack([40 * x, 40 * y, 20 * (x + y), 255 - 30 * x], axis=-1)
+    else:
+        pixels = np.random.default_rng(0).integers(0, 256, (SIZE, SIZE, 4), dtype=np.uint8)
+    return Image.fromarray(pixels)
+
+
+@pytest.mark.parametrize("level", [0, 1, 9])
+@pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA"])
+@pytest.mark.parametrize("smooth", [True, False])
+def test_png_modes_read_as_pillow_reads_them(
+    grey_program: PixelProgram, colour_program: PixelProgram, tmp_path: Path, *,
+    smooth: bool, mode: str, level: int,
+) -> None:  # fmt: skip
+    path = tmp_path / "image.png"
+    image = picture(smooth=smooth)
+    image = image if mode == "RGBA" else image.convert("RGB").convert(mode)
+    image.save(path, compress_level=level)
+    with Image.open(path) as opened:
+        colours = opened.convert("RGB")
+    np.testing.assert_array_equal(colour_program.pixels(path)[0], colours)
+    np.testing.assert_array_equal(grey_program.pixels(path)[0, :, :, 0], colours.convert("L"))
+
+
+@pytest.mark.parametrize("bits", [1, 2, 4])
+def test_narrow_grey_is_stretched_and_narrow_palettes_are_not(
+    grey_program: PixelProgram, tmp_path: Path, bits: int
+) -> None:
+    largest = 2**bits - 1
+    values = np.arange(SIZE * SIZE).reshape(SIZE, SIZE) % (largest + 1)
+    rows = b"".join(b"\0" + packed(row, bits) for row in values)
+    path = tmp_path / "image.png"
+    data = chunk(b"IDAT", zlib.compress(rows))
+    path.write_bytes(png(header(SIZE, SIZE, depth=bits), data, chunk(b"IEND")))
+    np.testing.assert_array_equal(grey_program.pixels(path)[0, :, :, 0], values * 255 // largest)
+    palette = chunk(b"PLTE", bytes(3 * entry // 3 for entry in range(3 * (largest + 1))))
+    indexed = header(SIZE, SIZE, depth=bits, colour=3)
+    path.write_bytes(png(indexed, palette, data, chunk(b"IEND")))
+    with Image.open(path) as image:
+        wanted = image.convert("RGB").convert("L")
+    np.testing.assert_array_equal(grey_program.pixels(path)[0, :, :, 0], wanted)
+
+
+def packed(values: NDArray[np.int64], bits: int) -> bytes:
+    row = "".join(f"{value:0{bits}b}" for value in values)
+    row += "0" * (-len(row) % 8)
+    return int(row, 2).to_bytes(len(row) // 8, "big")
+
+
+def test_sixteen_bits_read_as_their_upper_eight(grey_program: PixelProgram, tmp_path: Path) -> None:
+    values = np.arange(SIZE * SIZE, dtype=np.uint16).reshape(SIZE, SIZE) * 1777
+    rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in values)
+    path = tmp_path / "image.png"
+    path.write_bytes(
+        png(header(SIZE, SIZE, depth=16), chunk(b"IDAT", zlib.compress(rows)), chunk(b"IEND"))
+    )
+    np.testing.assert_array_equal(grey_program.pixels(path)[0, :, :, 0], values >> 8)
+
+
+def test_data_in_many_chunks_is_joined(grey_program: PixelProgram, tmp_path: Path) -> None:
+    rows = b"".join(bytes([0, *range(SIZE * y, SIZE * (y + 1))]) for y in range(SIZE))
+    pieces = [chunk(b"IDAT", bytes([byte])) for byte in zlib.compress(rows)]
+    path = tmp_path / "image.png"
+    path.write_bytes(
+        png(header(SIZE, SIZE), chunk(b"tEXt", b"a\0b"), *pieces, chunk(b"IDAT"), chunk(b"IEND"))
+    )
+    wanted = np.arange(SIZE * SIZE).reshape(SIZE, SIZE)
+    np.testing.assert_array_equal(grey_program.pixels(path)[0, :, :, 0], wanted)
+
+
+ROWS = bytes(SIZE * (SIZE + 1))
+HUGE = header(2**31 - 1, 2**31 - 1)
+REFUSED_PNGS = {
+    "other size": (png(header(5, 7)), "it is 5x7 pixels, the network reads 6x6"),
+    "huge": (png(HUGE), "it is larger than 8192 pixels"),
+    "no size": (png(header(0, SIZE)), "the file is corrupt"),
+    "interlaced": (png(header(SIZE, SIZE, interlaced=1)), "it is interlaced; save it without"),
+    "unknown method": (png(header(SIZE, SIZE, method=1)), "the file is corrupt"),
+    "unknown depth": (png(header(SIZE, SIZE, depth=3)), "the file is corrupt"),
+    "no data": (png(header(SIZE, SIZE), chunk(b"IEND")), "the file is corrupt"),
+    "no end": (grey(ROWS, size=SIZE)[:-12], "the file is cut off"),
+    "rows missing": (grey(ROWS[:-1], size=SIZE), "its compressed data is cut off"),
+    "rows too many": (grey(ROWS + b"\0", size=SIZE), "it holds more data than its size allows"),
+    "unknown filter": (grey(b"\5" + ROWS[1:], size=SIZE), "the file is corrupt"),
+    "chunk past the end": (
+        png(header(SIZE, SIZE), struct.pack(">I", 2**32 - 1) + b"IDAT" + bytes(8)),
+        "the file is cut off",
+    ),
+    "wrong checksum": (grey(ROWS, size=SIZE)[:-1] + b"\0", "the file is corrupt"),
+    "unknown critical chunk": (
+        png(header(SIZE, SIZE), chunk(b"WHAT")), "it holds a chunk that this reader does not know"
+    ),
+    "no palette": (
+        png(header(SIZE, SIZE, colour=3), chunk(b"IDAT", zlib.compress(ROWS)), chunk(b"IEND")),
+        "the file is corrupt",
+    ),
+    "palette of nothing": (
+        png(header(SIZE, SIZE, colour=3), chunk(b"PLTE")), "the file is corrupt"
+    ),
+    "palette too short": (
+        png(
+            header(SIZE, SIZE, colour=3),
+            chunk(b"PLTE", bytes(3)),
+            chunk(b"IDAT", zlib.compress(ROWS[:-1] + b"\1")),
+            chunk(b"IEND"),
+        ),
+        "the file is corrupt",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", REFUSED_PNGS)
+def test_bad_png_is_refused_in_one_line(
+    grey_program: PixelProgram, tmp_path: Path, case: str
+) -> None:
+    content, reason = REFUSED_PNGS[case]
+    path = tmp_path / "image.png"
+    path.write_bytes(content)
+    assert grey_program.refusal(path).startswith(f"{path}: {reason}")
+
+
+def test_no_truncated_or_changed_byte_is_read_outside(tmp_path: Path) -> None:
+    """Every flip of these bits and every length, under the address and undefined sanitizers."""
+    fuzzer = tmp_path / "fuzzer"
+    sources = [HERE / "runtime_fuzz.c", *(HERE.parents[1] / "targets" / "runtime").glob("[ip]n*.c")]
+    compile_with_sanitizers(fuzzer, *map(str, sources))
+    picture(smooth=True).convert("RGB").convert("P").save(tmp_path / "image.png")
+    text = (bytes(range(100)) * 41)[:2000] + np.random.default_rng(1).bytes(100) + bytes(1996)
+    for strategy in (zlib.Z_DEFAULT_STRATEGY, zlib.Z_FIXED, zlib.Z_HUFFMAN_ONLY):
+        squeezer = zlib.compressobj(9, strategy=strategy)
+        stream = squeezer.compress(text) + squeezer.flush()
+        (tmp_path / f"stream{strategy}").write_bytes(stream)
+    files = sorted([tmp_path / "image.png", *tmp_path.glob("stream*")])
+    done = subprocess_lines(fuzzer, files)
+    sizes = [file.stat().st_size for file in files]
+    # Whole files are read. All truncations and nearly all changes are noticed.
+    assert [refused for refused, _ in done] == [0] * len(files)
+    assert all(noticed > 5 * size for (_, noticed), size in zip(done, sizes, strict=True))
+
+
+def subprocess_lines(fuzzer: Path, files: list[Path]) -> list[tuple[int, int]]:
+    command = [str(fuzzer), *map(str, files)]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    return [(int(a), int(b)) for a, b in (line.split() for line in done.stdout.splitlines())]
+
+
+def numbered(*shape: int) -> NDArray[np.uint8]:
+    return (np.arange(np.prod(shape)) % 251).astype(np.uint8).reshape(shape)
+
+
+@pytest.mark.parametrize("shape", [(2, 6, 6, 1), (3, 6, 6), (6, 6, 1), (6, 6), (0, 6, 6, 1)])
+def test_arrays_of_these_shapes_are_images(
+    grey_program: PixelProgram, tmp_path: Path, shape: tuple[int, ...]
+) -> None:
+    images = numbered(*shape)
+    np.save(tmp_path / "images.npy", images)
+    found = grey_program.pixels(tmp_path / "images.npy")
+    np.testing.assert_array_equal(found, images.reshape(-1, 6, 6, 1))
+
+
+@pytest.mark.parametrize("version", [(1, 0), (2, 0), (3, 0)])
+def test_every_version_of_the_header_is_read(
+    colour_program: PixelProgram, tmp_path: Path, version: tuple[int, int]
+) -> None:
+    images = numbered(4, 6, 6, 3)
+    with (tmp_path / "images.npy").open("wb") as file:
+        np.lib.format.write_array(file, images, version=version)
+    np.testing.assert_array_equal(colour_program.pixels(tmp_path / "images.npy"), images)
+
+
+REFUSED_ARRAYS = {
+    "float": (np.zeros((6, 6), np.float32), "its array is not uint8"),
+    "fortran": (np.asfortranarray(numbered(6, 6)), "its array is in Fortran order"),
+    "other size": (numbered(2, 6, 5, 1), "its shape is [2,6,5,1], the network reads [N,6,6,1]"),
+    "scalar": (numbered(1)[0], "its shape is [], the network reads [N,6,6,1]"),
+    "five axes": (numbered(1, 1, 6, 6, 1), "its shape is none of [N,H,W,C]"),
+    "colour": (numbered(2, 6, 6, 3), "its shape is [2,6,6,3], the network reads [N,6,6,1]"),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED_ARRAYS)
+def test_other_arrays_are_refused(grey_program: PixelProgram, tmp_path: Path, case: str) -> None:
+    array, reason = REFUSED_ARRAYS[case]
+    path = tmp_path / "images.npy"
+    np.save(path, array)
+    assert grey_program.refusal(path).startswith(f"{path}: {reason}")
+
+
+def test_no_truncated_array_is_read_outside(grey_program: PixelProgram, tmp_path: Path) -> None:
+    path = tmp_path / "images.npy"
+    np.save(path, numbered(2, 6, 6))
+    whole = path.read_bytes()
+    for length in [*range(6, 128, 7), 128, 163, 199]:
+        path.write_bytes(whole[:length])
+        assert "cut off" in (done := grey_program.run(path)).stderr
+        assert (done.returncode, done.stderr.count("\n")) == (1, 1)
+
+
+@pytest.mark.parametrize(
+    "header_text",
+    ["", "{", "{'descr': '|u1'", "'descr':'|u1','fortran_order':False,'shape':(", "\0" * 40,
+     "'descr':'|u1','fortran_order':False,'shape':(99999999999999999999999,)",
+     "'descr':'|u1','fortran_order':False,'shape':(6 6)",
+     "'descr':'|u1','fortran_order':False,'shape':(-6,6)"],
+)  # fmt: skip
+def test_bad_array_header_is_refused(
+    grey_program: PixelProgram, tmp_path: Path, header_text: str
+) -> None:
+    path = tmp_path / "images.npy"
+    size = struct.pack("<H", len(header_text))
+    path.write_bytes(b"\x93NUMPY\1\0" + size + header_text.encode() + bytes(36))
+    assert grey_program.refusal(path).startswith(f"{path}: its ")
+
+
+def test_raw_files_hold_image_after_image(colour_program: PixelProgram, tmp_path: Path) -> None:
+    images = numbered(3, 6, 6, 3)
+    path = tmp_path / "images.raw"
+    path.write_bytes(images.tobytes())
+    np.testing.assert_array_equal(colour_program.pixels("--shape", "6,6,3", path), images)
+    assert "it is neither .npy nor PNG; for raw pixels give --shape 6,6,3" in (
+        colour_program.refusal(path)
+    )
+    path.write_bytes(images.tobytes()[:-1])
+    reason = "its 323 bytes are no multiple of an image's 108"
+    assert colour_program.refusal("--shape", "6,6,3", path) == f"{path}: {reason}"
+
+
+def test_folders_give_their_pngs_by_name(grey_program: PixelProgram, tmp_path: Path) -> None:
+    for name, value in (("b.png", 2), ("a.png", 1), ("c.txt", 9)):
+        Image.new("L", (SIZE, SIZE), value).save(tmp_path / name, format="png")
+    found = grey_program.pixels(tmp_path)
+    assert found[:, 0, 0, 0].tolist() == [1, 2]
+    (tmp_path / "empty").mkdir()
+    reason = "the folder holds no .png files"
+    assert grey_program.refusal(tmp_path / "empty") == f"{tmp_path}/empty: {reason}"
+
+
+def test_missing_files_are_named(grey_program: PixelProgram, tmp_path: Path) -> None:
+    missing = tmp_path / "none.png"
+    assert grey_program.refusal(missing) == f"{missing}: No such file or directory"

@@ -1,0 +1,121 @@
+"""What the program prints, writes and answers to wrong words."""
+
+import json
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from .runtime_program import PixelProgram, pixel_program
+
+
+@pytest.fixture(scope="module")
+def program(tmp_path_factory: pytest.TempPathFactory) -> PixelProgram:
+    """Four classes, each the value of a pixel."""
+    return pixel_program(tmp_path_factory.mktemp("program"), size=2, channels=1)
+
+
+@pytest.fixture
+def images(tmp_path: Path) -> Path:
+    path = tmp_path / "images.npy"
+    np.save(path, np.array([[[1, 2], [3, 4]], [[7, 7], [0, 7]]], np.uint8))
+    return path
+
+
+def test_best_classes_print_first_and_ties_in_order(program: PixelProgram, images: Path) -> None:
+    lines = program.run(images, "--top", "3", "--json").stdout.splitlines()
+    found = [json.loads(line) for line in lines]
+    assert [answer["image"] for answer in found] == [f"{images}[0]", f"{images}[1]"]
+    assert [[best["index"] for best in answer["top"]] for answer in found] == [[3, 2, 1], [0, 1, 3]]
+    assert found[0]["top"][0] == {"class": 'a "class"', "index": 3, "logit": 4}
+
+
+def test_answers_print_as_text(program: PixelProgram, images: Path) -> None:
+    expected = f'{images}[0]: a "class" 4, a "class" 3\n{images}[1]: a "class" 7, a "class" 7\n'
+    assert program.run(images, "--top", "2").stdout == expected
+
+
+def test_failed_reading_leaves_no_logits(
+    program: PixelProgram, images: Path, tmp_path: Path
+) -> None:
+    answer = tmp_path / "logits.npy"
+    message = program.refusal(images, tmp_path / "missing.png", "--logits", answer)
+    assert message == f"{tmp_path}/missing.png: No such file or directory"
+    assert [path.name for path in tmp_path.iterdir()] == ["images.npy"]
+
+
+def test_unwritable_logits_are_named(program: PixelProgram, images: Path, tmp_path: Path) -> None:
+    answer = tmp_path / "none" / "logits.npy"
+    assert program.refusal(images, "--logits", answer) == (
+        f"{answer}.part: No such file or directory"
+    )
+
+
+def test_trace_writes_every_output_of_one_image(
+    program: PixelProgram, images: Path, tmp_path: Path
+) -> None:
+    np.save(tmp_path / "one.npy", np.array([[40, 2], [3, 4]], np.uint8))
+    folder = tmp_path / "trace"
+    assert program.run(tmp_path / "one.npy", "--trace", folder).returncode == 0
+    found = {path.name: np.load(path) for path in folder.iterdir()}
+    assert found.keys() == {"000.node.first.npy", "000.node.second.npy"}
+    np.testing.assert_array_equal(found["000.node.first.npy"], np.array([40, -1], np.int16))
+    np.testing.assert_array_equal(found["000.node.second.npy"], np.array([[7, 9]], np.uint8))
+    assert program.refusal(images, "--trace", folder) == (
+        f"{images}[1]: a second image; --trace takes one"
+    )
+
+
+def test_benchmark_orders_its_percentiles(program: PixelProgram, images: Path) -> None:
+    for words in ((), (images,)):
+        found = json.loads(program.run("--bench", "30", "--json", *words).stdout)
+        assert found["runs"] == 30
+        assert 0 <= found["p10_ms"] <= found["median_ms"] <= found["p90_ms"]
+
+
+def test_failing_kernels_end_the_program(program: PixelProgram, tmp_path: Path) -> None:
+    np.save(tmp_path / "bad.npy", np.array([[13, 0], [0, 0]], np.uint8))
+    assert program.refusal(tmp_path / "bad.npy") == "a kernel failed with status 5"
+
+
+def test_words_after_two_dashes_are_files(program: PixelProgram) -> None:
+    assert program.refusal("--", "--json") == "--json: No such file or directory"
+
+
+def test_help_tells_what_the_network_reads(program: PixelProgram) -> None:
+    done = program.run("--help")
+    assert done.returncode == 0
+    assert "images of 2x2 pixels with 1 channel into 4 classes" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ((), "give images to classify; --help tells how"),
+        (("--top", "0", "x"), "--top 0: give a number from 1 to 4"),
+        (("--top", "5", "x"), "--top 5: give a number from 1 to 4"),
+        (("--top", "2x", "x"), "--top 2x: give a number from 1 to 4"),
+        (("--bench", "99999999999999999999"), "--bench 99999999999999999999: give a number from"),
+        (("x", "--logits"), "--logits: it needs a value"),
+        (("--what", "x"), "--what: no such option; --help lists them"),
+        (("--shape", "3,3,1", "x"), "--shape 3,3,1: the network reads 2,2,1"),
+        (("--bench", "3", "--trace", "t"), "--bench writes no files; leave out"),
+        (("--logits", "l", "--trace", "t", "x"), "--trace writes the logits too; leave out"),
+    ],
+)
+def test_wrong_words_are_named(program: PixelProgram, words: tuple[str, ...], message: str) -> None:
+    assert program.misuse(*words).startswith(message)
+
+
+def test_full_disks_are_noticed(program: PixelProgram, images: Path) -> None:
+    if not Path("/dev/full").exists():
+        pytest.skip("this system has no /dev/full")
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [str(program.path), str(images)], stdout=full, stderr=subprocess.PIPE, check=False
+        )
+    assert (done.returncode, done.stderr) == (
+        1,
+        b"pixels: standard output: No space left on device\n",
+    )
