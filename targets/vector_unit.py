@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-DotProduct = Literal["vpdpbusd", "pmaddwd", "saddlp", "vpaddls"]
+DotProduct = Literal["vpdpbusd", "pmaddwd", "saddlp", "vpadals"]
 SignBits = Literal["mask", "pairwise_adds"]
 
 
@@ -14,7 +14,8 @@ class VectorUnit:
     lanes: most output channels of one tile (16 or 32). pixels: most output pixels of one tile.
     count_bits: 32 where the processor counts the bits of 32-bit lanes itself, 8 where it counts
     those of bytes. dot_product: the instruction that adds products of 8-bit numbers to int32.
-    sign_bits: how a comparison becomes one bit per lane.
+    sign_bits: how a comparison becomes one bit per lane. rolled: whether the innermost loops must
+    stay loops, because unrolled they would need more registers than there are.
     """
 
     vector_bits: int
@@ -23,22 +24,42 @@ class VectorUnit:
     count_bits: Literal[8, 32]
     dot_product: DotProduct
     sign_bits: SignBits
+    rolled: bool
 
 
 AVX2 = VectorUnit(
-    vector_bits=256, lanes=16, pixels=4, count_bits=8, dot_product="pmaddwd", sign_bits="mask"
+    vector_bits=256,
+    lanes=16,
+    pixels=4,
+    count_bits=8,
+    dot_product="pmaddwd",
+    sign_bits="mask",
+    rolled=False,
 )
 AVX512 = VectorUnit(
-    vector_bits=512, lanes=32, pixels=7, count_bits=32, dot_product="vpdpbusd", sign_bits="mask"
+    vector_bits=512,
+    lanes=32,
+    pixels=7,
+    count_bits=32,
+    dot_product="vpdpbusd",
+    sign_bits="mask",
+    rolled=False,
 )
 NEON_ARMV7 = VectorUnit(
     vector_bits=128,
     lanes=16,
     pixels=2,
     count_bits=8,
-    dot_product="vpaddls",
+    dot_product="vpadals",
     sign_bits="pairwise_adds",
+    rolled=True,
 )
 NEON_ARMV8 = VectorUnit(
-    vector_bits=128, lanes=16, pixels=4, count_bits=8, dot_product="saddlp", sign_bits="mask"
+    vector_bits=128,
+    lanes=16,
+    pixels=4,
+    count_bits=8,
+    dot_product="saddlp",
+    sign_bits="mask",
+    rolled=True,
 )

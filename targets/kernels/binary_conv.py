@@ -27,6 +27,7 @@ from .vectors import (
     in_memory,
     let,
     load,
+    loop,
     reinterpret,
     splat,
 )
@@ -53,13 +54,17 @@ class _Source:
 
 @dataclass(frozen=True, slots=True)
 class _Tile:
-    """`size` output pixels from column x of row y on, of one tile of channels."""
+    """`size` output pixels from column x of row y on, of one tile of channels.
+
+    rolled: whether the loops over its words stay loops.
+    """
 
     block: BinaryConv
     place: Place
     y: Expr
     x: Expr
     size: int
+    rolled: bool
 
     @property
     def lanes(self) -> int:
@@ -110,7 +115,7 @@ def _tiles(block: BinaryConv, unit: VectorUnit) -> Iterator[_Tile]:
                 with T.serial(span.count) as step:
                     x = span.start + step * span.size
                     place = Place(block.out_channels, tiles, group, piece, y * columns + x)
-                    yield _Tile(block, place, y, x, span.size)
+                    yield _Tile(block, place, y, x, span.size, unit.rolled)
 
 
 def _direct(block: BinaryConv, memory: Memory) -> list[_Source]:
@@ -149,7 +154,10 @@ def _word_counts(tile: _Tile, sources: list[_Source], weights: Buffer) -> list[E
     lanes = tile.lanes
     totals = [accumulator("uint32", lanes) for _ in range(tile.size)]
     for source in sources:
-        with T.serial(source.rows) as row, T.serial(source.run) as word:
+        with (
+            loop(source.rows, rolled=tile.rolled) as row,
+            loop(source.run, rolled=tile.rolled) as word,
+        ):
             index = tile.weights_index(row, source.weights + word)
             weight = let(load(weights, index, lanes))
             for pixel, total in enumerate(totals):
@@ -164,17 +172,20 @@ def _byte_counts(tile: _Tile, sources: list[_Source], weights: Buffer) -> list[E
     narrow = [accumulator("uint8", 4 * lanes) for _ in range(tile.size)]
     if sum(source.rows * source.run for source in sources) <= _MOST_BYTE_COUNTS:
         for source in sources:
-            with T.serial(source.rows) as row, T.serial(source.run) as word:
+            with (
+                loop(source.rows, rolled=tile.rolled) as row,
+                loop(source.run, rolled=tile.rolled) as word,
+            ):
                 _count_bytes(narrow, tile, source, weights=weights, row=row, word=word)
         return [_widened(load(part, 0, 4 * lanes), lanes) for part in narrow]
     totals = [accumulator("uint32", lanes) for _ in range(tile.size)]
     for source in sources:
-        with T.serial(source.rows) as row:
+        with loop(source.rows, rolled=tile.rolled) as row:
             for span in spans(source.run, _MOST_BYTE_COUNTS):
                 with T.serial(span.count) as step:
                     for part in narrow:
                         clear(part, "uint8", 4 * lanes)
-                    with T.serial(span.size) as i:
+                    with loop(span.size, rolled=tile.rolled) as i:
                         word = span.start + step * span.size + i
                         _count_bytes(narrow, tile, source, weights=weights, row=row, word=word)
                     for part, total in zip(narrow, totals, strict=True):

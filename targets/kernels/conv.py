@@ -30,6 +30,7 @@ from .vectors import (
     in_memory,
     let,
     load,
+    loop,
     splat,
     store,
 )
@@ -94,7 +95,10 @@ def _totals(tile: _Tile, memory: Memory, unit: VectorUnit) -> list[Expr]:
     dot = DOT_PRODUCTS[unit.dot_product]
     totals = [[accumulator("int32", lanes) for _ in parts] for _ in range(tile.size)]
     runs = conv_taps(tile.block.in_channels, tile.block.kernel_size) // 4
-    with T.serial(tile.block.kernel_size) as row, T.serial(runs) as four:
+    with (
+        loop(tile.block.kernel_size, rolled=unit.rolled) as row,
+        loop(runs, rolled=unit.rolled) as four,
+    ):
         first = tile.weights_index(row, four)
         weights = [
             dot.prepare(load(memory["weights"], first + part * 4 * lanes, 4 * lanes), lanes)

@@ -46,9 +46,9 @@ def _even_and_odd(weights: Expr, lanes: int) -> list[Expr]:
 
 def _pairs(four: Expr, lanes: int) -> list[Expr]:
     """Inputs 0 and 2, then 1 and 3, as pairs of int16."""
-    mask = T.uint32(0x00FF00FF)
-    found = (four & mask, T.shift_right(four, T.uint32(8)) & mask)
-    return [reinterpret(splat(pair, lanes), "int16", lanes=2 * lanes) for pair in found]
+    pairs = let(reinterpret(splat(four, lanes), "int16", lanes=2 * lanes))
+    octet, distance = (constant(number, "int16", lanes=2 * lanes) for number in (0xFF, 8))
+    return [let(pairs & octet), let(T.shift_right(pairs, distance) & octet)]
 
 
 def _pmaddwd(total: Expr, four: Expr, weights: list[Expr], lanes: int) -> Expr:
@@ -58,21 +58,25 @@ def _pmaddwd(total: Expr, four: Expr, weights: list[Expr], lanes: int) -> Expr:
     return total
 
 
-def _pairwise_add(intrinsic: str) -> Callable[[Expr, Expr, list[Expr], int], Expr]:
-    """Products of int8 and uint8 fit int16; LLVM joins the two adds to one instruction."""
+def _saddlp(total: Expr, four: Expr, weights: list[Expr], lanes: int) -> Expr:
+    """Products of int8 and uint8 fit int16; LLVM joins the two adds to one sadalp."""
+    for inputs, pair in zip(_pairs(four, lanes), weights, strict=True):
+        name = f"llvm.aarch64.neon.saddlp.v{lanes}i32.v{2 * lanes}i16"
+        total = total + T.call_llvm_pure_intrin(f"int32x{lanes}", name, inputs * pair)
+    return total
 
-    def add(total: Expr, four: Expr, weights: list[Expr], lanes: int) -> Expr:
-        for inputs, pair in zip(_pairs(four, lanes), weights, strict=True):
-            name = f"{intrinsic}.v{lanes}i32.v{2 * lanes}i16"
-            total = total + T.call_llvm_pure_intrin(f"int32x{lanes}", name, inputs * pair)
-        return total
 
-    return add
+def _vpadals(total: Expr, four: Expr, weights: list[Expr], lanes: int) -> Expr:
+    """The same on 32-bit ARM, where LLVM would not join them."""
+    for inputs, pair in zip(_pairs(four, lanes), weights, strict=True):
+        name = f"llvm.arm.neon.vpadals.v{lanes}i32.v{2 * lanes}i16"
+        total = T.call_llvm_pure_intrin(f"int32x{lanes}", name, total, inputs * pair)
+    return total
 
 
 DOT_PRODUCTS: dict[DotProduct, Dot] = {
     "vpdpbusd": Dot(_as_they_are, _vpdpbusd),
     "pmaddwd": Dot(_even_and_odd, _pmaddwd),
-    "saddlp": Dot(_even_and_odd, _pairwise_add("llvm.aarch64.neon.saddlp")),
-    "vpaddls": Dot(_even_and_odd, _pairwise_add("llvm.arm.neon.vpaddls")),
+    "saddlp": Dot(_even_and_odd, _saddlp),
+    "vpadals": Dot(_even_and_odd, _vpadals),
 }

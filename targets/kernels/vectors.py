@@ -83,3 +83,12 @@ def fill(buffer: Buffer, start: Expr, count: int, *, value: int) -> None:
     """Write one number to `count` neighbouring elements."""
     with T.serial(count) as i:
         T.buffer_store(buffer, tirx.const(value, buffer.dtype), [start + i])
+
+
+def loop(count: int, *, rolled: bool) -> Any:
+    """A loop; `rolled` hides its length from LLVM, which would unroll it until registers spill."""
+    if not rolled:
+        return T.serial(count)
+    length = T.alloc_buffer((1,), "int32", annotations={"tirx.volatile": True})
+    T.buffer_store(length, tirx.const(count, "int32"), [0])
+    return T.serial(length[0])
