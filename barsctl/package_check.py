@@ -10,7 +10,7 @@ from space.graph import BlockGraph
 from targets.compile import Artefacts
 from targets.manifest import extend_manifest
 from targets.runners import runnable
-from targets.runners.program import NotRunnable
+from targets.runners.program import Latency, NotRunnable, Program
 from targets.target import Target
 from targets.toolchain import Notify
 
@@ -32,7 +32,8 @@ from .verification import Answers, accuracy, ask, compare, spread_indices
 
 MOST_IMAGES = 10_000
 EMULATED_IMAGES = 256
-BENCH_RUNS = 200
+BENCH_MS = 500.0
+FEWEST_RUNS, MOST_RUNS = 20, 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,5 +109,12 @@ def _checked(
         compare(found, wanted),
         accuracy=accuracy(found.logits, expected.labels[indices]),
         emulated=program.emulated,
-        latency=None if program.emulated else program.latency(runs=BENCH_RUNS),
+        latency=None if program.emulated else _latency(program),
     )
+
+
+def _latency(program: Program) -> Latency:
+    """Time a program for about BENCH_MS, after fewer runs that say how many these are."""
+    probe = program.latency(runs=FEWEST_RUNS)
+    runs = round(BENCH_MS / max(probe.median_ms, BENCH_MS / MOST_RUNS))
+    return program.latency(runs=max(runs, FEWEST_RUNS))

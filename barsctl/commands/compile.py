@@ -104,12 +104,12 @@ def _row(report: "TargetReport") -> tuple[str, ...]:
             verified = "DIFFERS"
         if program.latency is not None:
             times = (program.latency.p10_ms, program.latency.median_ms, program.latency.p90_ms)
-            measured = f"{'/'.join(f'{time:.3f}' for time in times)} ms"
+            measured = f"{'/'.join(f'{time:.3g}' for time in times)} ms"
     return (
         report.target.name,
         accuracy,
         verified,
-        "-" if report.predicted_ms is None else f"{report.predicted_ms:.3f} ms",
+        "-" if report.predicted_ms is None else f"{report.predicted_ms:.3g} ms",
         measured,
         f"{files.program.stat().st_size / 1000:.1f} kB",
         f"{files.arena_bytes / 1000:.1f} kB",
