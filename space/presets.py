@@ -13,7 +13,7 @@ SPACES = {
     ),
     "fashion": SearchSpace(
         "fashion", image_channels=1, image_size=28, classes=10, stem_kernel_size=5, stem_stride=2,
-        stages=(Stage(32, 2), Stage(64, 3)), nodes=4, widths=(0.5, 0.75, 1.0),
+        stages=(Stage(32, 1), Stage(64, 2)), nodes=3, stem_blocks=3, widths=(0.5, 0.75, 1.0),
     ),
     "bars-cifar": SearchSpace(
         "bars-cifar", image_channels=3, image_size=32, classes=10, stem_kernel_size=3,
