@@ -10,6 +10,8 @@ import typer
 from barsctl.errors import VerificationError
 from barsctl.table import print_table
 
+from .options import Json
+
 if TYPE_CHECKING:
     from barsctl.package_report import Package, TargetReport
 
@@ -34,7 +36,7 @@ def compile_run(
     table: Annotated[
         Path | None, typer.Option(help="A latency table, to say what it predicts.")
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
+    as_json: Json = False,
 ) -> None:
     """Compile a trained network, and verify that the programs compute exactly the same numbers.
 

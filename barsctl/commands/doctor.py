@@ -2,17 +2,16 @@
 
 import json
 from dataclasses import asdict
-from typing import Annotated
 
 import typer
 
 from barsctl.doctor import Check, examine
 from barsctl.errors import BarsError
 
+from .options import Json
 
-def doctor(
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of lines.")] = False,
-) -> None:
+
+def doctor(as_json: Json = False) -> None:
     """Check this machine: libraries, compiler, emulators, processor.
 
     Example: barsctl doctor

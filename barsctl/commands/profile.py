@@ -9,6 +9,8 @@ import typer
 from barsctl.errors import BarsError
 from space.presets import SPACES, named_space
 
+from .options import Json
+
 if TYPE_CHECKING:
     from barsctl.profile import Profile
 
@@ -26,8 +28,10 @@ def profile(
     image_size: Annotated[int | None, typer.Option(help="Instead of the spaces' own.")] = None,
     image_channels: Annotated[int | None, typer.Option(help="Instead of the spaces' own.")] = None,
     classes: Annotated[int | None, typer.Option(help="Instead of the spaces' own.")] = None,
-    resume: Annotated[bool, typer.Option(help="Go on with a table that is there.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a line.")] = False,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with a table that is there.")
+    ] = False,
+    as_json: Json = False,
 ) -> None:
     """Measure every kernel that a space can need on this machine, for search and derive.
 

@@ -2,17 +2,16 @@
 
 import json
 from dataclasses import asdict
-from typing import Annotated
 
 import typer
 
 from barsctl.board_list import board_rows
 from barsctl.table import print_table
 
+from .options import Json
 
-def targets(
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
-) -> None:
+
+def targets(as_json: Json = False) -> None:
     """List the targets, and whether programs for them compile and run here.
 
     Example: barsctl targets
