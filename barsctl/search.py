@@ -10,14 +10,11 @@ from pathlib import Path
 from typing import Literal
 
 import torch
-from torch import Tensor, nn
-from torch.nn import functional as F
+from torch import Tensor
 
 from costmodels.selection import Budget as HardBudget
-from space.cost_terms import cost_terms
 from space.decisions import decisions
 from space.nn.architecture import Architecture
-from space.nn.expected_cost import ExpectedCost
 from space.nn.supernet import Supernet
 from space.search_space import SearchSpace
 
@@ -25,19 +22,25 @@ from .architecture_metrics import (
     Probabilities,
     group_entropies,
     primitive_shares,
-    total_entropy,
 )
-from .batches import Batch, batch_count, split_in_halves, training_batches
+from .batches import batch_count, split_in_halves, training_batches
 from .budgets import format_cost
 from .checkpoint import load_checkpoint, optimizer_tensors, restore_optimizer, save_checkpoint
 from .data import Dataset
-from .devices import mixed_precision
 from .evaluate import Tally
 from .optimizers import OptimizerName, set_learning_rate, weights_optimizer
 from .progress import progress_bar
 from .random_numbers import epoch_noise, epoch_numbers, initial_weights
 from .run_folder import LAST, Json, MetricsLog
 from .schedules import geometric
+from .search_steps import (
+    BudgetShares,
+    SearchState,
+    architecture_penalty,
+    architecture_step,
+    raise_multipliers,
+    weights_step,
+)
 
 Sampling = Literal["gumbel", "softmax"]
 ARCHITECTURE_BETAS = (0.5, 0.999)
@@ -64,18 +67,6 @@ class SearchSettings:
     away. It grows from 0 after the warm-up, so that options are compared before one is taken."""
     multiplier_rate: float = 0.5
     """Rise of a budget's multiplier in an epoch in which the expected cost is twice the budget."""
-
-
-@dataclass(frozen=True, slots=True)
-class SearchState:
-    """Everything that the steps of a search change."""
-
-    supernet: Supernet
-    architecture: Architecture
-    weights_optimizer: torch.optim.Optimizer
-    architecture_optimizer: torch.optim.Optimizer
-    multipliers: Tensor
-    """[budgets]: what a budget's violation, as a share of its limit, weighs in the loss."""
 
 
 def search(
@@ -173,22 +164,6 @@ def new_state(
     )  # fmt: skip
 
 
-class BudgetShares(nn.Module):
-    """Expected costs as shares of their budgets, [budgets]: above 1 a budget is violated."""
-
-    def __init__(self, space: SearchSpace, budgets: Sequence[HardBudget]) -> None:
-        super().__init__()
-        terms, options = cost_terms(space), decisions(space)
-        self.costs = nn.ModuleList(
-            ExpectedCost(terms, options, (budget.costs / budget.limit).tolist())
-            for budget in budgets
-        )
-
-    def forward(self, probabilities: Probabilities) -> Tensor:
-        shares = [cost(probabilities) for cost in self.costs]
-        return torch.stack(shares) if shares else torch.zeros(0, dtype=torch.float64)
-
-
 def progress_after_warmup(settings: SearchSettings, epoch: int) -> float:
     """Return 0 up to the first epoch after the warm-up, 1 in the last epoch."""
     epochs = settings.epochs - settings.warmup_epochs - 1
@@ -222,51 +197,6 @@ def distribution(state: SearchState, settings: SearchSettings, epoch: int) -> Pr
         return state.architecture.probabilities(1.0, mode="uniform")
     sharpness = temperature(settings, epoch) if settings.sampling == "softmax" else 1.0
     return state.architecture.probabilities(sharpness, mode="softmax")
-
-
-def weights_step(state: SearchState, batch: Batch, mixture: Probabilities, *, tally: Tally) -> None:
-    """Move the supernet's weights; the architecture is left as it is, gradients included."""
-    fixed = {decision: weights.detach() for decision, weights in mixture.items()}
-    with mixed_precision(batch.pixels.device):
-        logits = state.supernet(batch.pixels, fixed)
-        loss = F.cross_entropy(logits, batch.labels)
-    state.weights_optimizer.zero_grad()
-    loss.backward()
-    state.weights_optimizer.step()
-    tally.add(logits, batch.labels, loss)
-
-
-def architecture_step(
-    state: SearchState, batch: Batch, mixture: Probabilities, *, penalty: Tensor, tally: Tally
-) -> None:
-    """Move the architecture; its gradients are this step's alone, and the weights get none."""
-    with mixed_precision(batch.pixels.device):
-        logits = state.supernet(batch.pixels, mixture)
-        loss = F.cross_entropy(logits, batch.labels)
-    parameters = list(state.architecture.parameters())
-    gradients = torch.autograd.grad(loss + penalty, parameters, allow_unused=True)
-    for parameter, gradient in zip(parameters, gradients, strict=True):
-        parameter.grad = gradient
-    state.architecture_optimizer.step()
-    tally.add(logits, batch.labels, loss)
-
-
-def architecture_penalty(
-    state: SearchState, typical: Probabilities, shares: Tensor, *, entropy_weight: float
-) -> Tensor:
-    """Return what violated budgets and open decisions add to the architecture's loss."""
-    violation = (shares - 1).clamp(min=0)
-    return state.multipliers @ violation + entropy_weight * total_entropy(typical)
-
-
-@torch.no_grad()
-def raise_multipliers(state: SearchState, shares: Tensor, *, rate: float) -> None:
-    """Dual ascent: a multiplier rises by its budget's violation. It never falls.
-
-    Within the budget there is no penalty, so a large multiplier holds the cost at the budget and
-    pushes it no further down.
-    """
-    state.multipliers.add_(rate * (shares - 1).clamp(min=0))
 
 
 def restore(state: SearchState, folder: Path, *, device: torch.device) -> int:

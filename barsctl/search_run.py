@@ -23,7 +23,8 @@ from .data_choice import DataChoice
 from .errors import BarsError
 from .pricing import hard_budgets, read_latency_table
 from .run_folder import LAST, open_run, read_config, read_metrics
-from .search import SearchSettings, SearchState, new_state, restore, search
+from .search import SearchSettings, new_state, restore, search
+from .search_steps import SearchState
 
 
 @dataclass(frozen=True, slots=True)

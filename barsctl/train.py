@@ -185,6 +185,5 @@ def _average(average: nn.Module, network: nn.Module, *, decay: float) -> None:
 def _accuracy(
     network: nn.Module, source: ImageSource, settings: TrainSettings, *, device: torch.device
 ) -> float:
-    batches = all_batches(source, batch_size=2 * settings.batch_size, device=device)
-    with mixed_precision(device):
-        return accuracy(network, batches)
+    # In float32, also where training mixes precisions: the network is judged as it is.
+    return accuracy(network, all_batches(source, batch_size=settings.batch_size, device=device))

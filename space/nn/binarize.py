@@ -110,13 +110,15 @@ class _PReLU(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, slopes: Tensor) -> Tensor:
-        ctx.save_for_backward(x, slopes)
-        return F.prelu(x, slopes)
+        # In x's own type, also where mixed precision would take another: so has the backward pass.
+        with torch.autocast(x.device.type, enabled=False):
+            ctx.save_for_backward(x, slopes)
+            return F.prelu(x, slopes.to(x.dtype))
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor]:
         x, slopes = ctx.saved_tensors
         positive = torch.ops.aten.threshold_backward(gradient, x, 0)
-        into_x = torch.lerp(positive, gradient, slopes.view(1, -1, 1, 1))
-        into_slopes = (gradient - positive).mul_(x).sum((0, 2, 3))
+        into_x = torch.lerp(positive, gradient, slopes.to(x.dtype).view(1, -1, 1, 1))
+        into_slopes = (gradient - positive).mul_(x).sum((0, 2, 3), dtype=slopes.dtype)
         return into_x, into_slopes

@@ -84,6 +84,17 @@ def test_prelu_equals_the_library_one() -> None:
     torch.testing.assert_close(gradients[0], gradients[1])
 
 
+def test_prelu_keeps_its_type_under_mixed_precision() -> None:
+    x, slopes = torch.ones(2, 3, 4, 4, dtype=torch.bfloat16), torch.ones(3, requires_grad=True)
+    with torch.autocast("cpu", torch.bfloat16):
+        found = [prelu(x.requires_grad_(), slopes), prelu(x.float(), slopes)]
+    assert [each.dtype for each in found] == [torch.bfloat16, torch.float32]
+    for each in found:
+        each.sum().backward()
+    assert slopes.grad is not None
+    assert slopes.grad.dtype == torch.float32
+
+
 def test_int8_weights_are_scaled_per_channel() -> None:
     weight = torch.tensor([[2.54, -1.27, 0.013], [0.0, 0.0, 0.0]]).view(2, 3, 1, 1)
     integers, scale = int8_weights(weight)

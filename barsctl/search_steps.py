@@ -1,0 +1,94 @@
+"""The steps of a search: what moves the weights, the architecture and the budgets' multipliers."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from costmodels.selection import Budget as HardBudget
+from space.cost_terms import cost_terms
+from space.decisions import decisions
+from space.nn.architecture import Architecture
+from space.nn.expected_cost import ExpectedCost
+from space.nn.supernet import Supernet
+from space.search_space import SearchSpace
+
+from .architecture_metrics import Probabilities, total_entropy
+from .batches import Batch
+from .devices import mixed_precision
+from .evaluate import Tally
+
+
+@dataclass(frozen=True, slots=True)
+class SearchState:
+    """Everything that the steps of a search change."""
+
+    supernet: Supernet
+    architecture: Architecture
+    weights_optimizer: torch.optim.Optimizer
+    architecture_optimizer: torch.optim.Optimizer
+    multipliers: Tensor
+    """[budgets]: what a budget's violation, as a share of its limit, weighs in the loss."""
+
+
+class BudgetShares(nn.Module):
+    """Expected costs as shares of their budgets, [budgets]: above 1 a budget is violated."""
+
+    def __init__(self, space: SearchSpace, budgets: Sequence[HardBudget]) -> None:
+        super().__init__()
+        terms, options = cost_terms(space), decisions(space)
+        self.costs = nn.ModuleList(
+            ExpectedCost(terms, options, (budget.costs / budget.limit).tolist())
+            for budget in budgets
+        )
+
+    def forward(self, probabilities: Probabilities) -> Tensor:
+        shares = [cost(probabilities) for cost in self.costs]
+        return torch.stack(shares) if shares else torch.zeros(0, dtype=torch.float64)
+
+
+def weights_step(state: SearchState, batch: Batch, mixture: Probabilities, *, tally: Tally) -> None:
+    """Move the supernet's weights; the architecture is left as it is, gradients included."""
+    fixed = {decision: weights.detach() for decision, weights in mixture.items()}
+    with mixed_precision(batch.pixels.device):
+        logits = state.supernet(batch.pixels, fixed)
+        loss = F.cross_entropy(logits, batch.labels)
+    state.weights_optimizer.zero_grad()
+    loss.backward()
+    state.weights_optimizer.step()
+    tally.add(logits, batch.labels, loss)
+
+
+def architecture_step(
+    state: SearchState, batch: Batch, mixture: Probabilities, *, penalty: Tensor, tally: Tally
+) -> None:
+    """Move the architecture; its gradients are this step's alone, and the weights get none."""
+    with mixed_precision(batch.pixels.device):
+        logits = state.supernet(batch.pixels, mixture)
+        loss = F.cross_entropy(logits, batch.labels)
+    parameters = list(state.architecture.parameters())
+    gradients = torch.autograd.grad(loss + penalty, parameters, allow_unused=True)
+    for parameter, gradient in zip(parameters, gradients, strict=True):
+        parameter.grad = gradient
+    state.architecture_optimizer.step()
+    tally.add(logits, batch.labels, loss)
+
+
+def architecture_penalty(
+    state: SearchState, typical: Probabilities, shares: Tensor, *, entropy_weight: float
+) -> Tensor:
+    """Return what violated budgets and open decisions add to the architecture's loss."""
+    violation = (shares - 1).clamp(min=0)
+    return state.multipliers @ violation + entropy_weight * total_entropy(typical)
+
+
+@torch.no_grad()
+def raise_multipliers(state: SearchState, shares: Tensor, *, rate: float) -> None:
+    """Dual ascent: a multiplier rises by its budget's violation. It never falls.
+
+    Within the budget there is no penalty, so a large multiplier holds the cost at the budget and
+    pushes it no further down.
+    """
+    state.multipliers.add_(rate * (shares - 1).clamp(min=0))
