@@ -16,6 +16,7 @@ from targets.errors import TargetError
 
 # An emulated image may take minutes; a program that answers nothing for this long never will.
 DEADLINE_S = 1800.0
+LARGEST_BATCH_BYTES = 1 << 26
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +49,11 @@ class Program:
 
         Raises TargetError where the program fails, with its last line.
         """
+        batch = max(1, LARGEST_BATCH_BYTES // max(1, images[:1].nbytes))
+        starts = range(0, max(1, len(images)), batch)
+        return np.concatenate([self._logits(images[start : start + batch]) for start in starts])
+
+    def _logits(self, images: NDArray[np.uint8]) -> NDArray[np.int32]:
         with TemporaryDirectory() as name:
             answer = Path(name) / "logits.npy"
             self._run("--logits", str(answer), str(_saved(images, Path(name))))

@@ -2,6 +2,7 @@
 
 import platform
 import struct
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -82,6 +83,21 @@ def test_failing_programs_are_told_in_one_line(tmp_path: Path) -> None:
         script(tmp_path, "kill -ILL $$").logits(images)
     with pytest.raises(TargetError, match=r"none: No such file or directory; it cannot be started"):
         Program((str(tmp_path / "none"),), emulated=False).latency(runs=1)
+
+
+def test_many_images_are_classified_in_batches(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The stand-in answers with the number of images that it is asked about, and no more."""
+    program = script(
+        tmp_path,
+        f"{sys.executable} -c 'import sys, numpy as np; _, _, answer, images = sys.argv;"
+        'count = len(np.load(images)); np.save(answer, np.full((count, 1), count))\' "$@"',
+    )
+    monkeypatch.setattr("targets.runners.program.LARGEST_BATCH_BYTES", 3 * 4)
+    images = np.zeros((7, 2, 2, 1), np.uint8)
+    assert program.logits(images)[:, 0].tolist() == [3, 3, 3, 3, 3, 3, 1]
+    assert program.logits(images[:0]).shape == (0, 1)
 
 
 def test_latency_says_whether_it_was_emulated(tmp_path: Path) -> None:
