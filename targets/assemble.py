@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from .emit_c import LIBRARY_SOURCES, PROGRAM_SOURCES, Plan, source_files
+from .emit_c import LIBRARY_SOURCES, PROGRAM_SOURCES, source_files
+from .network_plan import Plan
 from .target import Target
 from .toolchain import Notify, Toolchain
 

@@ -9,9 +9,9 @@ from space.frozen import FrozenNetwork
 
 from .assemble import assemble
 from .build import kernel_hash, object_file
-from .emit_c import Plan, plan_network
 from .lower import specs
 from .manifest import Fields, file_fields, write_manifest
+from .network_plan import Plan, plan_network
 from .target import Target
 from .toolchain import Notify
 

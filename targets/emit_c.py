@@ -4,77 +4,23 @@ All text is the same for the same network: no time, no path, no machine in it.
 """
 
 import hashlib
-import re
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
-from space.frozen import FrozenNetwork
-from space.graph import IMAGE_VALUE, Value
+from space.graph import IMAGE_VALUE
 
 from .errors import TargetError
-from .kernel_specs import Argument, constants
-from .lower import Constant, KernelCall, Operand, logits_value, lower
-from .memory import ALIGNMENT_BYTES, ArenaPlan, plan_arena
+from .lower import Constant, KernelCall, Operand, logits_value
+from .memory import ALIGNMENT_BYTES
+from .network_plan import Plan
+from .trace import TracedValue, traced_values
 
-# What may follow `#define NAME_` and stand in file names on every system.
-_NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
 # No name of a network has a hyphen: these files never clash with its header or the runtime's.
 _CALLS, _ARENA, _PROGRAM = "network-calls.c", "network-arena.c", "network-program.c"
 _WEIGHTS, _WEIGHTS_DATA = "network-weights.S", "network-weights.bin"
 LIBRARY_SOURCES = (_CALLS, _ARENA, _WEIGHTS)
 PROGRAM_SOURCES = (_PROGRAM,)
-
-
-@dataclass(frozen=True, eq=False)
-class Plan:
-    """Everything that is decided about a network before any text is written."""
-
-    name: str
-    frozen: FrozenNetwork
-    calls: tuple[KernelCall, ...]
-    arena: ArenaPlan
-    weights: bytes
-    constant_offsets: dict[Constant, int]
-
-    @property
-    def prefix(self) -> str:
-        """In front of every symbol, so that a program may link several networks."""
-        return f"{self.name}_"
-
-
-def plan_network(frozen: FrozenNetwork, name: str) -> Plan:
-    """Lower a network and lay out its memory.
-
-    Raises TargetError where the name is no C identifier in lower case or integers are missing.
-    """
-    if not _NAME.fullmatch(name):
-        raise TargetError(
-            f"name {name!r} must be a C identifier: lower-case letters, digits and _, "
-            f"a letter first; choose another"
-        )
-    calls = lower(frozen.graph)
-    weights, offsets = _laid_out(frozen, calls)
-    return Plan(name, frozen, calls, plan_arena(calls), weights, offsets)
-
-
-def _laid_out(
-    frozen: FrozenNetwork, calls: Sequence[KernelCall]
-) -> tuple[bytes, dict[Constant, int]]:
-    """All constants one after the other, aligned; equal ones are stored once."""
-    blob = bytearray()
-    stored: dict[bytes, int] = {}
-    offsets: dict[Constant, int] = {}
-    for call in calls:
-        for name, array in constants(call.spec, frozen.blocks[call.node]).items():
-            data = array.astype(array.dtype.newbyteorder("<")).tobytes()
-            if data not in stored:
-                blob.extend(bytes(-len(blob) % ALIGNMENT_BYTES))
-                stored[data] = len(blob)
-                blob.extend(data)
-            offsets[Constant(call.node, name)] = stored[data]
-    return bytes(blob), offsets
 
 
 def source_files(plan: Plan, class_names: Sequence[str]) -> dict[str, bytes]:
@@ -226,35 +172,6 @@ def _weights_assembly(plan: Plan) -> str:
 """
 
 
-@dataclass(frozen=True, slots=True)
-class TracedValue:
-    """A tensor that the program writes under `file` while it traces an image."""
-
-    value: Value
-    call: int
-    argument: Argument
-
-    @property
-    def label(self) -> str:
-        """Node and port, of letters that every file system takes."""
-        return re.sub(r"[^A-Za-z0-9._-]", "_", f"{self.value.node}.{self.value.port}")
-
-    @property
-    def file(self) -> str:
-        """The file's name in the trace folder."""
-        return f"{self.call:03}.{self.label}.npy"
-
-
-def traced_values(calls: Sequence[KernelCall]) -> tuple[TracedValue, ...]:
-    """Every tensor that kernels write, in the order in which they write them."""
-    return tuple(
-        TracedValue(operand, index, argument)
-        for index, call in enumerate(calls)
-        for argument, operand in call.pairs
-        if argument.role == "output" and isinstance(operand, Value)
-    )
-
-
 def _program(plan: Plan, class_names: Sequence[str]) -> str:
     """What runtime/main.c must know: names for people, and where each kernel's outputs lie."""
     name, graph = plan.name, plan.frozen.graph
@@ -307,7 +224,7 @@ def _traced_calls(calls: Sequence[KernelCall], values: Sequence[TracedValue]) ->
         first += count
 
 
-def _lines(items: Iterator[str]) -> str:
+def _lines(items: Iterable[str]) -> str:
     return "\n".join(f"    {item}," for item in items)
 
 

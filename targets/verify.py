@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 from space.graph import BlockGraph, Value
 
 from . import layouts
-from .emit_c import TracedValue, traced_values
 from .errors import TargetError
 from .lower import lower
+from .trace import TracedValue, traced_values
 
 Values = Mapping[Value, NDArray[np.integer]]
 """Tensors of one image: [size, size, channels], signs as +1 and -1, or the logits [classes]."""

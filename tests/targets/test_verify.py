@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 
 from space.graph import Value
-from targets.emit_c import traced_values
 from targets.errors import TargetError
 from targets.lower import lower
+from targets.trace import traced_values
 from targets.verify import (
     Difference,
     Verification,

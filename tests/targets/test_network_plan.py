@@ -1,0 +1,31 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from targets.errors import TargetError
+from targets.lower import Constant
+from targets.network_plan import plan_network
+
+from .compiled_networks import frozen_example
+
+
+def test_constants_are_aligned_and_equal_ones_stored_once() -> None:
+    frozen = frozen_example("cell")
+    stem = frozen.blocks["stem"]
+    assert stem.requantize is not None
+    same = replace(stem.requantize, offset=stem.requantize.multiplier)
+    frozen.blocks["stem"] = replace(stem, requantize=same)
+    plan = plan_network(frozen, "net")
+    offsets = plan.constant_offsets
+    assert offsets[Constant("stem", "multiplier")] == offsets[Constant("stem", "offset")]
+    assert offsets[Constant("stem", "multiplier")] != offsets[Constant("stem", "weights")]
+    assert all(offset % 64 == 0 for offset in offsets.values())
+    stored = np.frombuffer(plan.weights, np.int32, 13, offsets[Constant("stem", "multiplier")])
+    np.testing.assert_array_equal(stored, same.multiplier)
+
+
+@pytest.mark.parametrize("name", ["", "Net", "2net", "my-net", "net.so", "é", "a" * 64, "a/b"])
+def test_names_that_are_no_c_words_are_refused(name: str) -> None:
+    with pytest.raises(TargetError, match=r"must be a C identifier: lower-case letters"):
+        plan_network(frozen_example("one-pixel"), name)
