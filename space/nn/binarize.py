@@ -34,13 +34,21 @@ def clipped_bits(x: Tensor) -> Tensor:
 
 
 def binary_conv2d(bits: Tensor, weight: Tensor, *, stride: int) -> Tensor:
-    """The convolution of the bits' signs, padded with +1 by k // 2.
+    """The convolution of the bits' signs, padded with +1 by k // 2, in the bits' type.
 
     bits: [images, in, size, size]; weight: [out, in, k, k], signs or multiples of them.
     """
-    return F.conv2d(
-        bits, weight * -2, weight.sum((1, 2, 3)), stride=stride, padding=weight.shape[-1] // 2
-    )
+    doubled, ones = weight * -2, weight.sum((1, 2, 3))
+    padding = weight.shape[-1] // 2
+    if not torch.is_autocast_enabled(bits.device.type):
+        return F.conv2d(bits, doubled, ones, stride=stride, padding=padding)
+    # Sums of +-2 are even: bfloat16 holds them exactly up to 512, but not when `ones` is added.
+    return F.conv2d(bits, doubled, stride=stride, padding=padding) + ones.view(1, -1, 1, 1)
+
+
+def full_precision(device: torch.device) -> torch.autocast:
+    """Leave mixed precision, which is for binary convolutions alone: there it is nearly exact."""
+    return torch.autocast(device.type, enabled=False)
 
 
 def prelu(x: Tensor, slopes: Tensor) -> Tensor:

@@ -15,7 +15,14 @@ from torch.nn import functional as F
 
 from space.blocks import Activation, BinaryConv, Block, Classifier, Conv, Pool, Sum, is_sign, ports
 
-from .binarize import BatchNormSign, binary_conv2d, binary_sign, prelu, rounded_to_int8
+from .binarize import (
+    BatchNormSign,
+    binary_conv2d,
+    binary_sign,
+    full_precision,
+    prelu,
+    rounded_to_int8,
+)
 
 LATENT_STD = 0.05
 PRELU_SLOPE = 0.25
@@ -117,7 +124,8 @@ class ConvOperator(nn.Module):
     def total(self, sources: Sequence[Tensor]) -> Tensor:
         """The sums of weight * source, padded with 0."""
         weight = rounded_to_int8(self.weight)
-        return F.conv2d(sources[0], weight, stride=self.stride, padding=weight.shape[-1] // 2)
+        with full_precision(weight.device):
+            return F.conv2d(sources[0], weight, stride=self.stride, padding=weight.shape[-1] // 2)
 
     def forward(self, sources: Sequence[Tensor]) -> Tensor:
         activated: Tensor = self.affine(self.total(sources))
@@ -151,9 +159,10 @@ class ImageConvOperator(nn.Module):
     def total(self, sources: Sequence[Tensor]) -> Tensor:
         """The sums of weight * normalised pixel."""
         weight = rounded_to_int8(self.pixel_weight())
-        bias = -(weight.sum((2, 3)) @ self.pixel_mean)
         padding = weight.shape[-1] // 2
-        total = F.conv2d(sources[0], weight, bias, stride=self.stride, padding=padding)
+        with full_precision(weight.device):
+            bias = -(weight.sum((2, 3)) @ self.pixel_mean)
+            total = F.conv2d(sources[0], weight, bias, stride=self.stride, padding=padding)
         return _channels_last(total)
 
     def forward(self, sources: Sequence[Tensor]) -> Tensor:
@@ -199,8 +208,12 @@ class ClassifierOperator(nn.Module):
 
     def forward(self, sources: Sequence[Tensor]) -> Tensor:
         pooled = torch.cat([pooled_globally(source) for source in sources], dim=1)
-        logits: Tensor = self.dense(self.norm(pooled))
-        return logits
+        return self.classified(pooled, self.dense.weight)
+
+    def classified(self, pooled: Tensor, weight: Tensor) -> Tensor:
+        """Logits of pooled features [images, channels]; weight: the dense layer's, maybe masked."""
+        with full_precision(weight.device):
+            return F.linear(self.norm(pooled), weight, self.dense.bias)
 
 
 def pooled_globally(x: Tensor) -> Tensor:

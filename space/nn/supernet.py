@@ -9,7 +9,6 @@ from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from space.blocks import Classifier
 from space.cell_blocks import stem_block
@@ -92,7 +91,8 @@ class Supernet(nn.Module):
     def _mask(self, stage: int, probabilities: Probabilities) -> Tensor:
         """The probability that each channel of a stage exists."""
         prefixes: Tensor = self.get_buffer(f"prefixes{stage}")
-        return probabilities[width_decision(stage)].to(prefixes) @ prefixes
+        # No matrix product: in mixed precision its sums of probabilities would not be 1.
+        return (probabilities[width_decision(stage)].to(prefixes)[:, None] * prefixes).sum(dim=0)
 
     def _ops(self, cell: Cell, probabilities: Probabilities) -> list[Tensor]:
         return [
@@ -135,8 +135,7 @@ class Supernet(nn.Module):
         pooled_ends = [[pooled_globally(tensor) for tensor in wide] for wide in ends]
         pooled = torch.cat(self._end(stage, pooled_ends, probabilities), dim=1)
         mix = (self._distinct(stage, mask, probabilities)[:, None] * mask).view(1, -1)
-        dense = self.head.dense
-        return F.linear(self.head.norm(pooled), dense.weight * mix, dense.bias)
+        return self.head.classified(pooled, self.head.dense.weight * mix)
 
 
 def _mixed_cell(space: SearchSpace, cell: Cell) -> MixedCell:

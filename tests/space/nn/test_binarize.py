@@ -61,6 +61,17 @@ def test_conv_pads_bits_with_plus_one(kernel_size: int, stride: int) -> None:
     assert torch.equal(found, F.conv2d(padded, weight, stride=stride))
 
 
+@pytest.mark.parametrize("channels", [16, 128])
+def test_mixed_precision_keeps_sums_of_signs_exact(channels: int) -> None:
+    bits = sign_bits(random(2, channels, 6, 6).float())
+    weight = binary_sign(random(8, channels, 3, 3, seed=1).float())
+    exact = binary_conv2d(bits, weight, stride=1)
+    with torch.autocast("cpu", torch.bfloat16):
+        found = binary_conv2d(bits, weight, stride=1)
+    assert found.dtype == torch.float32
+    assert torch.equal(found, exact)
+
+
 def test_conv_gradients_are_those_of_signs() -> None:
     gradients = []
     for bits in (True, False):

@@ -123,6 +123,18 @@ def test_shortcuts_around_a_conv_add_their_source() -> None:
     assert torch.equal(values[Value("c0.node1", "outer")], source * 2)
 
 
+@every_graph
+def test_mixed_precision_is_for_binary_convs_alone(build: Build) -> None:
+    graph = build()
+    network = network_of(graph)
+    exact = network.eval().values(pixels_of(graph))
+    with torch.autocast("cpu", torch.bfloat16):
+        found = network.values(pixels_of(graph))
+    # These graphs' binary sums are below 512, where bfloat16 is exact; real ones would be rounded.
+    assert all(tensor.dtype == torch.float32 for tensor in found.values())
+    torch.testing.assert_close(found, exact)
+
+
 def test_uint8_and_float_pixels_are_the_same() -> None:
     graph = EXAMPLE_GRAPHS["cell"]()
     network = network_of(graph).eval()

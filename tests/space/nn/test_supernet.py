@@ -83,6 +83,18 @@ def test_one_hot_supernet_is_the_discrete_network(space: SearchSpace, training: 
         torch.testing.assert_close(found, expected, rtol=1e-10, atol=1e-10)
 
 
+def test_mixed_precision_gives_nearly_the_same_logits() -> None:
+    supernet = supernet_of(SMALL).float().eval()
+    chosen = one_hot(random_genotype(SMALL, np.random.default_rng(0)))
+    probabilities = {name: vector.float() for name, vector in chosen.items()}
+    with torch.no_grad():
+        exact = supernet(pixels_of(SMALL), probabilities)
+        with torch.autocast("cpu", torch.bfloat16):
+            found = supernet(pixels_of(SMALL), probabilities)
+    assert found.dtype == torch.float32
+    torch.testing.assert_close(found, exact, rtol=1e-3, atol=1e-3)
+
+
 def test_networks_own_their_weights() -> None:
     supernet = supernet_of(SMALL)
     genotype = random_genotype(SMALL, np.random.default_rng(0))
