@@ -3,26 +3,32 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from costmodels.latency_table import LatencyTable, read_table
+from costmodels.latency_table import LatencyTable, read_table, require_fit
 from costmodels.protocol import CostModel, term_costs
 from costmodels.registry import COST_MODELS
 from costmodels.selection import Budget as HardBudget
 from space.cost_terms import CostTerm
+from targets.build import kernel_hash
 
 from .budgets import Budget
 from .errors import BarsError
 
 
 def read_latency_table(path: Path | None) -> LatencyTable | None:
-    """Return the table of a file, if one is given. Raises BarsError where it cannot be read."""
+    """Return the table of a file, if one is given.
+
+    Raises BarsError where it cannot be read, CostError where other kernels were measured.
+    """
     if path is None:
         return None
     try:
-        return read_table(path)
+        table = read_table(path)
     except OSError as error:
         raise BarsError(
             f"latency table {path} cannot be read ({error}); write one with barsctl profile"
         ) from error
+    require_fit(table, target=table.header.target, kernel_hash=kernel_hash())
+    return table
 
 
 def cost_model(metric: str, table: LatencyTable | None) -> CostModel:

@@ -22,7 +22,7 @@ from .data import Dataset
 from .data_choice import DataChoice, load_choice
 from .errors import BarsError
 from .random_numbers import initial_weights
-from .run_folder import GENOTYPE, open_run
+from .run_folder import CONFIG, GENOTYPE, open_run
 from .search_run import load_search, read_search_config
 from .train import Trained, TrainSettings, train
 
@@ -63,6 +63,12 @@ def read_subject(source: str, dataset: Dataset) -> Subject:
         )
     _require_fit(source, subject.graph, dataset)
     return subject
+
+
+def searched_images(source: str) -> DataChoice | None:
+    """Return the images of a search run, if the source is one."""
+    folder = Path(source)
+    return read_search_config(folder).data if (folder / CONFIG).exists() else None
 
 
 def _require_fit(source: str, graph: BlockGraph, dataset: Dataset) -> None:

@@ -7,9 +7,10 @@ from typing import Annotated, Literal
 
 import typer
 
+from barsctl.data import READERS
 from space.references import REFERENCES
 
-from .options import Data, DataDir, Device, ImageSize, Json, Resume, Seed
+from .options import DataDir, Device, ImageSize, Json, Resume, Seed
 
 
 def train(
@@ -17,7 +18,10 @@ def train(
         str, typer.Argument(help=f"A search's folder, a genotype.json or {', '.join(REFERENCES)}.")
     ],
     out: Annotated[Path, typer.Option(help="The training's folder.")],
-    data: Data = "fashion-mini",
+    data: Annotated[
+        str | None,
+        typer.Option(help=f"Images; the search's by default: {', '.join(READERS)}."),
+    ] = None,
     data_dir: DataDir = None,
     image_size: ImageSize = None,
     epochs: Annotated[int, typer.Option(min=1, help="Passes over the images.")] = 60,
@@ -43,18 +47,22 @@ def train(
 ) -> None:
     """Train one network, keep its best weights and test them; then run barsctl compile.
 
-    Example: barsctl train runs/search --data fashion-mini --out runs/train
+    Example: barsctl train runs/search --out runs/train
     """
     from barsctl.data_choice import DataChoice
     from barsctl.devices import find_device
     from barsctl.train import TrainSettings
-    from barsctl.training_run import TrainConfig, training_run
+    from barsctl.training_run import TrainConfig, searched_images, training_run
 
+    searched = searched_images(source) if data is None else None
+    choice = searched or DataChoice(
+        data or "fashion-mini", None if data_dir is None else str(data_dir), image_size, seed
+    )
     config = TrainConfig(
         format=1,
         command="train",
         source=source,
-        data=DataChoice(data, None if data_dir is None else str(data_dir), image_size, seed),
+        data=choice,
         teacher=teacher,
         inherit=inherit,
         settings=TrainSettings(
