@@ -4,7 +4,6 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
@@ -14,6 +13,7 @@ from space.frozen import FrozenBlock, FrozenClassifier, FrozenNetwork, Threshold
 from space.graph import Node, Value
 
 from .binarize import INT8_MAX, int8_weights
+from .calibrate import SignCalibration, largest_values
 from .layers import (
     BinaryConvOperator,
     BlockLayer,
@@ -35,7 +35,6 @@ from .quantize import (
 )
 
 HEADROOM = 2.0
-CALIBRATION_BATCH = 128
 PIXEL_MAX = 255
 MAX_FEATURE_SHIFT = 15
 
@@ -63,28 +62,15 @@ def freeze(network: Network, calibration_pixels: Tensor) -> FrozenNetwork:
     """
     largest = largest_values(network, calibration_pixels)
     real_exponent = _real_exponent(max(largest.values()))
-    blocks = {
-        node.name: _frozen_block(network.layer(node.name), node, largest, real_exponent)
-        for node in network.graph
-        if node.name != network.classifier
-    }
+    calibration = SignCalibration(network, calibration_pixels)
+    blocks = {}
+    for node in network.graph:
+        if node.name != network.classifier:
+            block = _frozen_block(network.layer(node.name), node, largest, real_exponent)
+            blocks[node.name] = calibration.with_agreeing_signs(node, block)
     classifier, logit_scale = _frozen_classifier(network, real_exponent)
     blocks[network.classifier] = FrozenBlock(classifier=classifier)
     return FrozenNetwork(network.graph, blocks, real_exponent, logit_scale)
-
-
-@torch.no_grad()
-def largest_values(network: Network, pixels: Tensor) -> dict[Value, float]:
-    """The largest magnitude of each real value over the images, in evaluation mode."""
-    was_training = network.training
-    network.eval()
-    largest: dict[Value, float] = {}
-    for batch in pixels.split(CALIBRATION_BATCH):
-        for value, tensor in network.values(batch).items():
-            if value.port in ("inner", "outer"):
-                largest[value] = max(largest.get(value, 0.0), float(tensor.abs().max()))
-    network.train(was_training)
-    return largest
 
 
 def _real_exponent(largest: float) -> int:

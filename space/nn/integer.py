@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
-from space.blocks import BinaryConv, Block, Classifier, Conv, Pool
+from space.blocks import BinaryConv, Block, Classifier, Conv, Pool, ports
 from space.errors import SpaceError
 from space.frozen import FrozenBlock, FrozenClassifier, FrozenNetwork, Threshold
 from space.graph import IMAGE_VALUE, Node, Value
@@ -39,7 +39,7 @@ class IntegerNetwork:
         """int32 [images, classes]."""
         values = {IMAGE_VALUE: self._pixels(images)}
         for node in self.frozen.graph:
-            values |= self._written(node, values)
+            values |= run_block(node, self.frozen.blocks[node.name], values)
             for value in self._dead_after[node.name]:
                 values.pop(value, None)
         return values[Value(self.frozen.graph.output.name, "logits")]
@@ -51,9 +51,10 @@ class IntegerNetwork:
         """
         values = {IMAGE_VALUE: self._pixels(images)}
         for node in self.frozen.graph:
-            values |= self._written(node, values)
-        del values[IMAGE_VALUE]
-        return values
+            values |= run_block(node, self.frozen.blocks[node.name], values)
+        graph = self.frozen.graph
+        return {Value(node.name, port): values[Value(node.name, port)]
+                for node in graph for port in ports(node.block)}  # fmt: skip
 
     def _pixels(self, images: Tensor | NDArray[np.uint8]) -> Tensor:
         pixels = images if isinstance(images, Tensor) else torch.tensor(images)
@@ -66,21 +67,25 @@ class IntegerNetwork:
             )
         return pixels.permute(0, 3, 1, 2).int()
 
-    def _written(self, node: Node, values: dict[Value, Tensor]) -> dict[Value, Tensor]:
-        block = self.frozen.blocks[node.name]
-        sources = [values[value] for value in node.inputs.sources]
-        if isinstance(node.block, Classifier):
-            assert block.classifier is not None
-            return {Value(node.name, "logits"): _logits(block.classifier, sources)}
-        terms = _operated(node.block, block, sources)
-        terms += [values[value] for value in node.inputs.shortcuts]
-        written = {"inner": _int16(torch.stack(terms).sum(0, dtype=torch.int32))}
-        if node.inputs.outer is not None:
-            written["outer"] = _int16(written["inner"] + values[node.inputs.outer])
-        for name, thresholds in (("inner", block.inner_signs), ("outer", block.outer_signs)):
-            for index, threshold in enumerate(thresholds):
-                written[f"{name}_sign{index}"] = _bits(written[name], threshold)
-        return {Value(node.name, port): written[port] for port in node.block.epilogue.ports}
+
+def run_block(node: Node, block: FrozenBlock, values: dict[Value, Tensor]) -> dict[Value, Tensor]:
+    """What a node computes: its ports, and its inner value also where it is not stored.
+
+    values: at least those that the node reads.
+    """
+    sources = [values[value] for value in node.inputs.sources]
+    if isinstance(node.block, Classifier):
+        assert block.classifier is not None
+        return {Value(node.name, "logits"): _logits(block.classifier, sources)}
+    terms = _operated(node.block, block, sources)
+    terms += [values[value] for value in node.inputs.shortcuts]
+    written = {"inner": _int16(torch.stack(terms).sum(0, dtype=torch.int32))}
+    if node.inputs.outer is not None:
+        written["outer"] = _int16(written["inner"] + values[node.inputs.outer])
+    for name, thresholds in (("inner", block.inner_signs), ("outer", block.outer_signs)):
+        for index, threshold in enumerate(thresholds):
+            written[f"{name}_sign{index}"] = threshold_bits(written[name], threshold)
+    return {Value(node.name, port): tensor for port, tensor in written.items()}
 
 
 def _operated(block: Block, frozen: FrozenBlock, sources: Sequence[Tensor]) -> list[Tensor]:
@@ -151,7 +156,8 @@ def _pooled(block: Pool, source: Tensor) -> Tensor:
     return duplicate_channels(pooled, block.out_channels, period=block.period)
 
 
-def _bits(value: Tensor, threshold: Threshold) -> Tensor:
+def threshold_bits(value: Tensor, threshold: Threshold) -> Tensor:
+    """The bits of a value, 1 where its sign is -1."""
     below = value < _per_channel(threshold.threshold)
     return (below ^ _per_channel(threshold.flip)).int()
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from space.blocks import Classifier
+from space.blocks import Classifier, ports
 from space.errors import SpaceError
 from space.graph import IMAGE_VALUE, BlockGraph, Inputs, Value
 
@@ -113,7 +113,10 @@ def dead_after(graph: BlockGraph) -> dict[str, tuple[Value, ...]]:
     Values that nothing reads at all are dead after the node that writes them.
     """
     last_reader = {
-        Value(node.name, port): node.name for node in graph for port in ("inner", "outer")
+        Value(node.name, port): node.name
+        for node in graph
+        if not isinstance(node.block, Classifier)
+        for port in ("inner", "outer", *ports(node.block))
     }
     for node in graph:
         last_reader |= dict.fromkeys(node.inputs.values, node.name)

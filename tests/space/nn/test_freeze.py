@@ -10,7 +10,8 @@ from space.decode import decode
 from space.errors import SpaceError
 from space.genotype import Genotype, random_genotype
 from space.graph import Value
-from space.nn.freeze import freeze, largest_values
+from space.nn.calibrate import largest_values
+from space.nn.freeze import freeze
 from space.nn.integer import IntegerNetwork
 from space.nn.layers import ImageConvOperator
 from space.nn.network import Network
