@@ -1,22 +1,23 @@
 """Files that are there whole or not at all."""
 
 import os
-import tempfile
 from pathlib import Path
+from uuid import uuid4
 
 
 def write_atomically(path: Path, data: str | bytes) -> None:
-    """Write a file under a temporary name in the same folder, then rename it to `path`."""
+    """Write a file under a temporary name in the same folder, then rename it to `path`.
+
+    Raises OSError where that cannot be done; the folder is then as it was.
+    """
     content = data.encode() if isinstance(data, str) else data
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    temporary = Path(name)
+    # Not a file of `tempfile`: those are readable by their owner alone, whatever the umask.
+    temporary = path.with_name(f".{path.name}.{uuid4().hex}")
     try:
-        with os.fdopen(descriptor, "wb") as file:
+        with temporary.open("xb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        # A temporary file is readable by its owner alone; this one becomes an ordinary file.
-        temporary.chmod(0o644)
         temporary.replace(path)
     except BaseException:
         temporary.unlink(missing_ok=True)

@@ -6,8 +6,9 @@ Compiling writes it; later steps (verifying, measuring) add sections of their ow
 import hashlib
 import json
 from pathlib import Path
-from tempfile import NamedTemporaryFile
 from typing import Any
+
+from space.atomic import write_atomically
 
 from .errors import TargetError
 
@@ -23,12 +24,10 @@ def file_fields(path: Path) -> Fields:
 
 
 def write_manifest(folder: Path, fields: Fields) -> Path:
-    """Write the manifest of a folder under a temporary name and rename it."""
-    text = json.dumps({"format": FORMAT, **fields}, indent=2) + "\n"
-    with NamedTemporaryFile("w", dir=folder, prefix=".manifest", delete=False) as file:
-        file.write(text)
-    Path(file.name).chmod(0o644)
-    return Path(file.name).replace(folder / FILE)
+    """Write the manifest of a folder and return its path."""
+    path = folder / FILE
+    write_atomically(path, json.dumps({"format": FORMAT, **fields}, indent=2) + "\n")
+    return path
 
 
 def read_manifest(folder: Path) -> Fields:

@@ -14,6 +14,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
+from space.atomic import write_atomically
 from space.frozen import FrozenNetwork
 from space.graph import IMAGE_VALUE, BlockGraph
 
@@ -40,9 +41,7 @@ def export_onnx(frozen: FrozenNetwork, path: Path, *, class_names: tuple[str, ..
     model = _model(frozen)
     helper.set_model_props(model, _metadata(frozen, class_names))
     onnx.checker.check_model(model, full_check=True)
-    partial = path.with_name(f"{path.name}.partial")
-    partial.write_bytes(model.SerializeToString(deterministic=True))
-    partial.replace(path)
+    write_atomically(path, model.SerializeToString(deterministic=True))
 
 
 def _model(frozen: FrozenNetwork) -> onnx.ModelProto:

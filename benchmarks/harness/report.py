@@ -8,6 +8,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from barsctl.machine import cpu_name
+from space.atomic import write_atomically
+
 Cell = str | int | float
 
 
@@ -59,9 +62,7 @@ def report(
         print(check)
     if options.json is not None:
         text = json.dumps(_document(benchmark, rows, checks), indent=1)
-        partial = options.json.with_name(f"{options.json.name}.partial")
-        partial.write_text(text + "\n")
-        partial.replace(options.json)
+        write_atomically(options.json, text + "\n")
     if options.check and not all(check.ok for check in checks):
         sys.exit(1)
 
@@ -83,7 +84,7 @@ def _document(
 ) -> dict[str, object]:
     return {
         "benchmark": benchmark,
-        "machine": f"{_cpu()}, {platform.system()}, Python {platform.python_version()}",
+        "machine": f"{cpu_name()}, {platform.system()}, Python {platform.python_version()}",
         "rows": [dict(row) for row in rows],
         "checks": [
             {
@@ -96,9 +97,3 @@ def _document(
             for check in checks
         ],
     }
-
-
-def _cpu() -> str:
-    lines = Path("/proc/cpuinfo").read_text().splitlines()
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.machine()

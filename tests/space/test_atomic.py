@@ -13,7 +13,12 @@ def test_text_and_bytes_replace_what_was_there(tmp_path: Path) -> None:
     write_atomically(path, b"second")
     assert path.read_bytes() == b"second"
     assert list(tmp_path.iterdir()) == [path]
-    assert path.stat().st_mode & 0o777 == 0o644
+
+
+def test_written_files_have_the_rights_of_ordinary_ones(tmp_path: Path) -> None:
+    (tmp_path / "ordinary").touch()
+    write_atomically(tmp_path / "file", "content")
+    assert (tmp_path / "file").stat().st_mode == (tmp_path / "ordinary").stat().st_mode
 
 
 def test_failed_writes_leave_nothing_behind(tmp_path: Path) -> None:
