@@ -28,10 +28,16 @@ def test_auto_is_the_gpu_where_there_is_one(monkeypatch: pytest.MonkeyPatch) -> 
     assert find_device("auto") == find_device("cuda") == torch.device("cuda")
 
 
-def test_cpu_keeps_its_precision() -> None:
+@pytest.mark.parametrize(
+    ("flags", "dtype"), [({"avx2"}, torch.float32), ({"avx2", "avx512_bf16"}, torch.bfloat16)]
+)
+def test_cpu_uses_bfloat16_instructions(
+    monkeypatch: pytest.MonkeyPatch, flags: set[str], dtype: torch.dtype
+) -> None:
+    monkeypatch.setattr("barsctl.devices.host_flags", lambda: frozenset(flags))
     with mixed_precision(torch.device("cpu")):
         product = torch.ones(2, 2) @ torch.ones(2, 2)
-    assert product.dtype == torch.float32
+    assert product.dtype == dtype
 
 
 def test_networks_learn_in_bfloat16(tmp_path: Path) -> None:
