@@ -4,7 +4,7 @@ Names are {node}/{part}: weights, multiplier, offset, negative_multiplier, negat
 and {port}/threshold and {port}/flip of each sign.
 """
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -68,7 +68,7 @@ def expected_tensors(block: Block) -> dict[str, tuple[str, tuple[int, ...]]]:
     return found
 
 
-def check_tensors(tensors: Tensors, nodes: Iterable[Node]) -> None:
+def check_tensors(tensors: Tensors, nodes: Sequence[Node]) -> None:
     """Raise SpaceError unless these are exactly the arrays that the nodes need."""
     expected = {
         f"{node.name}/{part}": wanted

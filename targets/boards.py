@@ -18,7 +18,6 @@ X86_64_V3 = Target(
     llvm_features=(),
     llvm_float_abi=None,
     zig_triple="x86_64-linux-musl",
-    zig_cpu="x86_64_v3",
     emulator=(),
     vector_unit=AVX2,
 )
@@ -33,7 +32,6 @@ X86_64_VPOPCNT = Target(
     llvm_features=("+avx512vpopcntdq", "+avx512vnni"),
     llvm_float_abi=None,
     zig_triple="x86_64-linux-musl",
-    zig_cpu="x86_64_v4+avx512vpopcntdq+avx512vnni",
     emulator=(),
     vector_unit=AVX512,
 )
@@ -49,7 +47,6 @@ AARCH64 = Target(
     llvm_features=(),
     llvm_float_abi=None,
     zig_triple="aarch64-linux-musl",
-    zig_cpu="cortex_a53",
     emulator=("qemu-aarch64", "-cpu", "cortex-a53"),
     vector_unit=NEON_ARMV8,
 )
@@ -64,7 +61,6 @@ CORTEX_A72 = Target(
     llvm_features=(),
     llvm_float_abi=None,
     zig_triple="aarch64-linux-musl",
-    zig_cpu="cortex_a72",
     emulator=("qemu-aarch64", "-cpu", "cortex-a72"),
     vector_unit=NEON_ARMV8,
 )
@@ -79,7 +75,6 @@ ARMV7 = Target(
     llvm_features=("+neon", "+vfp4"),
     llvm_float_abi="hard",
     zig_triple="arm-linux-musleabihf",
-    zig_cpu="cortex_a7",
     emulator=("qemu-arm", "-cpu", "cortex-a7"),
     vector_unit=NEON_ARMV7,
 )

@@ -14,6 +14,7 @@ from .build_request import BuildRequest, request_to_json
 from .errors import TargetError
 from .kernel_specs import KernelSpec
 from .target import Target
+from .toolchain import run_zig
 
 _FOLDER = Path(__file__).parent
 # What decides a kernel's code and its parameters, beside the target.
@@ -45,26 +46,8 @@ def tvm_library(specs: Sequence[KernelSpec], target: Target, path: Path) -> None
         kernels = Path(folder) / "kernels.o"
         _write_object(specs, target, kernels, tvm_calls=True)
         # Without the C library: the process that loads it has one.
-        command = [sys.executable, "-m", "ziglang", "cc", "-target", target.zig_triple]
-        command += [
-            f"-mcpu={target.zig_cpu}",
-            "-shared",
-            "-nostdlib",
-            str(kernels),
-            "-o",
-            str(path),
-        ]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise TargetError(
-            f"linking {len(specs)} kernels for {target.name} failed: {_last_line(done.stderr)}; "
-            "check that the package ziglang is installed"
-        )
-
-
-def symbol(spec: KernelSpec) -> str:
-    """The name of the spec's function in objects and libraries."""
-    return spec.symbol
+        words = ("-shared", "-nostdlib", kernels.name, "-o", str(path.resolve()))
+        run_zig("cc", *words, target=target, folder=Path(folder))
 
 
 @cache

@@ -12,7 +12,7 @@ class Target:
     machine: the first word of `uname -m` on it ("x86_64", "aarch64", "armv7l").
     cpu_flags: what /proc/cpuinfo of that machine must list to run the programs.
     llvm_*: for the kernels; features read "+name".
-    zig_*: for `python -m ziglang cc -target ZIG_TRIPLE -mcpu=ZIG_CPU`.
+    zig_triple: for `python -m ziglang cc -target`; all but the kernels is for any processor of it.
     emulator: the command in front of a program on another machine; empty where there is none.
     """
 
@@ -25,6 +25,5 @@ class Target:
     llvm_features: tuple[str, ...]
     llvm_float_abi: str | None
     zig_triple: str
-    zig_cpu: str
     emulator: tuple[str, ...]
     vector_unit: VectorUnit

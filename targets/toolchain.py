@@ -80,22 +80,32 @@ class Toolchain:
         marker.touch()
 
     def _run(self, tool: str, *words: str, cache: Path | None = None) -> None:
-        target = () if tool == "ar" else ("-target", self.target.zig_triple)
-        _zig_version()
-        command = [sys.executable, "-m", "ziglang", tool, *target, *words]
-        finished = subprocess.run(
-            command,
-            cwd=self.folder,
-            env=_environment(cache or self.folder / ".zig-cache"),
-            capture_output=True,
-            text=True,
-            check=False,
+        run_zig(tool, *words, target=self.target, folder=self.folder, cache=cache)
+
+
+def run_zig(
+    tool: str, *words: str, target: Target, folder: Path, cache: Path | None = None
+) -> None:
+    """Run one of zig's tools, "cc" or "ar", in a folder.
+
+    cache: where zig keeps what it builds, None for a place in the folder. Raises
+    TargetError where ziglang is missing or the tool fails.
+    """
+    _zig_version()
+    for_target = () if tool == "ar" else ("-target", target.zig_triple)
+    finished = subprocess.run(
+        [sys.executable, "-m", "ziglang", tool, *for_target, *words],
+        cwd=folder,
+        env=_environment(cache or folder / ".zig-cache"),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if finished.returncode != 0:
+        raise TargetError(
+            f"zig {tool} for {target.name} failed (exit {finished.returncode}): "
+            f"{_reason(finished.stderr)}"
         )
-        if finished.returncode != 0:
-            raise TargetError(
-                f"zig {tool} for {self.target.name} failed (exit {finished.returncode}): "
-                f"{_reason(finished.stderr)}"
-            )
 
 
 def zig_cache() -> Path:

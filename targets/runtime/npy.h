@@ -1,4 +1,4 @@
-/* NumPy .npy files: reading the header of uint8 arrays, writing int32 matrices row by row. */
+/* NumPy .npy files: reading the header of uint8 arrays, writing int32 matrices and any array. */
 #ifndef NPY_H
 #define NPY_H
 
@@ -10,7 +10,6 @@
 enum { NPY_MAX_DIMENSIONS = 4 };
 
 struct npy_header {
-    const char *dtype; /* as NumPy spells it, such as |u1 */
     int dimensions;
     uint64_t shape[NPY_MAX_DIMENSIONS];
 };

@@ -9,7 +9,7 @@ import tvm
 
 from space.blocks import BinaryConv, Classifier, Conv, Epilogue, Pool, Sum
 from targets.boards import AARCH64, ARMV7, X86_64_V3
-from targets.build import kernel_hash, object_file, symbol, tvm_library
+from targets.build import kernel_hash, object_file, tvm_library
 from targets.build_request import BuildRequest, request_from_json, request_to_json
 from targets.errors import TargetError
 from targets.host import host_target
@@ -41,7 +41,7 @@ def symbols(path: Path, *options: str) -> set[str]:
 def test_objects_need_only_memory_functions(target: Target, tmp_path: Path) -> None:
     path = tmp_path / "kernels.o"
     path.write_bytes(object_file(SPECS, target))
-    assert {symbol(spec) for spec in SPECS} <= symbols(path, "--defined-only")
+    assert {spec.symbol for spec in SPECS} <= symbols(path, "--defined-only")
     assert symbols(path, "-u") <= {"memcpy", "memset", "__aeabi_memcpy", "__aeabi_memset"}
 
 
@@ -60,7 +60,7 @@ def test_tvm_library_computes_the_same(tmp_path: Path) -> None:
             )
             for each in arguments(spec)
         }
-        library[symbol(spec)](*tensors.values())
+        library[spec.symbol](*tensors.values())
         for each in arguments(spec):
             raw = np.ascontiguousarray(tensors[each.name].numpy()).view(np.uint8).ravel()
             call.memory[each.name][: each.size_bytes] = raw
