@@ -1,0 +1,55 @@
+from pathlib import Path
+
+from barsctl.demo import DemoSettings, demo, middle_budget, widest_genotype
+from barsctl.package_report import Checked, Unchecked
+from barsctl.profile import space_specs
+from barsctl.search import SearchSettings
+from barsctl.train import TrainSettings
+from costmodels.latency_table import LatencyTable, TableHeader, TableRow
+from space.decode import decode
+from space.presets import named_space
+
+HEADER = TableHeader(
+    format=1,
+    target="host",
+    cpu="a processor",
+    isa_features=(),
+    threads=1,
+    kernel_hash="0",
+    compiler="a compiler",
+    date="2026-01-01T00:00:00+00:00",
+    way="measured",
+)
+
+
+def test_middle_budget_lies_between_the_extremes() -> None:
+    space = named_space("demo")
+    rows = [TableRow(spec.key, 1, 1.0, 1.0, 1.0, 1.0) for spec in space_specs([space])]
+    table = LatencyTable(HEADER, {row.key: row for row in rows})
+    # At 1 us a kernel: the smallest network has 7 (stem, process, down, 3 nodes, classifier), the
+    # widest 25 (stem, 4 cells of 4, a reduction of 4 and 3 downs, classifier); sqrt(7 * 25) = 13.2.
+    assert len(decode(widest_genotype(space)).blocks) == 25
+    assert middle_budget(space, table).limit == 0.013
+
+
+def test_demo_runs_and_goes_on_where_it_was(tmp_path: Path) -> None:
+    settings = DemoSettings(
+        tmp_path,
+        search=SearchSettings(epochs=1, warmup_epochs=0),
+        training=TrainSettings(epochs=1),
+    )
+    first = demo(settings, notify=print)
+    assert first.derived.costs["latency"] <= first.budget.limit
+    assert first.package.mismatches == ()
+    host, arm = (report.program for report in first.package.reports)
+    assert isinstance(host, Checked)
+    assert host.verification.images == 2000
+    assert isinstance(arm, Checked | Unchecked)
+
+    kept = [tmp_path / name for name in ("latency.jsonl", "search/metrics.jsonl",
+            "search/genotype.json", "training/best.safetensors")]  # fmt: skip
+    before = [path.read_bytes() for path in kept]
+    second = demo(settings, notify=print)
+    assert [path.read_bytes() for path in kept] == before
+    assert second.budget == first.budget
+    assert second.package.accuracies == first.package.accuracies
