@@ -11,6 +11,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from .build_request import BuildRequest, request_to_json
+from .ending import ending, last_line
 from .errors import TargetError
 from .kernel_specs import KernelSpec
 from .target import Target
@@ -83,9 +84,10 @@ def _write_object(
             _failure(specs, target, f"was stopped after {deadline_s:.0f} s")
         ) from None
     if done.returncode == _REFUSED:
-        raise TargetError(_last_line(done.stderr))
+        raise TargetError(last_line(done.stderr))
     if done.returncode < 0:
-        reason = f"died of signal {-done.returncode} ({_last_line(done.stderr)})"
+        said = last_line(done.stderr) or "it gave no reason"
+        reason = f"died of {ending(done.returncode)} ({said})"
         raise TargetError(_failure(specs, target, reason))
     if done.returncode:
         raise RuntimeError(f"{' '.join(command)} failed:\n{done.stderr}")
@@ -98,7 +100,3 @@ def _failure(specs: Sequence[KernelSpec], target: Target, reason: str) -> str:
         f"{kernels}: the compiler for {target.name} {reason}; "
         "does the target have every instruction that its vector unit names?"
     )
-
-
-def _last_line(text: str) -> str:
-    return text.strip().splitlines()[-1] if text.strip() else "it gave no reason"

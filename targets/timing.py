@@ -7,7 +7,6 @@ both cost that kernel's time alone, and the next one gets a new process.
 import json
 import os
 import selectors
-import signal
 import subprocess
 import sys
 import tempfile
@@ -18,6 +17,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Self
 
+from .ending import ending, last_line
 from .errors import TargetError
 
 WORKER = Path(__file__).parent / "runners" / "timing_worker.py"
@@ -73,7 +73,7 @@ class TimingWorker:
         return results
 
     def _start(self) -> dict[str, Any]:
-        self._messages = tempfile.TemporaryFile()  # noqa: SIM115
+        self._messages = tempfile.TemporaryFile()  # noqa: SIM115 (_stop closes it)
         environment = {**os.environ, "TVM_NUM_THREADS": "1"}
         self._process = subprocess.Popen(
             [sys.executable, "-P", str(WORKER)],
@@ -112,8 +112,8 @@ class TimingWorker:
         process.kill()
         with process, messages:
             messages.seek(0)
-            lines = messages.read().decode(errors="replace").strip().splitlines()
-        return _ending(process.returncode) + (f", {lines[-1][:200]}" if lines else "")
+            said = last_line(messages.read().decode(errors="replace"))
+        return ending(process.returncode) + (f", {said[:200]}" if said else "")
 
 
 def _read_line(descriptor: int, deadline_s: float) -> bytes | None:
@@ -130,12 +130,3 @@ def _read_line(descriptor: int, deadline_s: float) -> bytes | None:
                 return line
             line += part
     return line
-
-
-def _ending(exit_code: int) -> str:
-    if exit_code >= 0:
-        return f"exit {exit_code}"
-    try:
-        return signal.Signals(-exit_code).name
-    except ValueError:
-        return f"signal {-exit_code}"

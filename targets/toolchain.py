@@ -88,8 +88,8 @@ def run_zig(
 ) -> None:
     """Run one of zig's tools, "cc" or "ar", in a folder.
 
-    cache: where zig keeps what it builds, None for a place in the folder. Raises
-    TargetError where ziglang is missing or the tool fails.
+    cache: where zig keeps what it builds, None for a place in the folder. Raises TargetError where
+    ziglang is missing or the tool fails.
     """
     _zig_version()
     for_target = () if tool == "ar" else ("-target", target.zig_triple)

@@ -1,7 +1,6 @@
 """A compiled program as a command: images in files go in, logits in files come out."""
 
 import json
-import signal
 import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from targets.ending import ending, last_line
 from targets.errors import TargetError
 
 # An emulated image may take minutes; a program that answers nothing for this long never will.
@@ -94,6 +94,5 @@ def _saved(images: NDArray[np.uint8], folder: Path) -> Path:
 
 
 def _failure(command: Sequence[str], exit_code: int, stderr: str) -> str:
-    lines = stderr.strip().splitlines()
-    ending = f"exit {exit_code}" if exit_code > 0 else signal.Signals(-exit_code).name
-    return f"{' '.join(command)} failed ({ending}): {lines[-1] if lines else 'it said nothing'}"
+    said = last_line(stderr) or "it said nothing"
+    return f"{' '.join(command)} failed ({ending(exit_code)}): {said}"
