@@ -72,8 +72,9 @@ def _write_object(
     blocks = tuple(spec.block for spec in specs)
     request = BuildRequest(target, blocks, str(path), tvm_calls, prefix)
     deadline_s = _START_DEADLINE_S + _KERNEL_DEADLINE_S * len(specs)
-    command = [sys.executable, "-m", "targets.kernels.worker"]
-    paths = os.pathsep.join([str(_FOLDER.parent), os.environ.get("PYTHONPATH", "")])
+    # -P: no file of the user's folder is taken for a module.
+    command = [sys.executable, "-P", "-m", "targets.kernels.worker"]
+    paths = os.pathsep.join(filter(None, [str(_FOLDER.parent), os.environ.get("PYTHONPATH")]))
     try:
         done = subprocess.run(
             command, input=request_to_json(request), capture_output=True, text=True, check=False,

@@ -84,6 +84,14 @@ def test_missing_instruction_ends_the_worker_only() -> None:
         object_file([SPECS[1]], lying)
 
 
+def test_no_file_of_the_user_is_taken_for_a_module(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "targets.py").write_text("raise SystemExit('a file of the user')")
+    monkeypatch.chdir(tmp_path)
+    assert object_file(SUM, ARMV7).startswith(b"\x7fELF")
+
+
 def test_request_survives_its_text() -> None:
     request = BuildRequest(ARMV7, BLOCKS, "/tmp/kernels.o", tvm_calls=True)
     assert request_from_json(request_to_json(request)) == request
