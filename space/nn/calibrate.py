@@ -8,10 +8,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from space.blocks import is_sign
 from space.frozen import FrozenBlock, Threshold
 from space.graph import IMAGE_VALUE, Node, Value
 
-from .integer import run_block, threshold_bits
+from .integer import block_signs, run_block, threshold_bits
 from .network import Network, dead_after
 from .quantize import INT16_MAX, INT16_MIN
 
@@ -41,11 +42,15 @@ class SignCalibration:
     """
 
     def __init__(self, network: Network, pixels: Tensor) -> None:
-        sample = pixels[:BATCH]
+        sample = spread_sample(pixels)
         self._integers = {IMAGE_VALUE: sample.cpu().int()}
         self._dead_after = dead_after(network.graph)
         with torch.no_grad(), _evaluating(network):
-            self._trained = network.values(sample)
+            self._trained = {
+                value: bits.bool().cpu()
+                for value, bits in network.values(sample).items()
+                if is_sign(value.port)
+            }
 
     def with_agreeing_signs(self, node: Node, block: FrozenBlock) -> FrozenBlock:
         """The block with its thresholds moved; blocks come in execution order."""
@@ -55,7 +60,7 @@ class SignCalibration:
             inner_signs=self._agreeing(node, "inner", block.inner_signs, written),
             outer_signs=self._agreeing(node, "outer", block.outer_signs, written),
         )
-        self._integers |= run_block(node, moved, self._integers)
+        self._integers |= written | block_signs(node, moved, written)
         for value in self._dead_after[node.name]:
             self._integers.pop(value, None)
         return moved
@@ -70,9 +75,14 @@ class SignCalibration:
             # Nothing reads a sign that the network in training does not have.
             if trained is not None:
                 real = written[Value(node.name, name)]
-                threshold = agreeing_threshold(real, trained.bool().cpu(), threshold)
+                threshold = agreeing_threshold(real, trained, threshold)
             found.append(threshold)
         return tuple(found)
+
+
+def spread_sample(pixels: Tensor) -> Tensor:
+    """At most BATCH of the images, from all over them: they may come sorted by class."""
+    return pixels[:: max(1, -(-len(pixels) // BATCH))]
 
 
 def agreeing_threshold(real: Tensor, trained: Tensor, threshold: Threshold) -> Threshold:

@@ -79,13 +79,22 @@ def run_block(node: Node, block: FrozenBlock, values: dict[Value, Tensor]) -> di
         return {Value(node.name, "logits"): _logits(block.classifier, sources)}
     terms = _operated(node.block, block, sources)
     terms += [values[value] for value in node.inputs.shortcuts]
-    written = {"inner": _int16(torch.stack(terms).sum(0, dtype=torch.int32))}
+    inner = _int16(torch.stack(terms).sum(0, dtype=torch.int32))
+    written = {Value(node.name, "inner"): inner}
     if node.inputs.outer is not None:
-        written["outer"] = _int16(written["inner"] + values[node.inputs.outer])
-    for name, thresholds in (("inner", block.inner_signs), ("outer", block.outer_signs)):
-        for index, threshold in enumerate(thresholds):
-            written[f"{name}_sign{index}"] = threshold_bits(written[name], threshold)
-    return {Value(node.name, port): tensor for port, tensor in written.items()}
+        written[Value(node.name, "outer")] = _int16(inner + values[node.inputs.outer])
+    return written | block_signs(node, block, written)
+
+
+def block_signs(node: Node, block: FrozenBlock, values: dict[Value, Tensor]) -> dict[Value, Tensor]:
+    """The bits of a node's signs; values: at least its inner one, and its outer one if signed."""
+    return {
+        Value(node.name, f"{name}_sign{index}"): threshold_bits(
+            values[Value(node.name, name)], threshold
+        )
+        for name, signs in (("inner", block.inner_signs), ("outer", block.outer_signs))
+        for index, threshold in enumerate(signs)
+    }
 
 
 def _operated(block: Block, frozen: FrozenBlock, sources: Sequence[Tensor]) -> list[Tensor]:

@@ -4,7 +4,7 @@ import numpy as np
 import torch
 
 from space.frozen import Threshold
-from space.nn.calibrate import STEPS, agreeing_threshold
+from space.nn.calibrate import BATCH, STEPS, agreeing_threshold, spread_sample
 
 
 def threshold(*numbers: int, flip: bool = False) -> Threshold:
@@ -46,3 +46,11 @@ def test_no_threshold_moves_far() -> None:
 def test_constant_signs_stay_within_int16() -> None:
     assert moved([-(2**15), 0], [0, 0], threshold(-(2**15))) == [-(2**15)]
     assert moved([2**15 - 1, 0], [1, 1], threshold(2**15 - 1)) == [2**15 - 1]
+
+
+def test_sample_is_spread_over_all_images() -> None:
+    # Sorted by class, the first 128 of 4 x 128 images would be of one class.
+    classes = torch.arange(4).repeat_interleave(BATCH)
+    assert spread_sample(classes).bincount().tolist() == [BATCH // 4] * 4
+    assert spread_sample(torch.arange(BATCH + 1)).tolist() == list(range(0, BATCH + 1, 2))
+    assert spread_sample(torch.arange(3)).tolist() == [0, 1, 2]
