@@ -56,9 +56,10 @@ class _IntegerConv:
 def freeze(network: Network, calibration_pixels: Tensor) -> FrozenNetwork:
     """The integers of a trained network, from its running batch norm statistics.
 
-    calibration_pixels [images, channels, size, size], 0..255: images like those to come; real
-    values up to twice the largest among theirs keep their value. Raises SpaceError where the
-    network's numbers cannot be represented.
+    calibration_pixels [images, channels, size, size], 0..255: images like those to come. Real
+    values up to twice the largest among theirs keep their value, and thresholds move by a few
+    integers to where the trained bits are (see calibrate.py). Raises SpaceError where the network's
+    numbers cannot be represented.
     """
     largest = largest_values(network, calibration_pixels)
     real_exponent = _real_exponent(max(largest.values()))
