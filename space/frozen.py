@@ -23,6 +23,9 @@ from numpy.typing import NDArray
 
 from .graph import BlockGraph
 
+# Of input_shift and feature_shift: a larger one leaves nothing of an int16.
+MAX_INT16_SHIFT = 15
+
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Requantize:

@@ -17,7 +17,14 @@ from safetensors import SafetensorError, safe_open
 from .atomic import write_atomically
 from .blocks import BinaryConv, Classifier, Conv
 from .errors import SpaceError
-from .frozen import FrozenBlock, FrozenClassifier, FrozenNetwork, Requantize, Threshold
+from .frozen import (
+    MAX_INT16_SHIFT,
+    FrozenBlock,
+    FrozenClassifier,
+    FrozenNetwork,
+    Requantize,
+    Threshold,
+)
 from .frozen_tensors import Tensors, check_tensors, expected_tensors, frozen_tensors
 from .graph import Node
 from .graph_json import GraphJson, graph_document, graph_of
@@ -102,19 +109,24 @@ def _document(frozen: FrozenNetwork) -> _FrozenJson:
 
 def _check_scalars(document: _FrozenJson, nodes: list[Node]) -> None:
     wanted = {node.name for node in nodes if isinstance(node.block, BinaryConv | Conv)}
-    by_node = (("shifts", document.shifts, 4), ("input_shifts", document.input_shifts, 0))
-    for name, shifts, least in by_node:
+    by_node = (
+        ("shifts", document.shifts, (4, 31)),
+        ("input_shifts", document.input_shifts, (0, MAX_INT16_SHIFT)),
+    )
+    for name, shifts, (least, most) in by_node:
         if set(shifts) != wanted:
             raise SpaceError(
                 f"{name} are of {sorted(shifts)}; must be of all convolutions, {sorted(wanted)}"
             )
         for node, shift in shifts.items():
-            if not least <= shift <= 31:
-                raise SpaceError(f"{name}: {node}: {shift} must be {least} to 31; freeze again")
+            if not least <= shift <= most:
+                raise SpaceError(f"{name}: {node}: {shift} must be {least} to {most}; freeze again")
     if not 0 < document.logit_scale < math.inf:
         raise SpaceError(f"logit_scale {document.logit_scale} must be above 0; freeze again")
-    if not 0 <= document.feature_shift <= 31:
-        raise SpaceError(f"feature_shift {document.feature_shift} must be 0 to 31; freeze again")
+    if not 0 <= document.feature_shift <= MAX_INT16_SHIFT:
+        raise SpaceError(
+            f"feature_shift {document.feature_shift} must be 0 to {MAX_INT16_SHIFT}; freeze again"
+        )
 
 
 def _frozen_block(node: Node, tensors: Tensors, document: _FrozenJson) -> FrozenBlock:

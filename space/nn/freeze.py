@@ -9,7 +9,13 @@ from torch import Tensor, nn
 
 from space.blocks import Classifier, ports
 from space.errors import SpaceError
-from space.frozen import FrozenBlock, FrozenClassifier, FrozenNetwork, Threshold
+from space.frozen import (
+    MAX_INT16_SHIFT,
+    FrozenBlock,
+    FrozenClassifier,
+    FrozenNetwork,
+    Threshold,
+)
 from space.graph import Node, Value
 
 from .binarize import INT8_MAX, int8_weights
@@ -36,7 +42,6 @@ from .quantize import (
 
 HEADROOM = 2.0
 PIXEL_MAX = 255
-MAX_FEATURE_SHIFT = 15
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +173,7 @@ def _frozen_classifier(network: Network, real_exponent: int) -> tuple[FrozenClas
     weights, scale = quantized(dense * gain / std)
     # With the mean times the rounded weights, so that their rounding moves no average logit.
     constant = _array(network.head.dense.bias) + dense @ bias - weights @ mean * scale
-    for feature_shift in range(MAX_FEATURE_SHIFT + 1):
+    for feature_shift in range(MAX_INT16_SHIFT + 1):
         step = scale * 2.0 ** (feature_shift - real_exponent)
         steps = np.rint(constant / step)
         largest_feature = -INT16_MIN >> feature_shift
