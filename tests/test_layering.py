@@ -18,9 +18,9 @@ HEAVY_LIBRARIES = ("torch", "tvm", "onnxruntime")
 # Beside the standard library and itself, what each part of the project may import, even in a body.
 MAY_IMPORT = {
     "space": {"networkx", "numpy", "pydantic", "safetensors"},
-    "space.nn": {"numpy", "safetensors", "space", "torch"},
-    "targets": {"networkx", "numpy", "onnx", "onnxruntime", "pydantic", "space", "tvm", "tvm_ffi"},
-    "costmodels": {"networkx", "numpy", "pydantic", "scipy", "space", "targets"},
+    "space.nn": {"numpy", "space", "torch"},
+    "targets": {"numpy", "onnx", "onnxruntime", "pydantic", "space", "tvm"},
+    "costmodels": {"numpy", "pydantic", "scipy", "space", "targets"},
 }
 
 

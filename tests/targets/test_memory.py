@@ -29,8 +29,8 @@ def test_buffers_that_never_meet_share_bytes() -> None:
     assert plan.offsets[Value("a", "inner")] == plan.offsets[Value("c", "inner")]
 
 
-def test_smallest_gap_that_fits_is_taken() -> None:
-    # In call 1 the gaps left of a and between the two pillars are 128 and 64 bytes.
+def test_small_buffers_share_the_bytes_of_a_large_one() -> None:
+    # In call 1, low and high lie where wide was in call 0.
     plan = place(
         [
             buffer("wide", 256, first=0, last=0),
