@@ -4,7 +4,7 @@ Heavy libraries are imported in the commands' bodies, so that `barsctl --help` a
 """
 
 import sys
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 
@@ -63,18 +63,32 @@ app.command()(doctor)
 
 
 def main() -> None:
-    """Run the command line; a user's error becomes one line, a bug keeps its traceback."""
+    """Run the command line; a user's error becomes one line, a bug keeps its traceback.
+
+    So does what the operating system refuses: a full disk, a folder that may not be written.
+    """
     try:
         app()
+    except SystemExit as end:
+        if end.code == ExitCode.INTERRUPTED:
+            fail(
+                "interrupted; what was finished is kept: give the command again, with --resume "
+                "where it has that", ExitCode.INTERRUPTED,
+            )  # fmt: skip
+        raise
     except BarsError as error:
         fail(error, error.exit_code)
     except BudgetUnreachable as error:
         fail(error, ExitCode.BUDGET_NOT_MET)
     except (CostError, SpaceError, TargetError) as error:
         fail(error, ExitCode.CANNOT)
+    except OSError as error:
+        place = error.filename or "the operating system"
+        reason = error.strerror or str(error)
+        fail(f"{place}: {reason}; check path, permissions and free space", ExitCode.CANNOT)
 
 
-def fail(error: Exception, exit_code: ExitCode) -> None:
+def fail(error: Exception | str, exit_code: ExitCode) -> NoReturn:
     """Print the error as one line and leave with the code."""
     typer.echo(f"barsctl: {' '.join(str(error).split())}", err=True)
     sys.exit(exit_code)

@@ -11,6 +11,7 @@ class ExitCode(IntEnum):
     WRONG_USAGE = 2
     BUDGET_NOT_MET = 3
     VERIFICATION_FAILED = 4
+    INTERRUPTED = 130
 
 
 class BarsError(Exception):

@@ -1,6 +1,7 @@
 import subprocess
 import sys
 from importlib.metadata import version
+from pathlib import Path
 
 import pytest
 
@@ -51,6 +52,38 @@ def test_bug_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cli, "app", app)
     with pytest.raises(KeyError, match="stage"):
         cli.main()
+
+
+def test_refusal_of_the_system_becomes_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    def app() -> None:
+        (tmp_path / "no folder" / "file").write_text("")
+
+    monkeypatch.setattr(cli, "app", app)
+    with pytest.raises(SystemExit) as stop:
+        cli.main()
+    assert stop.value.code == 1
+    place = tmp_path / "no folder" / "file"
+    assert capsys.readouterr().err == (
+        f"barsctl: {place}: No such file or directory; check path, permissions and free space\n"
+    )
+
+
+def test_interrupt_becomes_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def examine() -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("barsctl.commands.doctor.examine", examine)
+    monkeypatch.setattr(sys, "argv", ["barsctl", "doctor"])
+    with pytest.raises(SystemExit) as stop:
+        cli.main()
+    assert stop.value.code == 130
+    said = capsys.readouterr().err
+    assert said.startswith("barsctl: interrupted; what was finished is kept")
+    assert len(said.splitlines()) == 1
 
 
 def test_wrong_usage_exits_two() -> None:
