@@ -1,8 +1,10 @@
-"""Progress on the terminal: a bar with what matters now and the time left."""
+"""Progress on standard error: a bar with the time left, or plain lines where it is a log file."""
 
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 
 from rich.console import Console
 from rich.progress import (
@@ -12,13 +14,25 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+SECONDS_PER_LINE = 30.0
+Clock = Callable[[], float]
 Advance = Callable[[str], None]
 """Called after each step with a line that says how things stand."""
 
 
 @contextmanager
-def progress_bar(name: str, total_steps: int, *, done_steps: int = 0) -> Iterator[Advance]:
-    """Show a bar on standard error while the context lasts; its ETA counts from `done_steps`."""
+def progress_bar(
+    name: str, total_steps: int, *, done_steps: int = 0, clock: Clock = time.monotonic
+) -> Iterator[Advance]:
+    """Show progress while the context lasts; its ETA counts from `done_steps`.
+
+    A terminal gets a bar; a log file a line after the first step, after the last, and about every
+    SECONDS_PER_LINE between them.
+    """
+    console = Console(file=sys.stderr)
+    if not console.is_terminal:
+        yield _logged(name, total_steps, done_steps=done_steps, clock=clock)
+        return
     columns = (
         TextColumn("{task.description}"),
         BarColumn(bar_width=10),
@@ -26,10 +40,27 @@ def progress_bar(name: str, total_steps: int, *, done_steps: int = 0) -> Iterato
         TimeRemainingColumn(compact=True),
         TextColumn("{task.fields[status]}"),
     )
-    with Progress(*columns, console=Console(file=sys.stderr)) as progress:
+    with Progress(*columns, console=console) as progress:
         task = progress.add_task(name, total=total_steps, completed=done_steps, status="")
 
         def advance(status: str) -> None:
             progress.update(task, advance=1, status=status)
 
         yield advance
+
+
+def _logged(name: str, total_steps: int, *, done_steps: int, clock: Clock) -> Advance:
+    start = last = clock()
+    done = done_steps
+
+    def advance(status: str) -> None:
+        nonlocal done, last
+        done += 1
+        now = clock()
+        if done in (done_steps + 1, total_steps) or now - last >= SECONDS_PER_LINE:
+            last = now
+            left_s = (now - start) / (done - done_steps) * (total_steps - done)
+            left = timedelta(seconds=round(left_s))
+            sys.stderr.write(f"{name} {done / total_steps:.0%}  {left} left  {status}\n")
+
+    return advance
