@@ -159,9 +159,9 @@ def to_json(genotype: Genotype) -> str:
     return dump_strict(_GenotypeFile(1, *fields), _ADAPTER)
 
 
-def from_json(text: str) -> Genotype:
-    """The genotype of a file's content. Raises SpaceError where it breaks a rule."""
-    file = parse_strict(text, _ADAPTER, what="genotype")
+def from_json(text: str | bytes, *, what: str = "genotype") -> Genotype:
+    """The genotype of a file's content. Raises SpaceError about `what` where it breaks a rule."""
+    file = parse_strict(text, _ADAPTER, what=what)
     return Genotype(file.space, file.widths, file.depths, file.topologies)
 
 
@@ -172,4 +172,4 @@ def write_genotype(genotype: Genotype, path: Path) -> None:
 
 def read_genotype(path: Path) -> Genotype:
     """The genotype of a file. Raises SpaceError where it breaks a rule, OSError if unreadable."""
-    return from_json(path.read_text())
+    return from_json(path.read_bytes(), what=str(path))

@@ -49,9 +49,9 @@ def graph_to_json(graph: BlockGraph) -> str:
     return dump_strict(graph_document(graph), _ADAPTER)
 
 
-def graph_from_json(text: str) -> BlockGraph:
-    """The graph of a text. Raises SpaceError where the text breaks a rule."""
-    return graph_of(parse_strict(text, _ADAPTER, what="graph"))
+def graph_from_json(text: str | bytes, *, what: str = "graph") -> BlockGraph:
+    """The graph of a text. Raises SpaceError about `what` where it breaks a rule."""
+    return graph_of(parse_strict(text, _ADAPTER, what=what))
 
 
 def graph_document(graph: BlockGraph) -> GraphJson:

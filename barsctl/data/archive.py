@@ -5,6 +5,7 @@ Entries: `images` uint8 [count, size, size] or [count, size, size, channels], `l
 """
 
 from pathlib import Path
+from zipfile import ZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,7 +51,8 @@ def read_archive(path: Path) -> Collection:
 
 def _read_entries(path: Path) -> _Entries:
     try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
+        # Opened as a zip file first: numpy would take the file for an array or a pickle as well.
+        with ZipFile(path), np.load(path, allow_pickle=False) as archive:
             return {name: archive[name] for name in archive.files}
     except OSError as error:
         raise DataError(f"{path} cannot be read ({error}); check the path") from error

@@ -118,6 +118,13 @@ def test_torn_files_are_refused() -> None:
         from_json(to_json(EXAMPLE)[:-20])
 
 
+@pytest.mark.parametrize("content", [b"", b"\xff\xfe", b"[" * 100_000])
+def test_damaged_file_is_named(content: bytes, tmp_path: Path) -> None:
+    (tmp_path / "genotype.json").write_bytes(content)
+    with pytest.raises(SpaceError, match=r"/genotype.json: the text: Invalid JSON"):
+        read_genotype(tmp_path / "genotype.json")
+
+
 def test_written_files_read_back(tmp_path: Path) -> None:
     path = tmp_path / "genotype.json"
     write_genotype(EXAMPLE, path)

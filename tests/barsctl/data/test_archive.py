@@ -79,3 +79,11 @@ def test_missing_archive_is_refused(tmp_path: Path) -> None:
 def test_huge_label_makes_no_huge_list_of_classes(tmp_path: Path) -> None:
     collection = read_archive(write(tmp_path, images=IMAGES, labels=np.array([0, 1, 2**60])))
     assert len(collection.class_names) == 4
+
+
+@pytest.mark.parametrize("content", [b"", b"hello", b"\x93NUMPY\x01\x00"])
+def test_other_files_are_no_archives(content: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "images.npz"
+    path.write_bytes(content)
+    with pytest.raises(DataError, match=r"is not an archive of plain arrays \(File is not a zip"):
+        read_archive(path)
