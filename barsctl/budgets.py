@@ -1,5 +1,6 @@
 """Budgets as people write them: latency=2ms, bops=20M, size=64KB."""
 
+import math
 import re
 from dataclasses import dataclass
 
@@ -46,8 +47,8 @@ def parse_budget(text: str) -> Budget:
             f"of the units {known}, as in {metric}=2{list(units)[1]}"
         )
     limit = float(match[1]) * units[match[2]]
-    if limit <= 0:
-        raise BarsError(f"budget {text!r}: the limit must be above 0; raise it")
+    if not 0 < limit < math.inf:
+        raise BarsError(f"budget {text!r}: the limit must be above 0 and finite; change it")
     return Budget(metric, limit)
 
 

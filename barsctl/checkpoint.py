@@ -8,6 +8,7 @@ from pathlib import Path
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor, device
+from torch.nn import Module
 from torch.optim import Optimizer
 
 from space.atomic import write_atomically
@@ -17,12 +18,14 @@ from .run_folder import Json
 
 FORMAT = 1
 _METADATA = "checkpoint"
+_REMEDY = "take the checkpoint that this run left, or start it again in another folder"
 
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """Tensors named part/name, and what is not a tensor."""
+    """A file's tensors named part/name, and what is not a tensor."""
 
+    path: Path
     tensors: dict[str, Tensor]
     state: dict[str, Json]
 
@@ -36,10 +39,22 @@ class Checkpoint:
         }
 
     def number(self, name: str) -> float:
-        """Return a number of the state."""
-        value = self.state[name]
-        assert isinstance(value, int | float)
+        """Return a number of the state. Raises BarsError where it has none."""
+        value = self.state.get(name)
+        if not isinstance(value, int | float):
+            raise BarsError(f"{self.path}: {name} is {value!r}, must be a number; {_REMEDY}")
         return value
+
+    def restore(self, module: Module, part: str) -> None:
+        """Put the tensors of a part into a module. Raises BarsError where they are of another."""
+        try:
+            module.load_state_dict(self.part(part))
+        except RuntimeError as error:
+            # The first line is torch's title, the second the first tensor at fault.
+            reason = " ".join(str(error).splitlines()[1:2]).strip()
+            raise BarsError(
+                f"{self.path}: {part} does not fit: {reason:.200}; {_REMEDY}"
+            ) from error
 
 
 def save_checkpoint(
@@ -62,13 +77,12 @@ def load_checkpoint(path: Path, *, device: device) -> Checkpoint:
         with safe_open(path, "pt", device=str(device)) as file:
             metadata = json.loads((file.metadata() or {}).get(_METADATA, "{}"))
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except (OSError, SafetensorError) as error:
-        raise BarsError(
-            f"{path} cannot be read ({error}); run the search or training again"
-        ) from error
-    if metadata.get("format") != FORMAT:
-        raise BarsError(f"{path} is not a checkpoint of format {FORMAT}; run this version again")
-    return Checkpoint(tensors, metadata["state"])
+    except (OSError, ValueError, RecursionError, SafetensorError) as error:
+        raise BarsError(f"{path} cannot be read ({error}); {_REMEDY}") from error
+    known = isinstance(metadata, dict) and isinstance(metadata.get("state"), dict)
+    if not known or metadata.get("format") != FORMAT:
+        raise BarsError(f"{path} is not a checkpoint of format {FORMAT}; {_REMEDY}")
+    return Checkpoint(path, tensors, metadata["state"])
 
 
 def optimizer_tensors(optimizer: Optimizer) -> dict[str, Tensor]:

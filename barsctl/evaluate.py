@@ -1,11 +1,13 @@
 """Accuracies, and batch-norm statistics that fit the network they are used in."""
 
+import math
 from collections.abc import Iterable
 
 import torch
 from torch import Tensor, nn
 
 from .batches import Batch
+from .errors import BarsError
 
 
 class Tally:
@@ -31,6 +33,15 @@ class Tally:
     def accuracy(self) -> float | None:
         """A share in [0, 1]; None before the first image."""
         return float(self._right) / self.images if self.images else None
+
+
+def require_finite(tally: Tally, *, epoch: int) -> None:
+    """Raise BarsError where an epoch's loss is no number: its weights are lost."""
+    if tally.loss is not None and not math.isfinite(tally.loss):
+        raise BarsError(
+            f"epoch {epoch + 1}: the loss is {tally.loss:g}, the weights diverged; start again "
+            "with a smaller learning rate"
+        )
 
 
 @torch.inference_mode()

@@ -46,7 +46,14 @@ def cost_model(metric: str, table: LatencyTable | None) -> CostModel:
 def hard_budgets(
     budgets: Sequence[Budget], terms: Sequence[CostTerm], *, table: LatencyTable | None
 ) -> tuple[HardBudget, ...]:
-    """Return the budgets with their cost of each term."""
+    """Return the budgets with their cost of each term.
+
+    Raises BarsError where two limit the same cost.
+    """
+    metrics = [budget.metric for budget in budgets]
+    for metric in metrics:
+        if metrics.count(metric) > 1:
+            raise BarsError(f"budget {metric} is given twice; give the smaller one alone")
     models = [cost_model(budget.metric, table) for budget in budgets]
     return tuple(
         HardBudget(budget.metric, model.unit, term_costs(model, terms), budget.limit)

@@ -42,18 +42,28 @@ def open_run(folder: Path, config: Row, *, resume: bool) -> None:
             "choose another --out, or go on with this run with --resume"
         )
     if used:
-        _require_same(folder, read_config(folder), config)
+        _require_same(folder, _read_config(folder), config)
         return
     folder.mkdir(parents=True, exist_ok=True)
     write_json(folder / CONFIG, dict(config))
 
 
-def read_config(folder: Path) -> dict[str, Json]:
-    """Return a run's config.json. Raises BarsError where there is none."""
+def read_config(folder: Path, *, command: str) -> dict[str, Json]:
+    """Return the config.json of a command's run. Raises BarsError where there is none."""
+    config = _read_config(folder)
+    if config.get("command") != command:
+        raise BarsError(
+            f"{folder} is a run of {config.get('command')!r}, one of {command!r} is needed; "
+            f"give the --out of barsctl {command}"
+        )
+    return config
+
+
+def _read_config(folder: Path) -> dict[str, Json]:
     path = folder / CONFIG
     try:
-        config = json.loads(path.read_text())
-    except (OSError, ValueError) as error:
+        config = json.loads(path.read_bytes())
+    except (OSError, ValueError, RecursionError) as error:
         raise BarsError(
             f"{folder} is not a run's folder: {path.name} cannot be read ({error}); "
             "give the --out of an earlier search or training"
@@ -63,7 +73,7 @@ def read_config(folder: Path) -> dict[str, Json]:
 
 def _require_same(folder: Path, found: Row, asked: Row) -> None:
     before, now = dict(_flat(found)), dict(_flat(asked))
-    for name in sorted(before.keys() | now.keys()):
+    for name in {**now, **before}:
         if before.get(name) != now.get(name):
             raise BarsError(
                 f"{folder} was started with {name}={before.get(name)}, not {now.get(name)}; "
@@ -82,15 +92,14 @@ def _flat(content: Row, prefix: str = "") -> Iterator[tuple[str, Json]]:
 class MetricsLog:
     """Writes a row per epoch to metrics.jsonl and as TensorBoard events.
 
-    Row n is of epoch n. Rows from `first_epoch` on are dropped: a run that was killed before its
-    checkpoint left them.
+    Rows from `first_epoch` on are dropped: a run that was killed before its checkpoint left them.
     """
 
     def __init__(self, folder: Path, *, first_epoch: int) -> None:
         from torch.utils.tensorboard import SummaryWriter
 
         self.path = folder / METRICS
-        rows = read_metrics(folder)[:first_epoch]
+        rows = [row for row in read_metrics(folder) if row["epoch"] < first_epoch]
         write_atomically(self.path, "".join(json.dumps(row) + "\n" for row in rows))
         self.events = SummaryWriter(str(folder / "tensorboard"), purge_step=first_epoch)
 
@@ -116,7 +125,27 @@ class MetricsLog:
 
 
 def read_metrics(folder: Path) -> list[dict[str, Any]]:
-    """Return the whole rows of metrics.jsonl; a last row cut off by a kill is left out."""
+    """Return the whole rows of metrics.jsonl; a last row cut off by a kill is left out.
+
+    Raises BarsError where a row is damaged.
+    """
     path = folder / METRICS
-    lines = path.read_text().splitlines(keepends=True) if path.exists() else []
-    return [json.loads(line) for line in lines if line.endswith("\n")]
+    lines = path.read_bytes().splitlines(keepends=True) if path.exists() else []
+    return [
+        _metrics_row(path, line, number=number)
+        for number, line in enumerate(lines, start=1)
+        if line.endswith(b"\n")
+    ]
+
+
+def _metrics_row(path: Path, line: bytes, *, number: int) -> dict[str, Any]:
+    try:
+        row = json.loads(line)
+    except (ValueError, RecursionError):
+        row = None
+    if not isinstance(row, dict) or not isinstance(row.get("epoch"), int):
+        raise BarsError(
+            f"{path}: line {number} is no epoch's metrics; nothing but curves depends on them: "
+            "move the file away and resume without it"
+        )
+    return row

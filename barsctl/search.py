@@ -27,7 +27,8 @@ from .batches import batch_count, split_in_halves, training_batches
 from .budgets import format_cost
 from .checkpoint import load_checkpoint, optimizer_tensors, restore_optimizer, save_checkpoint
 from .data import Dataset
-from .evaluate import Tally
+from .errors import BarsError
+from .evaluate import Tally, require_finite
 from .optimizers import OptimizerName, set_learning_rate, weights_optimizer
 from .progress import progress_bar
 from .random_numbers import epoch_noise, epoch_numbers, initial_weights
@@ -67,6 +68,13 @@ class SearchSettings:
     away. It grows from 0 after the warm-up, so that options are compared before one is taken."""
     multiplier_rate: float = 0.5
     """Rise of a budget's multiplier in an epoch in which the expected cost is twice the budget."""
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.warmup_epochs < self.epochs:
+            raise BarsError(
+                f"warm-up of {self.warmup_epochs} epochs in a search of {self.epochs}: the "
+                "architecture learns in the epochs after it only; take fewer warm-up epochs"
+            )
 
 
 def search(
@@ -126,6 +134,8 @@ def search(
                     )  # fmt: skip
                     raise_multipliers(state, shares, rate=settings.multiplier_rate / steps)
                 advance(_status(tallies["weights"], budgets, shares))
+            for tally in tallies.values():
+                require_finite(tally, epoch=epoch)
             typical = distribution(state, settings, epoch)
             log.write(epoch, {
                 "temperature": temperature(settings, epoch),
@@ -202,8 +212,8 @@ def distribution(state: SearchState, settings: SearchSettings, epoch: int) -> Pr
 def restore(state: SearchState, folder: Path, *, device: torch.device) -> int:
     """Put back what the last checkpoint holds and return the next epoch."""
     checkpoint = load_checkpoint(folder / LAST, device=device)
-    state.supernet.load_state_dict(checkpoint.part("supernet"))
-    state.architecture.load_state_dict(checkpoint.part("architecture"))
+    checkpoint.restore(state.supernet, "supernet")
+    checkpoint.restore(state.architecture, "architecture")
     restore_optimizer(state.weights_optimizer, checkpoint.part("weights_optimizer"))
     restore_optimizer(state.architecture_optimizer, checkpoint.part("architecture_optimizer"))
     state.multipliers.copy_(checkpoint.tensors["budgets/multipliers"])

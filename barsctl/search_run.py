@@ -22,7 +22,7 @@ from .data import Dataset
 from .data_choice import DataChoice
 from .errors import BarsError
 from .pricing import hard_budgets, read_latency_table
-from .run_folder import LAST, open_run, read_config, read_metrics
+from .run_folder import CONFIG, LAST, open_run, read_config, read_metrics
 from .search import SearchSettings, new_state, restore, search
 from .search_steps import SearchState
 
@@ -47,7 +47,7 @@ _ADAPTER = TypeAdapter(SearchConfig)
 def search_run(
     config: SearchConfig, dataset: Dataset, *, folder: Path, resume: bool, device: torch.device
 ) -> dict[str, Any]:
-    """Search in a folder of its own and return the last epoch's metrics.
+    """Search in a folder of its own and return the last epoch's metrics, empty if they are gone.
 
     See `search` for what it leaves there. Raises BudgetUnreachable before anything is trained where
     no network of the space keeps to the budgets.
@@ -57,12 +57,13 @@ def search_run(
     most_probable(decisions(config.space), cost_terms(config.space), flat, budgets)
     open_run(folder, json.loads(dump_strict(config, _ADAPTER)), resume=resume)
     search(config.space, dataset, budgets, config.settings, folder=folder, device=device)
-    return read_metrics(folder)[-1]
+    return next(reversed(read_metrics(folder)), {})
 
 
 def read_search_config(folder: Path) -> SearchConfig:
     """Return a search run's config. Raises BarsError or SpaceError where it is none."""
-    return parse_strict(json.dumps(read_config(folder)), _ADAPTER, what=f"{folder} as a search run")
+    fields = read_config(folder, command="search")
+    return parse_strict(json.dumps(fields), _ADAPTER, what=f"{folder / CONFIG}")
 
 
 def run_budgets(

@@ -18,7 +18,7 @@ from .checkpoint import (
 )
 from .data import Dataset, ImageSource
 from .devices import mixed_precision
-from .evaluate import Tally, accuracy
+from .evaluate import Tally, accuracy, require_finite
 from .optimizers import OptimizerName, set_learning_rate, weights_optimizer
 from .progress import progress_bar
 from .random_numbers import epoch_numbers
@@ -108,6 +108,7 @@ def train(
                     _average(average, network, decay=settings.ema_decay)
                 tally.add(logits, batch.labels, loss)
                 advance(f"loss {tally.loss:.3f}  best {max(best, 0):.1%}")
+            require_finite(tally, epoch=epoch)
             found = _accuracy(average, dataset.validation, settings, device=device)
             if found > best:
                 best_epoch, best = epoch, found
@@ -132,7 +133,7 @@ def train(
 
 def load_best(network: nn.Module, folder: Path, *, device: torch.device) -> None:
     """Load the best epoch's weights. Raises BarsError where the folder has none."""
-    network.load_state_dict(load_checkpoint(folder / BEST, device=device).part("network"))
+    load_checkpoint(folder / BEST, device=device).restore(network, "network")
 
 
 def _restore(
@@ -141,9 +142,9 @@ def _restore(
     average: nn.Module,
     optimizer: torch.optim.Optimizer,
 ) -> None:
-    network.load_state_dict(checkpoint.part("network"))
+    checkpoint.restore(network, "network")
     if average is not network:
-        average.load_state_dict(checkpoint.part("average"))
+        checkpoint.restore(average, "average")
     restore_optimizer(optimizer, checkpoint.part("optimizer"))
 
 

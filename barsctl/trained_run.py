@@ -39,21 +39,16 @@ def read_trained(source: Path) -> TrainedRun:
     if not weights.is_file():
         raise BarsError(f"{weights} is not there; give the folder of a finished barsctl train")
     config = _read_config(folder)
-    graph = graph_from_json((folder / GRAPH).read_text())
+    graph = graph_from_json((folder / GRAPH).read_bytes(), what=str(folder / GRAPH))
     checkpoint = load_checkpoint(weights, device=torch.device("cpu"))
     dataset = load_choice(config.data)
     network = Network(graph, dataset.mean, dataset.std)
     # Where a moving average is kept beside the weights, it is what was evaluated.
-    network.load_state_dict(checkpoint.part("average") or checkpoint.part("network"))
+    checkpoint.restore(network, "average" if checkpoint.part("average") else "network")
     network.eval()
     return TrainedRun(network, dataset)
 
 
 def _read_config(folder: Path) -> TrainConfig:
-    fields = read_config(folder)
-    if fields.get("command") != "train":
-        raise BarsError(
-            f"{folder} holds a {fields.get('command')}; only a training can be compiled: "
-            f"run barsctl train {folder} and give its folder"
-        )
+    fields = read_config(folder, command="train")
     return parse_strict(json.dumps(fields), _CONFIG, what=f"{folder} as a training")

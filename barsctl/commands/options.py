@@ -1,5 +1,6 @@
 """Options that several commands share, and words turned into what they mean."""
 
+import math
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -16,6 +17,33 @@ def budget(text: str) -> Budget:
         return parse_budget(text)
     except BarsError as error:
         raise typer.BadParameter(str(error)) from error
+
+
+def finite(number: str | float) -> float:
+    """Return a number of an option, which infinity and not-a-number are none of."""
+    try:
+        value = float(number)
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value):
+        raise typer.BadParameter(f"{number} is not a finite number; give one, as 0.01")
+    return value
+
+
+def rate(number: str | float) -> float:
+    """Return a finite number from 0 on."""
+    value = finite(number)
+    if value < 0:
+        raise typer.BadParameter(f"{number} is below 0; give a number from 0 on")
+    return value
+
+
+def share(number: str | float) -> float:
+    """Return a number from 0 to 1."""
+    value = rate(number)
+    if value > 1:
+        raise typer.BadParameter(f"{number} is above 1; give a share from 0 to 1")
+    return value
 
 
 Data = Annotated[str, typer.Option(help=f"Images: {', '.join(READERS)}.")]

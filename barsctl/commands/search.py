@@ -8,7 +8,19 @@ import typer
 
 from space.presets import SPACES
 
-from .options import Budgets, Data, DataDir, Device, ImageSize, Json, Resume, Seed, Table
+from .options import (
+    Budgets,
+    Data,
+    DataDir,
+    Device,
+    ImageSize,
+    Json,
+    Resume,
+    Seed,
+    Table,
+    finite,
+    rate,
+)
 
 
 def search(
@@ -21,17 +33,29 @@ def search(
     table: Table = None,
     epochs: Annotated[int, typer.Option(min=1, help="Passes over half of the images.")] = 30,
     warmup_epochs: Annotated[
-        int, typer.Option(min=0, help="Of them, the first without architecture steps.")
-    ] = 6,
+        int | None,
+        typer.Option(
+            min=0, help="Of them, the first without architecture steps; a fifth by default."
+        ),
+    ] = None,
     batch_size: Annotated[int, typer.Option(min=2, help="Images per step.")] = 128,
     optimizer: Annotated[Literal["adamw", "sgd"], typer.Option(help="Of the weights.")] = "adamw",
-    learning_rate: Annotated[float, typer.Option(help="Highest, of the weights.")] = 1e-2,
-    architecture_learning_rate: Annotated[float, typer.Option(help="Of the architecture.")] = 1e-2,
+    learning_rate: Annotated[
+        float, typer.Option(parser=rate, metavar="RATE", help="Highest, of the weights.")
+    ] = 1e-2,
+    architecture_learning_rate: Annotated[
+        float, typer.Option(parser=rate, metavar="RATE", help="Of the architecture.")
+    ] = 1e-2,
     sampling: Annotated[
         Literal["gumbel", "softmax"], typer.Option(help="How architectures are mixed.")
     ] = "gumbel",
     entropy: Annotated[
-        float, typer.Option(help="Above 0 drives towards decisions, below 0 away from them.")
+        float,
+        typer.Option(
+            parser=finite,
+            metavar="WEIGHT",
+            help="Above 0 drives towards decisions, below 0 away from them.",
+        ),
     ] = 0.01,
     seed: Seed = 0,
     device: Device = "auto",
@@ -61,7 +85,8 @@ def search(
         budgets=tuple(budget or ()),
         table=None if table is None else str(table),
         settings=SearchSettings(
-            seed=seed, epochs=epochs, warmup_epochs=warmup_epochs, batch_size=batch_size,
+            seed=seed, epochs=epochs, batch_size=batch_size,
+            warmup_epochs=epochs // 5 if warmup_epochs is None else warmup_epochs,
             optimizer=optimizer, learning_rate=learning_rate,
             architecture_learning_rate=architecture_learning_rate, sampling=sampling,
             entropy_weight=entropy,

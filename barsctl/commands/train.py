@@ -10,7 +10,7 @@ import typer
 from barsctl.data import READERS
 from space.references import REFERENCES
 
-from .options import DataDir, Device, ImageSize, Json, Resume, Seed
+from .options import DataDir, Device, ImageSize, Json, Resume, Seed, rate, share
 
 
 def train(
@@ -27,11 +27,20 @@ def train(
     epochs: Annotated[int, typer.Option(min=1, help="Passes over the images.")] = 60,
     batch_size: Annotated[int, typer.Option(min=2, help="Images per step.")] = 128,
     optimizer: Annotated[Literal["adamw", "sgd"], typer.Option(help="Of the weights.")] = "adamw",
-    learning_rate: Annotated[float, typer.Option(help="Highest in the run.")] = 1e-2,
-    weight_decay: Annotated[float, typer.Option(help="Of the optimizer.")] = 1e-2,
-    label_smoothing: Annotated[float, typer.Option(min=0, max=1)] = 0.1,
+    learning_rate: Annotated[
+        float, typer.Option(parser=rate, metavar="RATE", help="Highest in the run.")
+    ] = 1e-2,
+    weight_decay: Annotated[
+        float, typer.Option(parser=rate, metavar="RATE", help="Of the optimizer.")
+    ] = 1e-2,
+    label_smoothing: Annotated[
+        float, typer.Option(parser=share, metavar="SHARE", help="Of the labels, to all classes.")
+    ] = 0.1,
     ema: Annotated[
-        float, typer.Option(min=0, max=1, help="Decay of averaged weights, as 0.99; 0 for none.")
+        float,
+        typer.Option(
+            parser=share, metavar="SHARE", help="Decay of averaged weights, as 0.99; 0 for none."
+        ),
     ] = 0.0,
     teacher: Annotated[
         Literal["none", "float"],
@@ -55,6 +64,10 @@ def train(
     from barsctl.training_run import TrainConfig, searched_images, training_run
 
     searched = searched_images(source) if data is None else None
+    if searched is not None and (data_dir or image_size):
+        raise typer.BadParameter(
+            f"{source} has images of its own; leave out --data-dir and --image-size, or name --data"
+        )
     choice = searched or DataChoice(
         data or "fashion-mini", None if data_dir is None else str(data_dir), image_size, seed
     )

@@ -33,6 +33,7 @@ def test_budget_is_read_with_its_unit(text: str, budget: Budget) -> None:
         ("latency=-2ms", "'-2ms' is not an amount of latency"),
         ("bops=20m", "units k, K, M, G"),
         ("bops=0M", "must be above 0"),
+        (f"bops={'9' * 400}", "must be above 0 and finite"),
     ],
 )
 def test_wrong_budget_names_the_remedy(text: str, message: str) -> None:

@@ -81,3 +81,26 @@ def test_other_safetensors_file_is_refused(tmp_path: Path) -> None:
     save_file({"weight": torch.ones(3)}, tmp_path / "model.safetensors")
     with pytest.raises(BarsError, match="is not a checkpoint of format 1"):
         load_checkpoint(tmp_path / "model.safetensors", device=CPU)
+
+
+def test_tensors_of_another_network_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "last.safetensors"
+    save_checkpoint(path, {"network": torch.nn.Linear(2, 3).state_dict()}, state={})
+    found = load_checkpoint(path, device=CPU)
+    with pytest.raises(BarsError, match=r"last.safetensors: network does not fit: size mismatch"):
+        found.restore(torch.nn.Linear(2, 4), "network")
+
+
+def test_missing_number_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "last.safetensors"
+    save_checkpoint(path, {}, state={"epoch": "two"})
+    with pytest.raises(BarsError, match=r"last.safetensors: epoch is 'two', must be a number"):
+        load_checkpoint(path, device=CPU).number("epoch")
+
+
+@pytest.mark.parametrize("entry", ["{", "[]", '{"format": 1}', '{"format": 1, "state": 3}'])
+def test_damaged_state_is_refused(entry: str, tmp_path: Path) -> None:
+    path = tmp_path / "last.safetensors"
+    save_file({"network/a": torch.zeros(1)}, path, {"checkpoint": entry})
+    with pytest.raises(BarsError, match=r"cannot be read|is not a checkpoint of format 1"):
+        load_checkpoint(path, device=CPU)

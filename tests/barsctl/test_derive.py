@@ -145,7 +145,9 @@ def test_derive_keeps_to_the_budget_and_writes_the_best(tmp_path: Path) -> None:
 
 def test_derive_takes_another_budget(tmp_path: Path) -> None:
     run = tmp_path / "run"
-    config = tiny_config(write_images(tmp_path), settings=replace(SEARCH, epochs=1))
+    config = tiny_config(
+        write_images(tmp_path), settings=replace(SEARCH, epochs=1, warmup_epochs=0)
+    )
     search_run(config, tiny_dataset(tmp_path), folder=run, resume=False, device=CPU)
     smaller = derive(run, SETTINGS, device=CPU, budgets=[Budget("size", 700.0)])
     assert all(each.costs["size"] <= 700 for each in smaller)
@@ -156,7 +158,9 @@ def test_derive_takes_another_budget(tmp_path: Path) -> None:
 
 def test_latency_budget_needs_a_table(tmp_path: Path) -> None:
     run = tmp_path / "run"
-    config = tiny_config(write_images(tmp_path), settings=replace(SEARCH, epochs=1))
+    config = tiny_config(
+        write_images(tmp_path), settings=replace(SEARCH, epochs=1, warmup_epochs=0)
+    )
     search_run(config, tiny_dataset(tmp_path), folder=run, resume=False, device=CPU)
     with pytest.raises(BarsError, match="give --table FILE"):
         derive(run, SETTINGS, device=CPU, budgets=[Budget("latency", 1.0)])

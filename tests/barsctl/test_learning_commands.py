@@ -1,6 +1,7 @@
 """search, derive, train and spaces, as a user and as a script call them."""
 
 import json
+import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -93,6 +94,9 @@ def test_used_folder_exits_one(barsctl: Command, tmp_path: Path) -> None:
         (("--budget", "speed=2"), "not a cost"),
         (("--epochs", "0"), "greater than or equal to 1"),
         (("--sampling", "argmax"), "argmax"),
+        (("--learning-rate", "-1"), "-1 is below 0"),
+        (("--architecture-learning-rate", "nan"), "nan is not a finite number"),
+        (("--entropy", "inf"), "inf is not a finite number"),
     ],
 )
 def test_wrong_words_exit_two(
@@ -116,3 +120,52 @@ def test_spaces_are_all_listed(barsctl: Command) -> None:
     lines = barsctl("spaces").out.splitlines()
     assert [line.split()[0] for line in lines[1:]] == list(SPACES)
     assert lines[1].split()[1:3] == ["28x28x1", "10"]
+
+
+def test_budget_given_twice_is_refused(barsctl: Command, tmp_path: Path) -> None:
+    answer = barsctl(
+        "search", *data_words(tmp_path), "--budget", "bops=5M", "--budget", "bops=4M",
+        "--out", tmp_path / "run",
+    )  # fmt: skip
+    assert answer.exit_code == 1
+    assert "budget bops is given twice" in answer.err
+
+
+def test_search_that_only_warms_up_is_refused(barsctl: Command, tmp_path: Path) -> None:
+    answer = barsctl(
+        "search", *data_words(tmp_path), "--epochs", "2", "--warmup-epochs", "2",
+        "--out", tmp_path / "run",
+    )  # fmt: skip
+    assert answer.exit_code == 1
+    assert "warm-up of 2 epochs in a search of 2" in answer.err
+
+
+def test_diverged_training_is_not_kept(barsctl: Command, tmp_path: Path) -> None:
+    answer = barsctl(
+        "search", *data_words(tmp_path), "--epochs", "2", "--learning-rate", "1e30",
+        "--out", tmp_path / "run",
+    )  # fmt: skip
+    assert answer.exit_code == 1
+    assert "the weights diverged; start again with a smaller learning rate" in answer.err
+    assert not (tmp_path / "run" / "last.safetensors").exists()
+
+
+# Where tvm is not installed, importing it fails, as it does after this.
+WITHOUT_TVM = (
+    "import sys; sys.modules['tvm'] = sys.modules['tvm_ffi'] = None\n"
+    "from barsctl.cli import main; main()"
+)
+
+
+def test_learning_needs_no_tvm(tmp_path: Path) -> None:
+    images, run = data_words(tmp_path), str(tmp_path / "search")
+    budget = ("--epochs", "1", "--budget", "bops=100k")
+    for words in (
+        ("search", *images, *budget, "--out", run),
+        ("derive", run, "--candidates", "1"),
+        ("train", run, "--epochs", "1", "--device", "cpu", "--out", str(tmp_path / "train")),
+    ):
+        command = [sys.executable, "-c", WITHOUT_TVM, *words]
+        done = subprocess.run(command, check=False, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+    assert (tmp_path / "train" / "result.json").exists()

@@ -78,7 +78,7 @@ def test_killed_search_resumes_to_the_same_bits(tmp_path: Path) -> None:
 
 def test_resume_refuses_another_budget_by_name(tmp_path: Path) -> None:
     dataset, data = tiny_dataset(tmp_path), write_images(tmp_path)
-    settings = replace(SEARCH, epochs=1)
+    settings = replace(SEARCH, epochs=1, warmup_epochs=0)
     config = tiny_config(data, Budget("bops", 20e3), settings=settings)
     search_run(config, dataset, folder=tmp_path / "run", resume=False, device=CPU)
     other = tiny_config(data, Budget("bops", 30e3), settings=settings)

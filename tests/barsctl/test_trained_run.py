@@ -31,5 +31,5 @@ def test_search_run_cannot_be_compiled(run: Path, tmp_path: Path) -> None:
     config = json.loads((run / "config.json").read_text())
     (tmp_path / "config.json").write_text(json.dumps(config | {"command": "search"}))
     (tmp_path / "best.safetensors").write_bytes((run / "best.safetensors").read_bytes())
-    with pytest.raises(BarsError, match="holds a search; only a training can be compiled"):
+    with pytest.raises(BarsError, match="is a run of 'search', one of 'train' is needed"):
         read_trained(tmp_path)

@@ -31,7 +31,7 @@ def genotype_file(folder: Path) -> Path:
 
 def searched(folder: Path, data: DataChoice) -> Path:
     """A search and the genotype derived from it."""
-    search = tiny_config(data, settings=replace(SEARCH, epochs=1))
+    search = tiny_config(data, settings=replace(SEARCH, epochs=1, warmup_epochs=0))
     search_run(search, tiny_dataset(folder), folder=folder / "search", resume=False, device=CPU)
     derive(folder / "search", DeriveSettings(candidates=1, batch_size=16), device=CPU)
     return folder / "search"
