@@ -10,7 +10,7 @@ from space.frozen import FrozenNetwork
 from .assemble import assemble
 from .build import kernel_hash, object_file
 from .lower import specs
-from .manifest import Fields, file_fields, write_manifest
+from .manifest import FILE, Fields, file_fields, write_manifest
 from .network_plan import Plan, plan_network
 from .target import Target
 from .toolchain import Notify
@@ -44,6 +44,8 @@ def compile_network(
         files = assemble(
             plan, kernels, target=target, folder=Path(work), class_names=class_names, notify=notify
         )
+        # A manifest never tells of other files than those beside it: it goes first and comes last.
+        (folder / FILE).unlink(missing_ok=True)
         for file in files:
             (Path(work) / file).replace(folder / file)
     program, archive, library, header = (folder / file for file in files)

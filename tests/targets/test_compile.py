@@ -140,3 +140,17 @@ def test_refused_networks_leave_the_folder_as_it_was(tmp_path: Path) -> None:
         compile_example("one-pixel", "host", folder=tmp_path, name="Ti-ny")
     assert [path.name for path in tmp_path.iterdir()] == [NAME]
     assert (tmp_path / NAME).read_text() == "an earlier program"
+
+
+def test_interrupted_compilations_leave_no_earlier_manifest(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def interrupted(*_: object) -> Path:
+        raise KeyboardInterrupt
+
+    (tmp_path / "manifest.json").write_text("{}")
+    monkeypatch.setattr("targets.compile.write_manifest", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        compile_example("one-pixel", "host", folder=tmp_path)
+    assert (tmp_path / NAME).exists()
+    assert not (tmp_path / "manifest.json").exists()
