@@ -16,7 +16,9 @@ from .integer import block_signs, run_block, threshold_bits
 from .network import Network, dead_after
 from .quantize import INT16_MAX, INT16_MIN
 
-BATCH = 128
+SAMPLE = 128
+# All tensors of a batch are in memory at once: tens of MB an image where those are large.
+BATCH = 16
 STEPS = (0, -1, 1, -2, 2, -3, 3)
 
 
@@ -45,12 +47,7 @@ class SignCalibration:
         sample = spread_sample(pixels)
         self._integers = {IMAGE_VALUE: sample.cpu().int()}
         self._dead_after = dead_after(network.graph)
-        with torch.no_grad(), _evaluating(network):
-            self._trained = {
-                value: bits.bool().cpu()
-                for value, bits in network.values(sample).items()
-                if is_sign(value.port)
-            }
+        self._trained = trained_bits(network, sample)
 
     def with_agreeing_signs(self, node: Node, block: FrozenBlock) -> FrozenBlock:
         """The block with its thresholds moved; blocks come in execution order."""
@@ -81,8 +78,20 @@ class SignCalibration:
 
 
 def spread_sample(pixels: Tensor) -> Tensor:
-    """At most BATCH of the images, from all over them: they may come sorted by class."""
-    return pixels[:: max(1, -(-len(pixels) // BATCH))]
+    """At most SAMPLE of the images, from all over them: they may come sorted by class."""
+    return pixels[:: max(1, -(-len(pixels) // SAMPLE))]
+
+
+@torch.no_grad()
+def trained_bits(network: Network, pixels: Tensor) -> dict[Value, Tensor]:
+    """The signs of all images as bool on the CPU, in evaluation mode."""
+    found: dict[Value, list[Tensor]] = {}
+    with _evaluating(network):
+        for batch in pixels.split(BATCH):
+            for value, tensor in network.values(batch).items():
+                if is_sign(value.port):
+                    found.setdefault(value, []).append(tensor.bool().cpu())
+    return {value: torch.cat(parts) for value, parts in found.items()}
 
 
 def agreeing_threshold(real: Tensor, trained: Tensor, threshold: Threshold) -> Threshold:

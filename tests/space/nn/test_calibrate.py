@@ -3,8 +3,18 @@
 import numpy as np
 import torch
 
+from space.blocks import is_sign
 from space.frozen import Threshold
-from space.nn.calibrate import BATCH, STEPS, agreeing_threshold, spread_sample
+from space.nn.calibrate import (
+    BATCH,
+    SAMPLE,
+    STEPS,
+    agreeing_threshold,
+    spread_sample,
+    trained_bits,
+)
+from space.nn.network import Network
+from tests.example_graphs import EXAMPLE_GRAPHS
 
 
 def threshold(*numbers: int, flip: bool = False) -> Threshold:
@@ -50,7 +60,19 @@ def test_constant_signs_stay_within_int16() -> None:
 
 def test_sample_is_spread_over_all_images() -> None:
     # Sorted by class, the first 128 of 4 x 128 images would be of one class.
-    classes = torch.arange(4).repeat_interleave(BATCH)
-    assert spread_sample(classes).bincount().tolist() == [BATCH // 4] * 4
-    assert spread_sample(torch.arange(BATCH + 1)).tolist() == list(range(0, BATCH + 1, 2))
+    classes = torch.arange(4).repeat_interleave(SAMPLE)
+    assert spread_sample(classes).bincount().tolist() == [SAMPLE // 4] * 4
+    assert spread_sample(torch.arange(SAMPLE + 1)).tolist() == list(range(0, SAMPLE + 1, 2))
     assert spread_sample(torch.arange(3)).tolist() == [0, 1, 2]
+
+
+def test_bits_of_all_batches_are_joined() -> None:
+    network = Network(EXAMPLE_GRAPHS["cell"](), [100.0] * 3, [60.0] * 3).double()
+    pixels = torch.arange(3.0 * 81 * (BATCH + 1)).view(BATCH + 1, 3, 9, 9) * 7 % 256
+    found = trained_bits(network, pixels)
+    assert network.training
+    whole = network.eval().values(pixels)
+    assert found.keys() == {value for value in whole if is_sign(value.port)}
+    for value, bits in found.items():
+        assert bits.dtype == torch.bool
+        assert torch.equal(bits, whole[value].bool()), value
