@@ -106,8 +106,8 @@ def require_fit(table: LatencyTable, *, target: str, kernel_hash: str) -> None:
 
 def read_table(path: Path) -> LatencyTable:
     """The table of a file. Raises CostError where it breaks a rule, OSError if unreadable."""
-    lines = path.read_text().splitlines(keepends=True)
-    if lines and not lines[-1].endswith("\n"):
+    lines = path.read_bytes().splitlines(keepends=True)
+    if lines and not lines[-1].endswith(b"\n"):
         raise CostError(f"{path}: line {len(lines)} is torn; run `barsctl profile` again to resume")
     return _parse(path, lines)
 
@@ -117,12 +117,13 @@ def resume_table(path: Path, header: TableHeader) -> LatencyTable:
 
     Raises CostError where the file breaks a rule or has another header (but for its date).
     """
-    lines = path.read_text().splitlines(keepends=True) if path.exists() else []
-    whole = lines[:-1] if lines and not lines[-1].endswith("\n") else lines
-    table = _parse(path, whole) if whole else LatencyTable(header, {})
+    lines = path.read_bytes().splitlines(keepends=True) if path.exists() else []
+    whole = lines[:-1] if lines and not lines[-1].endswith(b"\n") else lines
+    # The header is written whole: a file that is one torn line is none of ours, and stays.
+    table = _parse(path, whole or lines) if lines else LatencyTable(header, {})
     _require_same(path, replace(table.header, date=header.date), header)
     if whole != lines or not whole:
-        write_atomically(path, "".join(whole) or _line(header))
+        write_atomically(path, b"".join(whole) or _line(header))
     return table
 
 
@@ -148,7 +149,7 @@ def _require_same(path: Path, found: TableHeader, wanted: TableHeader) -> None:
             )
 
 
-def _parse(path: Path, lines: Sequence[str]) -> LatencyTable:
+def _parse(path: Path, lines: Sequence[bytes]) -> LatencyTable:
     if not lines:
         raise CostError(f"{path} is empty; a table begins with its header: run `barsctl profile`")
     header = _record(path, lines[0], _HEADER, number=1)
@@ -161,7 +162,7 @@ def _parse(path: Path, lines: Sequence[str]) -> LatencyTable:
     return LatencyTable(header, rows)
 
 
-def _record(path: Path, line: str, adapter: TypeAdapter[T], *, number: int) -> T:
+def _record(path: Path, line: bytes, adapter: TypeAdapter[T], *, number: int) -> T:
     try:
         return parse_strict(line, adapter, what=f"{path}: line {number}")
     except SpaceError as error:

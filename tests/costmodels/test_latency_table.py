@@ -75,13 +75,6 @@ def test_resuming_drops_a_torn_line(path: Path, cut: int) -> None:
     assert set(read_table(path).rows) == {SMALL_KEY, LARGE_KEY}
 
 
-def test_resuming_a_torn_header_begins_anew(tmp_path: Path) -> None:
-    path = tmp_path / "table.jsonl"
-    path.write_text('{"format": 1, "tar')
-    assert resume_table(path, HEADER) == LatencyTable(HEADER, {})
-    assert read_table(path) == LatencyTable(HEADER, {})
-
-
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -157,3 +150,17 @@ def test_empty_files_are_refused(tmp_path: Path) -> None:
 def test_old_file_still_loads() -> None:
     rows = {"sum(channels=16)": replace(SMALL_ROW, key="sum(channels=16)")}
     assert read_table(OLD_FILE) == LatencyTable(HEADER, rows)
+
+
+def test_bytes_that_are_no_text_are_refused(path: Path) -> None:
+    path.write_bytes(path.read_bytes() + b"\xff\xfe\n")
+    with pytest.raises(CostError, match="line 4: the text: Invalid JSON"):
+        read_table(path)
+
+
+@pytest.mark.parametrize("content", [b"my notes", b"my notes\n", b"\xff\xfe"])
+def test_resuming_leaves_other_files_as_they_are(content: bytes, tmp_path: Path) -> None:
+    (tmp_path / "notes").write_bytes(content)
+    with pytest.raises(CostError, match="line 1: the text: Invalid JSON"):
+        resume_table(tmp_path / "notes", HEADER)
+    assert (tmp_path / "notes").read_bytes() == content
