@@ -16,7 +16,7 @@ from .data import Dataset
 from .data_choice import load_choice
 from .errors import BarsError
 from .run_folder import read_config
-from .train import BEST
+from .train import BEST, RESULT
 from .training_run import GRAPH, TrainConfig
 
 _CONFIG = TypeAdapter(TrainConfig)
@@ -33,11 +33,17 @@ class TrainedRun:
 def read_trained(source: Path) -> TrainedRun:
     """Read a training's folder (its best weights) or one checkpoint in it, on the CPU.
 
-    Raises BarsError where it is neither, DataError where its images are gone.
+    Raises BarsError where it is neither or the training has not ended, DataError where its images
+    are gone.
     """
     folder, weights = (source, source / BEST) if source.is_dir() else (source.parent, source)
     if not weights.is_file():
         raise BarsError(f"{weights} is not there; give the folder of a finished barsctl train")
+    if source.is_dir() and not (folder / RESULT).exists():
+        raise BarsError(
+            f"{folder} is a training that has not ended; go on with barsctl train --resume, "
+            f"or give {weights} to take it as it is"
+        )
     config = _read_config(folder)
     graph = graph_from_json((folder / GRAPH).read_bytes(), what=str(folder / GRAPH))
     checkpoint = load_checkpoint(weights, device=torch.device("cpu"))

@@ -1,4 +1,5 @@
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -30,6 +31,16 @@ def test_missing_run_is_named(tmp_path: Path) -> None:
 def test_search_run_cannot_be_compiled(run: Path, tmp_path: Path) -> None:
     config = json.loads((run / "config.json").read_text())
     (tmp_path / "config.json").write_text(json.dumps(config | {"command": "search"}))
-    (tmp_path / "best.safetensors").write_bytes((run / "best.safetensors").read_bytes())
+    for name in ("best.safetensors", "result.json"):
+        (tmp_path / name).write_bytes((run / name).read_bytes())
     with pytest.raises(BarsError, match="is a run of 'search', one of 'train' is needed"):
         read_trained(tmp_path)
+
+
+def test_unfinished_training_is_taken_by_its_checkpoint_only(run: Path, tmp_path: Path) -> None:
+    unfinished = tmp_path / "run"
+    shutil.copytree(run, unfinished)
+    (unfinished / "result.json").unlink()
+    with pytest.raises(BarsError, match=r"has not ended; .* --resume, or give .*best.safetensors"):
+        read_trained(unfinished)
+    assert read_trained(unfinished / "best.safetensors").dataset.name == "npz"
