@@ -1,5 +1,7 @@
 """Files are there whole or not at all."""
 
+import errno
+import os
 from pathlib import Path
 
 import pytest
@@ -27,3 +29,13 @@ def test_failed_writes_leave_nothing_behind(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="folder"):
         write_atomically(path, "a folder has this name")
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_full_disk_names_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match=f"No space left on device: '{tmp_path / 'file'}'"):
+        write_atomically(tmp_path / "file", "content")
+    assert list(tmp_path.iterdir()) == []
