@@ -50,7 +50,9 @@ Data = Annotated[str, typer.Option(help=f"Images: {', '.join(READERS)}.")]
 DataDir = Annotated[
     Path | None, typer.Option(help="Folder (npz: file) with the images, if they are yours.")
 ]
-ImageSize = Annotated[int | None, typer.Option(help="Pixels that photographs are scaled to.")]
+ImageSize = Annotated[
+    int | None, typer.Option(min=1, help="Pixels that photographs are scaled to.")
+]
 Budgets = Annotated[
     list[Budget] | None,
     typer.Option(

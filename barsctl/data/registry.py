@@ -52,5 +52,7 @@ def load(
             f"image size {image_size} for {name}: only folders of photographs are scaled;"
             " leave the size out"
         )
+    if image_size is not None and image_size < 1:
+        raise DataError(f"image size {image_size}: images have at least 1 pixel; give more")
     collection = reader(Request(name, data_dir, image_size))
     return prepare(collection, name, seed=seed, validation_share=validation_share)

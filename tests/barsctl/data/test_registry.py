@@ -18,6 +18,12 @@ def test_size_is_for_photographs_only() -> None:
         load("fashion-mini", seed=0, image_size=32)
 
 
+@pytest.mark.parametrize("size", [0, -8])
+def test_images_have_at_least_one_pixel(size: int, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=f"image size {size}: images have at least 1 pixel"):
+        load("folder", seed=0, data_dir=tmp_path, image_size=size)
+
+
 @pytest.mark.parametrize("name", sorted(set(READERS) - {"fashion-mini"}))
 def test_empty_folder_is_refused_by_every_reader(name: str, tmp_path: Path) -> None:
     with pytest.raises(DataError, match=str(tmp_path)):
