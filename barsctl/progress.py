@@ -50,17 +50,19 @@ def progress_bar(
 
 
 def _logged(name: str, total_steps: int, *, done_steps: int, clock: Clock) -> Advance:
+    first, done = done_steps + 1, done_steps
     start = last = clock()
-    done = done_steps
 
     def advance(status: str) -> None:
-        nonlocal done, last
+        nonlocal done, start, last
         done += 1
         now = clock()
-        if done in (done_steps + 1, total_steps) or now - last >= SECONDS_PER_LINE:
+        if done == first:  # what comes before it, kernels to build, comes once
+            start = now
+        if done in (first, total_steps) or now - last >= SECONDS_PER_LINE:
             last = now
-            left_s = (now - start) / (done - done_steps) * (total_steps - done)
-            left = timedelta(seconds=round(left_s))
-            sys.stderr.write(f"{name} {done / total_steps:.0%}  {left} left  {status}\n")
+            left_s = (now - start) / max(1, done - first) * (total_steps - done)
+            left = f"  {timedelta(seconds=round(left_s))} left" if done > first else ""
+            sys.stderr.write(f"{name} {done / total_steps:.0%}{left}  {status}\n")
 
     return advance

@@ -12,7 +12,7 @@ def test_log_file_gets_a_line_now_and_then(capsys: pytest.CaptureFixture[str]) -
         for step in range(4, 12):
             advance(f"step {step}")
     assert capsys.readouterr().err.splitlines() == [
-        "train 42%  0:01:24 left  step 4",
+        "train 42%  step 4",
         "train 67%  0:00:48 left  step 7",
         "train 92%  0:00:12 left  step 10",
         "train 100%  0:00:00 left  step 11",
