@@ -32,7 +32,7 @@ def test_failed_writes_leave_nothing_behind(tmp_path: Path) -> None:
 
 
 def test_full_disk_names_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def full(descriptor: int) -> None:
+    def full(_: int) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", full)
