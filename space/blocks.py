@@ -67,6 +67,15 @@ def conv_out_size(in_size: int, kernel_size: int, stride: int) -> int:
     return (in_size + 2 * (kernel_size // 2) - kernel_size) // stride + 1
 
 
+def _check_conv(block: "BinaryConv | Conv", *, in_channels: int) -> None:
+    _require_positive(
+        block, in_channels=in_channels, out_channels=block.out_channels,
+        kernel_size=block.kernel_size, stride=block.stride, in_size=block.in_size,
+    )  # fmt: skip
+    if block.kernel_size % 2 == 0:
+        raise SpaceError(f"{block}: kernel_size={block.kernel_size} must be odd")
+
+
 @dataclass(frozen=True, slots=True)
 class BinaryConv:
     """A binary convolution over concatenated packed sources, padded with +1 by kernel_size // 2."""
@@ -81,12 +90,7 @@ class BinaryConv:
     def __post_init__(self) -> None:
         if not self.in_channels:
             raise SpaceError(f"{self}: a binary convolution needs at least one source")
-        _require_positive(
-            self, in_channels=min(self.in_channels), out_channels=self.out_channels,
-            kernel_size=self.kernel_size, stride=self.stride, in_size=self.in_size,
-        )  # fmt: skip
-        if self.kernel_size % 2 == 0:
-            raise SpaceError(f"{self}: kernel_size={self.kernel_size} must be odd")
+        _check_conv(self, in_channels=min(self.in_channels))
 
     @property
     def out_size(self) -> int:
@@ -114,12 +118,7 @@ class Conv:
     epilogue: Epilogue
 
     def __post_init__(self) -> None:
-        _require_positive(
-            self, in_channels=self.in_channels, out_channels=self.out_channels,
-            kernel_size=self.kernel_size, stride=self.stride, in_size=self.in_size,
-        )  # fmt: skip
-        if self.kernel_size % 2 == 0:
-            raise SpaceError(f"{self}: kernel_size={self.kernel_size} must be odd")
+        _check_conv(self, in_channels=self.in_channels)
 
     @property
     def out_size(self) -> int:
