@@ -12,6 +12,7 @@ from scipy.sparse import csr_array
 Floats = NDArray[np.float64]
 # Sums of the same costs in another order differ in their last bits.
 RELATIVE_TOLERANCE = 1e-9
+INFEASIBLE = 2  # scipy's status code
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -22,9 +23,11 @@ class Group:
     costs: Floats
 
 
-def fits(costs: Floats, limits: Floats) -> bool:
-    """Whether costs keep to their limits."""
-    return bool(np.all(costs <= limits + RELATIVE_TOLERANCE * np.abs(limits)))
+def fits(costs: Floats, limits: Floats) -> NDArray[np.bool_]:
+    """Whether costs [limits] keep to their limits, or which columns of [limits, columns] do."""
+    highest = limits + RELATIVE_TOLERANCE * np.abs(limits)
+    kept: NDArray[np.bool_] = np.all(costs.T <= highest, axis=-1)
+    return kept
 
 
 def best_items(groups: Sequence[Group], limits: Floats) -> tuple[int, ...] | None:
@@ -71,8 +74,10 @@ def _solve(groups: Sequence[Group], limits: Floats) -> tuple[int, ...] | None:
             -values, integrality=1, bounds=Bounds(0, 1), constraints=constraints,
             options={"mip_rel_gap": 0},
         )  # fmt: skip
-        if result.x is None:
+        if result.status == INFEASIBLE:
             return None
+        if not result.success:
+            raise RuntimeError(f"the knapsack of {len(groups)} groups failed: {result.message}")
         picks = tuple(int(np.argmax(result.x[start:end])) for start, end in pairwise(starts))
         if fits(_total(groups, picks), limits):
             return picks

@@ -42,7 +42,7 @@ class Budget:
 def within(index: TermIndex, budgets: Sequence[Budget], choices: Choices) -> bool:
     """Whether the choices keep to all budgets."""
     costs = np.array([choices_cost(index, budget.costs, choices) for budget in budgets])
-    return fits(costs, np.array([budget.limit for budget in budgets]))
+    return bool(fits(costs, np.array([budget.limit for budget in budgets])))
 
 
 def smallest_cost(
@@ -85,7 +85,7 @@ def most_probable(
         start=np.zeros(all_layouts.size),
     )
     bounds = _bounds(tables, all_layouts, values=values, limits=limits)
-    bounds[[not fits(column, limits) for column in lowest.T]] = -np.inf
+    bounds[~fits(lowest, limits)] = -np.inf
     best = _best_choices(tables, all_layouts, values=values, bounds=bounds, limits=limits)
     if best is None:
         raise BudgetUnreachable(_unreachable(budgets, lowest))
