@@ -26,7 +26,7 @@ class Group:
 def fits(costs: Floats, limits: Floats) -> NDArray[np.bool_]:
     """Whether costs [limits] keep to their limits, or which columns of [limits, columns] do."""
     highest = limits + RELATIVE_TOLERANCE * np.abs(limits)
-    kept: NDArray[np.bool_] = np.all(costs.T <= highest, axis=-1)
+    kept: NDArray[np.bool_] = np.all(costs.transpose() <= highest, axis=-1)
     return kept
 
 
