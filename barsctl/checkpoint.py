@@ -76,7 +76,7 @@ def load_checkpoint(path: Path, *, device: device) -> Checkpoint:
     try:
         with safe_open(path, "pt", device=str(device)) as file:
             metadata = json.loads((file.metadata() or {}).get(_METADATA, "{}"))
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no mapping)
     except (OSError, ValueError, RecursionError, SafetensorError) as error:
         raise BarsError(f"{path} cannot be read ({error}); {_REMEDY}") from error
     known = isinstance(metadata, dict) and isinstance(metadata.get("state"), dict)
