@@ -3,14 +3,16 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from .data import Dataset, load
+from .data.dataset import Dataset
+from .data.names import DataName
+from .data.registry import load
 
 
 @dataclass(frozen=True, slots=True)
 class DataChoice:
     """A data set's name, its folder or file where it is the user's, and its split."""
 
-    name: str
+    name: DataName
     data_dir: str | None
     image_size: int | None
     seed: int

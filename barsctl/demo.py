@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Final
 
 import torch
 
@@ -40,7 +41,8 @@ from .train import TrainSettings
 from .trained_run import read_trained
 from .training_run import TrainConfig, training_run
 
-SPACE, DATA = "demo", "fashion-mini"
+SPACE: Final = "demo"
+DATA: Final = "fashion-mini"
 TABLE, SEARCH, TRAINING, PROGRAMS = "latency.jsonl", "search", "training", "programs"
 
 

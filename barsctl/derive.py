@@ -19,7 +19,8 @@ from space.search_space import SearchSpace
 
 from .batches import all_batches, random_images, split_in_halves, training_batches
 from .budgets import Budget
-from .data import Augmentation, ImageSource
+from .data.augment import Augmentation
+from .data.source import ImageSource
 from .data_choice import load_choice
 from .evaluate import accuracy, reestimate_batch_norm
 from .progress import progress_bar

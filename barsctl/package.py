@@ -20,7 +20,7 @@ from targets.onnx_export import export_onnx
 from targets.target import Target
 from targets.toolchain import Notify
 
-from .data import Dataset
+from .data.dataset import Dataset
 from .errors import BarsError
 from .package_report import FROZEN, ONNX
 from .trained_run import TrainedRun

@@ -26,7 +26,7 @@ from .architecture_metrics import (
 from .batches import batch_count, split_in_halves, training_batches
 from .budgets import format_cost
 from .checkpoint import load_checkpoint, optimizer_tensors, restore_optimizer, save_checkpoint
-from .data import Dataset
+from .data.dataset import Dataset
 from .errors import BarsError
 from .evaluate import Tally, require_finite
 from .optimizers import OptimizerName, set_learning_rate, weights_optimizer

@@ -18,7 +18,7 @@ from space.search_space import SearchSpace
 from space.strict_json import dump_strict, parse_strict
 
 from .budgets import Budget
-from .data import Dataset
+from .data.dataset import Dataset
 from .data_choice import DataChoice
 from .errors import BarsError
 from .pricing import hard_budgets, read_latency_table

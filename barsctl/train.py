@@ -16,7 +16,8 @@ from .checkpoint import (
     restore_optimizer,
     save_checkpoint,
 )
-from .data import Dataset, ImageSource
+from .data.dataset import Dataset
+from .data.source import ImageSource
 from .devices import mixed_precision
 from .evaluate import Tally, accuracy, require_finite
 from .optimizers import OptimizerName, set_learning_rate, weights_optimizer

@@ -12,7 +12,7 @@ from space.nn.network import Network
 from space.strict_json import parse_strict
 
 from .checkpoint import load_checkpoint
-from .data import Dataset
+from .data.dataset import Dataset
 from .data_choice import load_choice
 from .errors import BarsError
 from .run_folder import read_config

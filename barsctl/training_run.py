@@ -18,7 +18,7 @@ from space.nn.real import real_network
 from space.references import REFERENCES
 from space.strict_json import dump_strict
 
-from .data import Dataset
+from .data.dataset import Dataset
 from .data_choice import DataChoice, load_choice
 from .errors import BarsError
 from .random_numbers import initial_weights

@@ -17,7 +17,8 @@ from harness.report import Cell, read_options, report
 from torch.nn import functional as F
 
 from barsctl.batches import all_batches
-from barsctl.data import Dataset, load
+from barsctl.data.dataset import Dataset
+from barsctl.data.registry import load
 from barsctl.demo import widest_genotype
 from barsctl.package import calibration_pixels
 from barsctl.random_numbers import initial_weights

@@ -14,6 +14,7 @@ from typing import Literal
 from .blocks import BinaryConv, Classifier, Conv, Epilogue, Pool
 from .errors import SpaceError
 from .graph import IMAGE_VALUE, BlockGraph, Inputs, Value
+from .reference_names import ReferenceName
 
 Downsample = Literal["float", "binary"]
 LARGE_IMAGE_SIZE = 64
@@ -71,7 +72,7 @@ def bireal18(
     return _add_classifier(graph, features)
 
 
-REFERENCES: dict[str, Callable[[int, int, int], BlockGraph]] = {
+REFERENCES: dict[ReferenceName, Callable[[int, int, int], BlockGraph]] = {
     "xnor-resnet-18": xnor_resnet18,
     "xnor-resnet-20": xnor_resnet20,
     "bireal-18": bireal18,

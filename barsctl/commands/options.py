@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 import typer
 
 from barsctl.budgets import UNITS, Budget, parse_budget
-from barsctl.data import READERS
+from barsctl.data.names import DataName
 from barsctl.errors import BarsError
 
 
@@ -46,7 +46,7 @@ def share(number: str | float) -> float:
     return value
 
 
-Data = Annotated[str, typer.Option(help=f"Images: {', '.join(READERS)}.")]
+Data = Annotated[DataName, typer.Option(help="Images; folder and npz are your own.")]
 DataDir = Annotated[
     Path | None, typer.Option(help="Folder (npz: file) with the images, if they are yours.")
 ]

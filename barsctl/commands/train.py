@@ -3,25 +3,25 @@
 import json
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 import typer
 
-from barsctl.data import READERS
-from space.references import REFERENCES
+from barsctl.data.names import DataName
+from space.reference_names import ReferenceName
 
 from .options import DataDir, Device, ImageSize, Json, Resume, Seed, rate, share
 
 
 def train(
     source: Annotated[
-        str, typer.Argument(help=f"A search's folder, a genotype.json or {', '.join(REFERENCES)}.")
+        str,
+        typer.Argument(
+            help=f"A search's folder, a genotype.json or {', '.join(get_args(ReferenceName))}."
+        ),
     ],
     out: Annotated[Path, typer.Option(help="The training's folder.")],
-    data: Annotated[
-        str | None,
-        typer.Option(help=f"Images; the search's by default: {', '.join(READERS)}."),
-    ] = None,
+    data: Annotated[DataName | None, typer.Option(help="Images; the search's by default.")] = None,
     data_dir: DataDir = None,
     image_size: ImageSize = None,
     epochs: Annotated[int, typer.Option(min=1, help="Passes over the images.")] = 60,

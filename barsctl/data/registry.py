@@ -12,8 +12,9 @@ from .dataset import Dataset, prepare
 from .fashion_mini import load_fashion_mini
 from .fashion_mnist import load_fashion_mnist
 from .folders import load_folders
+from .names import DataName
 
-READERS: dict[str, Callable[[Request], Collection]] = {
+READERS: dict[DataName, Callable[[Request], Collection]] = {
     "fashion-mini": load_fashion_mini,
     "fashion-mnist": load_fashion_mnist,
     "cifar10": load_cifar,
@@ -25,7 +26,7 @@ READERS: dict[str, Callable[[Request], Collection]] = {
 
 
 def load(
-    name: str,
+    name: DataName,
     *,
     seed: int,
     data_dir: Path | None = None,
@@ -35,7 +36,7 @@ def load(
     """Return the named data set, split by the seed.
 
     Args:
-        name: one of `READERS`.
+        name: the data set.
         seed: chooses which training images become validation images.
         data_dir: the folder (npz: the file) to read; None for the usual places.
         image_size: height and width in pixels, for folders of photographs only.
@@ -44,9 +45,7 @@ def load(
     Raises:
         DataError: the data are missing, damaged or against a rule.
     """
-    reader = READERS.get(name)
-    if reader is None:
-        raise DataError(f"data set {name!r} is unknown; choose one of {', '.join(READERS)}")
+    reader = READERS[name]
     if image_size is not None and reader is not load_folders:
         raise DataError(
             f"image size {image_size} for {name}: only folders of photographs are scaled;"

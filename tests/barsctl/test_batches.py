@@ -3,7 +3,8 @@ import pytest
 import torch
 
 from barsctl.batches import all_batches, random_images, split_in_halves, training_batches
-from barsctl.data import Augmentation, Images
+from barsctl.data.augment import Augmentation
+from barsctl.data.source import Images
 from barsctl.errors import BarsError
 from tests.barsctl.tiny_runs import CPU
 

@@ -9,7 +9,7 @@ from torch.nn import functional as F
 
 from barsctl.batches import all_batches
 from barsctl.checkpoint import load_checkpoint
-from barsctl.data import Dataset
+from barsctl.data.dataset import Dataset
 from barsctl.evaluate import accuracy
 from barsctl.random_numbers import initial_weights
 from barsctl.run_folder import LAST, read_metrics

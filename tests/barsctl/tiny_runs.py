@@ -7,8 +7,8 @@ import numpy as np
 import torch
 
 from barsctl.budgets import Budget
-from barsctl.data import Dataset, ImageSource
-from barsctl.data.source import Indices, Labels, Pixels
+from barsctl.data.dataset import Dataset
+from barsctl.data.source import ImageSource, Indices, Labels, Pixels
 from barsctl.data_choice import DataChoice, load_choice
 from barsctl.search import SearchSettings
 from barsctl.search_run import SearchConfig

@@ -1,7 +1,7 @@
 """Hand-crafted networks: counts known from the literature (as MACs), and structure."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
@@ -9,6 +9,7 @@ from space.blocks import BinaryConv, Pool
 from space.counts import total_counts
 from space.errors import SpaceError
 from space.graph import BlockGraph
+from space.reference_names import ReferenceName
 from space.references import REFERENCES, bireal18, xnor_resnet18, xnor_resnet20
 
 
@@ -39,14 +40,18 @@ def test_binary_downsampling_moves_its_macs() -> None:
     assert binary.binary_macs == real.binary_macs + moved
 
 
+def test_every_name_has_a_graph() -> None:
+    assert tuple(REFERENCES) == get_args(ReferenceName)
+
+
 @pytest.mark.parametrize("name", REFERENCES)
-def test_references_are_whole_graphs(name: str) -> None:
+def test_references_are_whole_graphs(name: ReferenceName) -> None:
     graph = REFERENCES[name](1, 32, 7)
     assert graph.output.block.out_channels == 7
 
 
 @pytest.mark.parametrize(("name", "layers"), [("xnor-resnet-18", 16), ("xnor-resnet-20", 18)])
-def test_xnor_shortcuts_span_pairs(name: str, layers: int) -> None:
+def test_xnor_shortcuts_span_pairs(name: ReferenceName, layers: int) -> None:
     convs = [b for b in REFERENCES[name](3, 32, 10).blocks if isinstance(b, BinaryConv)]
     assert [conv.epilogue.shortcuts for conv in convs] == [0, 1] * (layers // 2)
 

@@ -1,0 +1,5 @@
+"""The references' names, apart from their graphs, which import networkx."""
+
+from typing import Literal
+
+ReferenceName = Literal["xnor-resnet-18", "xnor-resnet-20", "bireal-18"]
