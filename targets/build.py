@@ -26,11 +26,13 @@ _REFUSED = 3
 
 
 def object_file(specs: Sequence[KernelSpec], target: Target, *, prefix: str = "") -> bytes:
-    """An object file with `int32_t symbol(void *, ...)` for each spec; equal for equal arguments.
+    """An object file with a function for each spec; equal for equal arguments.
 
-    Parameters are pointers in the order of `arguments(spec)`; the functions return 0, keep nothing
-    between calls and need no library but C's memcpy and memset. prefix: in front of every symbol,
-    so that a program may hold several networks. Raises TargetError where it cannot be built.
+    It is `int32_t symbol(void *, ..., int32_t part, int32_t parts)`: pointers in the order of
+    `arguments(spec)`, then which of how many equal shares of the work to do. Shares may run at the
+    same time, each with a scratch of its own. The functions return 0, keep nothing between calls
+    and need no library but C's memcpy and memset. prefix: in front of every symbol, so that a
+    program may hold several networks. Raises TargetError where it cannot be built.
     """
     with TemporaryDirectory(prefix="barsctl-build-") as folder:
         path = Path(folder) / "kernels.o"

@@ -87,11 +87,11 @@ def _network(plan: Plan) -> str:
     name, graph = plan.name, plan.frozen.graph
     image, logits = (plan.arena.offsets[value] for value in (IMAGE_VALUE, logits_value(graph)))
     declared = "\n".join(
-        f"int32_t {plan.prefix}{spec.symbol}({', '.join(['void *'] * len(call.operands))});"
+        f"int32_t {plan.prefix}{spec.symbol}({'void *, ' * len(call.operands)}int32_t, int32_t);"
         for spec, call in {call.spec: call for call in plan.calls}.items()
     )
     calls = "\n".join(
-        f"    CALL({index}, {plan.prefix}{call.spec.symbol}({_operands(plan, call)}));"
+        f"    CALL({index}, {plan.prefix}{call.spec.symbol}({_operands(plan, call)}, 0, 1));"
         for index, call in enumerate(plan.calls)
     )
     return f"""\

@@ -8,7 +8,7 @@ from targets.layouts import padded_channels
 from targets.vector_unit import VectorUnit
 
 from .memory import Memory
-from .tiles import lane_tiles
+from .tiles import lane_tiles, shared
 from .vectors import Buffer, Expr, accumulator, add_to, constant, convert, load, splat, store
 
 # Up to here, twice a sum of int16 plus pixels << feature_shift (at most 16) fits int32.
@@ -16,9 +16,10 @@ _MOST_INT32_PIXELS = 2**13
 
 
 def classifier(block: Classifier, memory: Memory, unit: VectorUnit) -> None:
-    """Build the kernel's body."""
-    _write_features(block, memory, unit)
-    _write_logits(block, memory, unit)
+    """Build the kernel's body. It is one step of work: logits need all features."""
+    with shared((1,), memory):
+        _write_features(block, memory, unit)
+        _write_logits(block, memory, unit)
 
 
 def _write_features(block: Classifier, memory: Memory, unit: VectorUnit) -> None:

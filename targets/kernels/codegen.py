@@ -30,7 +30,8 @@ def write_object(
 ) -> None:
     """Write an object file of all kernels, in the order of their symbols.
 
-    tvm_calls: in TVM's calling convention instead of `int32_t symbol(void*, ...)`.
+    tvm_calls: in TVM's calling convention instead of
+    `int32_t symbol(void*, ..., int32_t part, int32_t parts)`.
     prefix: in front of every symbol.
     Raises TargetError where LLVM does not know the target's processor or a feature.
     """
@@ -91,16 +92,18 @@ def _pointer_parameters(module: Any, context: Any) -> Any:
 
 
 def _plain_function(function: Any) -> Any:
-    pointers, declarations = [], []
+    parameters, declarations = [], []
     for parameter in function.params:
-        assert is_buffer_var(parameter)
+        if not is_buffer_var(parameter):
+            parameters.append(parameter)
+            continue
         pointer = Var(f"{parameter.name}_data", PointerType(parameter.ty.dtype, "global"))
-        pointers.append(pointer)
+        parameters.append(pointer)
         declarations.append(DeclBuffer(parameter, data=pointer))
     body = AttrStmt("default", "device_type", tirx.IntImm("int32", _CPU), function.body)
     body = AttrStmt("default", "device_id", tirx.IntImm("int32", 0), body)
     body = SeqStmt([*declarations, body, Return(tirx.IntImm("int32", 0))])
-    plain = tirx.PrimFunc(pointers, body, PrimType("int32"), function.attrs)
+    plain = tirx.PrimFunc(parameters, body, PrimType("int32"), function.attrs)
     return plain.with_attr("calling_conv", _C_CALL)
 
 

@@ -18,7 +18,7 @@ from targets.vector_unit import VectorUnit
 from .dot_products import DOT_PRODUCTS
 from .epilogue import Place, requantized, write_outputs
 from .memory import Memory
-from .tiles import lane_tiles, spans
+from .tiles import lane_tiles, shared, spans
 from .vectors import (
     Buffer,
     Expr,
@@ -64,7 +64,7 @@ class _Tile:
 def conv(block: Conv, memory: Memory, unit: VectorUnit) -> None:
     """Build the kernel's body."""
     _copy_source(block, memory)
-    for tile in _tiles(block, unit):
+    for tile in _tiles(block, memory, unit):
         lanes = tile.place.lanes
         totals = in_memory(_totals(tile, memory, unit), "int32", lanes=lanes)
         with T.serial(tile.size) as i:
@@ -75,12 +75,12 @@ def conv(block: Conv, memory: Memory, unit: VectorUnit) -> None:
             write_outputs(value, memory, place=place, epilogue=block.epilogue, unit=unit)
 
 
-def _tiles(block: Conv, unit: VectorUnit) -> Iterator[_Tile]:
+def _tiles(block: Conv, memory: Memory, unit: VectorUnit) -> Iterator[_Tile]:
     """Open the loops around each tile in turn."""
     size = block.out_size
     for tiles in lane_tiles(block.out_channels, unit):
         most = unit.pixels * unit.lanes // tiles.lanes
-        with T.serial(tiles.count) as group, T.serial(tiles.pieces) as piece, T.serial(size) as y:
+        with shared((tiles.count, tiles.pieces, size), memory) as (group, piece, y):
             for span in spans(size, most):
                 with T.serial(span.count) as step:
                     x = span.start + step * span.size

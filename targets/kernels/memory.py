@@ -1,4 +1,4 @@
-"""A kernel's arguments as flat buffers."""
+"""A kernel's parameters: its arguments as flat buffers, and its share of the work."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,7 @@ from tvm.tirx.script import builder as T
 from targets.kernel_specs import KernelSpec, arguments
 from targets.layouts import WORD_BITS
 
-from .vectors import Buffer
+from .vectors import Buffer, Expr
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,11 +15,13 @@ class Memory:
     """Flat views of a kernel's arguments by name.
 
     Those of uint32 also by (name, width) as words of 8 and 16 bits: tiles of fewer than 32
-    channels write parts of words.
+    channels write parts of words. This call does share `part` of `parts` of the kernel's work.
     """
 
     flat: dict[str, Buffer]
     narrow: dict[tuple[str, int], Buffer]
+    part: Expr
+    parts: Expr
 
     def __getitem__(self, name: str) -> Buffer:
         return self.flat[name]
@@ -31,11 +33,11 @@ class Memory:
 
 def declare(spec: KernelSpec) -> Memory:
     """Declare the parameters of the function that is being built."""
-    memory = Memory({}, {})
     parameters = [
         (argument, T.arg(argument.name, T.Buffer(argument.shape, argument.dtype)))
         for argument in arguments(spec)
     ]
+    memory = Memory({}, {}, T.arg("part", T.int32()), T.arg("parts", T.int32()))
     for argument, parameter in parameters:
         flat = T.decl_buffer((argument.count,), argument.dtype, data=parameter.data)
         memory.flat[argument.name] = flat

@@ -11,7 +11,7 @@ from targets.vector_unit import VectorUnit
 
 from .epilogue import Place, write_outputs
 from .memory import Memory
-from .tiles import lane_tiles
+from .tiles import lane_tiles, shared
 from .vectors import Buffer, Expr, concatenate, constant, convert, let, load
 
 
@@ -19,7 +19,7 @@ def pool(block: Pool, memory: Memory, unit: VectorUnit) -> None:
     """Build the kernel's body."""
     size = block.out_size
     for tiles in lane_tiles(block.out_channels, unit):
-        with T.serial(size) as y, T.serial(size) as x:
+        with shared((size, size), memory) as (y, x):
             window = _Window(block, memory["source0"], y, x)
             # Which input channels a tile reads differs from tile to tile.
             for group in range(tiles.count):

@@ -1,9 +1,17 @@
 """How channels and pixels are cut into register tiles."""
 
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from math import prod
+
+from tvm.tirx.script import builder as T
 
 from targets.layouts import WORD_BITS, groups
 from targets.vector_unit import VectorUnit
+
+from .memory import Memory
+from .vectors import Expr, let
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,3 +62,20 @@ def lane_tiles(channels: int, unit: VectorUnit) -> tuple[LaneTiles, ...]:
         if alike:
             found.append(LaneTiles(alike[0].first, len(alike), lanes, min(unit.lanes, lanes)))
     return tuple(found)
+
+
+@contextmanager
+def shared(counts: Sequence[int], memory: Memory) -> Iterator[tuple[Expr, ...]]:
+    """Open nested loops, as one over this call's share of their steps; yields an index of each.
+
+    The last index runs fastest. Shares differ by one step at most.
+    """
+    steps = prod(counts)
+    first = T.truncdiv(memory.part * steps, memory.parts)
+    last = T.truncdiv((memory.part + 1) * steps, memory.parts)
+    with T.serial(first, last) as step:
+        indices: list[Expr] = []
+        for count in reversed(counts):
+            indices.insert(0, T.truncmod(step, count))
+            step = T.truncdiv(step, count)
+        yield tuple(let(index) for index in indices)

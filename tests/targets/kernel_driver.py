@@ -21,7 +21,8 @@ def driver_source(calls: list[Call]) -> str:
     """The program for these calls, in this order."""
     symbols = {call.spec.symbol: len(call.memory) for call in calls}
     declarations = [
-        f"int32_t {symbol}({', '.join(['void *'] * count)});" for symbol, count in symbols.items()
+        f"int32_t {symbol}({'void *, ' * count}int32_t, int32_t);"
+        for symbol, count in symbols.items()
     ]
     return _FRAME.format(
         declarations="\n".join(declarations),
@@ -41,7 +42,7 @@ def _call(call: Call) -> str:
     pointers = ", ".join(f"memory + {start}" for start in starts)
     return (
         f"    if (fread(memory, 1, {end}, stdin) != {end}) return 1;\n"
-        f"    if ({call.spec.symbol}({pointers}) != 0) return 2;\n"
+        f"    if ({call.spec.symbol}({pointers}, 0, 1) != 0) return 2;\n"
         f"    if (fwrite(memory, 1, {end}, stdout) != {end}) return 3;"
     )
 

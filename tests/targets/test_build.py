@@ -60,7 +60,7 @@ def test_tvm_library_computes_the_same(tmp_path: Path) -> None:
             )
             for each in arguments(spec)
         }
-        library[spec.symbol](*tensors.values())
+        library[spec.symbol](*tensors.values(), 0, 1)
         for each in arguments(spec):
             raw = np.ascontiguousarray(tensors[each.name].numpy()).view(np.uint8).ravel()
             call.memory[each.name][: each.size_bytes] = raw

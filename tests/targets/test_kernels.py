@@ -46,13 +46,13 @@ def library(
     return ctypes.CDLL(str(folder / "kernels.so"))
 
 
-def run(library: ctypes.CDLL, call: Call) -> int:
+def run(library: ctypes.CDLL, call: Call, *, part: int = 0, parts: int = 1) -> int:
     function = library[call.spec.symbol]
     function.restype = ctypes.c_int32
     pointers = [
         ctypes.c_void_p(call.memory[each.name].ctypes.data) for each in arguments(call.spec)
     ]
-    return int(function(*pointers))
+    return int(function(*pointers, part, parts))
 
 
 def check(call: Call) -> None:
@@ -71,6 +71,15 @@ def test_kernel_computes_the_frozen_formulas(library: ctypes.CDLL, block: Block)
     for seed in SEEDS:
         call = prepared(kernel_specs(block)[0], seed)
         assert run(library, call) == 0
+        check(call)
+
+
+@pytest.mark.parametrize("parts", [2, 3, 40])
+def test_shares_make_up_the_whole(library: ctypes.CDLL, parts: int) -> None:
+    for spec in SPECS:
+        call = prepared(spec, 0)
+        for part in range(parts):
+            assert run(library, call, part=part, parts=parts) == 0
         check(call)
 
 
