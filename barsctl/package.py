@@ -34,19 +34,20 @@ class PackageSettings:
     """What to compile for, and how to check it.
 
     images: how many test images to compare; None for up to 10 000, 256 under an emulator. table:
-    predicts the latency on the target that it was measured for.
+    predicts the latency on the target that it was measured for. threads: that share a run.
     """
 
     targets: tuple[Target, ...]
     name: str
     images: int | None = None
     table: LatencyTable | None = None
+    threads: int = 1
 
     def __post_init__(self) -> None:
         if self.images is not None and self.images < 1:
             raise BarsError(f"images {self.images}: at least 1 must be compared")
         if self.table is not None:
-            _require_usable(self.table, self.targets)
+            _require_usable(self.table, self.targets, threads=self.threads)
 
     def table_for(self, target: Target) -> LatencyTable | None:
         """The table where it is this target's."""
@@ -54,10 +55,10 @@ class PackageSettings:
         return self.table if fits else None
 
 
-def _require_usable(table: LatencyTable, targets: Sequence[Target]) -> None:
+def _require_usable(table: LatencyTable, targets: Sequence[Target], *, threads: int) -> None:
     names = [target.name for target in targets]
     name = table.header.target if table.header.target in names else names[0]
-    require_fit(table, target=name, kernel_hash=kernel_hash())
+    require_fit(table, target=name, kernel_hash=kernel_hash(), threads=threads)
 
 
 def write_package(
@@ -78,6 +79,7 @@ def write_package(
         found.append(compile_network(
             frozen, target, folder / target.name,
             name=settings.name, class_names=run.dataset.class_names, notify=notify,
+            threads=settings.threads,
         ))  # fmt: skip
     return tuple(found)
 

@@ -27,7 +27,8 @@ def read_latency_table(path: Path | None) -> LatencyTable | None:
         raise BarsError(
             f"latency table {path} cannot be read ({error}); write one with barsctl profile"
         ) from error
-    require_fit(table, target=table.header.target, kernel_hash=kernel_hash())
+    header = table.header
+    require_fit(table, target=header.target, kernel_hash=kernel_hash(), threads=header.threads)
     return table
 
 

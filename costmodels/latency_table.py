@@ -92,15 +92,16 @@ class LatencyTable:
         return self.rows[key].median_us
 
 
-def require_fit(table: LatencyTable, *, target: str, kernel_hash: str) -> None:
-    """Raise CostError where a table is of another target or of other kernels."""
-    wanted = {"target": target, "kernel_hash": kernel_hash}
-    found = {"target": table.header.target, "kernel_hash": table.header.kernel_hash}
+def require_fit(table: LatencyTable, *, target: str, kernel_hash: str, threads: int) -> None:
+    """Raise CostError where a table is of another target, other kernels or other threads."""
+    header = table.header
+    wanted = {"target": target, "kernel_hash": kernel_hash, "threads": threads}
+    found = {"target": header.target, "kernel_hash": header.kernel_hash, "threads": header.threads}
     for name, value in wanted.items():
         if found[name] != value:
             raise CostError(
                 f"latency table has {name} {found[name]}, the compiler has {value}; a table holds "
-                "for its own target and kernels only: run `barsctl profile` again"
+                "for its own target, kernels and threads only: run `barsctl profile` again"
             )
 
 

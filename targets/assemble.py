@@ -32,5 +32,9 @@ def assemble(
     program = toolchain.compile(around, include=RUNTIME)
     toolchain.link_program([*library, *program], name)
     toolchain.archive(library, f"lib{name}.a")
-    toolchain.link_library(library, f"lib{name}.so", exports=(f"{name}_run", f"{name}_run_in"))
+    toolchain.link_library(
+        library,
+        f"lib{name}.so",
+        exports=[f"{name}_{each}" for each in ("run", "run_in", "run_part")],
+    )
     return name, f"lib{name}.a", f"lib{name}.so", f"{name}.h"

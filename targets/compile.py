@@ -30,14 +30,15 @@ class Artefacts:
 
 def compile_network(
     frozen: FrozenNetwork, target: Target, folder: Path, *, name: str, class_names: Sequence[str],
-    notify: Notify,
+    notify: Notify, threads: int = 1,
 ) -> Artefacts:  # fmt: skip
     """Compile into a folder, whose files of the same names are replaced once all are there.
 
-    name: of the program and of its C functions. notify: hears what takes long. The same network
+    name: of the program and of its C functions. notify: hears what takes long. threads: the most
+    that share a run, and as many as the program takes unless told otherwise. The same network
     gives the same bytes everywhere. Raises TargetError where it cannot be compiled.
     """
-    plan = plan_network(frozen, name)
+    plan = plan_network(frozen, name, threads=threads)
     kernels = object_file(specs(plan.calls), target, prefix=plan.prefix)
     folder.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(prefix=".compiling-", dir=folder) as work:
@@ -69,6 +70,7 @@ def _fields(plan: Plan, target: Target) -> Fields:
         "kernels": len(plan.calls),
         "image": [graph.image_size, graph.image_size, graph.image_channels],
         "classes": graph.classes,
+        "threads": plan.threads,
         "logit_scale": plan.frozen.logit_scale,
         "arena_bytes": plan.arena.arena_bytes,
         "arena_lower_bound_bytes": plan.arena.lower_bound_bytes,

@@ -11,8 +11,9 @@ import numpy as np
 from space.graph import IMAGE_VALUE
 
 from .errors import TargetError
-from .lower import Constant, KernelCall, Operand, logits_value
-from .memory import ALIGNMENT_BYTES
+from .kernel_specs import Argument
+from .lower import Constant, KernelCall, Operand, Scratch, logits_value
+from .memory import ALIGNMENT_BYTES, aligned
 from .network_plan import Plan
 from .trace import TracedValue, traced_values
 
@@ -60,6 +61,7 @@ def header(plan: Plan) -> str:
 #define {upper}_CLASSES {graph.classes}
 #define {upper}_ARENA_BYTES {plan.arena.arena_bytes}
 #define {upper}_ARENA_ALIGNMENT {ALIGNMENT_BYTES}
+#define {upper}_THREADS {plan.threads}
 /* What the network was trained on as logits is these integers times this scale. */
 #define {upper}_LOGIT_SCALE {plan.frozen.logit_scale!r}
 
@@ -75,6 +77,12 @@ int {name}_run(const uint8_t *image, int32_t *logits);
  * calls in different arenas may run at the same time. Returns -1 where the arena is not aligned. */
 int {name}_run_in(void *arena, const uint8_t *image, int32_t *logits);
 
+/* Share `part` of `parts` (at most {upper}_THREADS) of a run that as many threads do together: each
+ * calls this with the same arena, image and logits. `meet(team)` must return once all threads have
+ * called it; the logits are there when all calls have returned. */
+int {name}_run_part(void *arena, const uint8_t *image, int32_t *logits, int part, int parts,
+    void (*meet)(void *team), void *team);
+
 #ifdef __cplusplus
 }}
 #endif
@@ -85,13 +93,13 @@ int {name}_run_in(void *arena, const uint8_t *image, int32_t *logits);
 
 def _network(plan: Plan) -> str:
     name, graph = plan.name, plan.frozen.graph
-    image, logits = (plan.arena.offsets[value] for value in (IMAGE_VALUE, logits_value(graph)))
+    logits = plan.arena.offsets[logits_value(graph)]
     declared = "\n".join(
         f"int32_t {plan.prefix}{spec.symbol}({'void *, ' * len(call.operands)}int32_t, int32_t);"
         for spec, call in {call.spec: call for call in plan.calls}.items()
     )
-    calls = "\n".join(
-        f"    CALL({index}, {plan.prefix}{call.spec.symbol}({_operands(plan, call)}, 0, 1));"
+    cases = "\n".join(
+        f"    case {index}: return {plan.prefix}{call.spec.symbol}({_operands(plan, call)});"
         for index, call in enumerate(plan.calls)
     )
     return f"""\
@@ -101,29 +109,45 @@ def _network(plan: Plan) -> str:
 #include "compiled-network.h"
 #include "{name}.h"
 
+enum {{ CALLS = {len(plan.calls)} }};
+
 {declared}
 
 extern const unsigned char {name}_weights[];
 
-#define CALL(index, kernel) \\
-    do {{ \\
-        int32_t status = kernel; \\
-        if (status != 0) \\
-            return status; \\
-        if (observe) \\
-            observe(context, index, a); \\
-    }} while (0)
+/* Share `part` of `parts` of one kernel: its values are in the arena `a`, its constants in `w`. */
+static int32_t call(int index, unsigned char *a, const uint8_t *image, int part, int parts)
+{{
+    unsigned char *w = (unsigned char *){name}_weights; /* kernels only read it, and the image */
+    switch (index) {{
+{cases}
+    }}
+    return -1;
+}}
+
+static int is_aligned(const void *arena)
+{{
+    return (uintptr_t)arena % {ALIGNMENT_BYTES} == 0;
+}}
+
+static void copy_logits(const unsigned char *arena, int32_t *logits)
+{{
+    memcpy(logits, arena + {logits}, {4 * graph.classes});
+}}
 
 int {name}_run_observed(void *arena, const uint8_t *image, int32_t *logits, observer observe,
                         void *context)
 {{
-    unsigned char *a = arena;
-    unsigned char *w = (unsigned char *){name}_weights; /* kernels only read it */
-    if ((uintptr_t)arena % {ALIGNMENT_BYTES} != 0)
+    if (!is_aligned(arena))
         return -1;
-    memcpy(a + {image}, image, {graph.image_size**2 * graph.image_channels});
-{calls}
-    memcpy(logits, a + {logits}, {4 * graph.classes});
+    for (int index = 0; index < CALLS; index++) {{
+        int32_t status = call(index, arena, image, 0, 1);
+        if (status != 0)
+            return status;
+        if (observe)
+            observe(context, index, arena);
+    }}
+    copy_logits(arena, logits);
     return 0;
 }}
 
@@ -131,17 +155,38 @@ int {name}_run_in(void *arena, const uint8_t *image, int32_t *logits)
 {{
     return {name}_run_observed(arena, image, logits, NULL, NULL);
 }}
+
+int {name}_run_part(void *arena, const uint8_t *image, int32_t *logits, int part, int parts,
+                    void (*meet)(void *team), void *team)
+{{
+    int32_t status = is_aligned(arena) ? 0 : -1;
+    /* A thread that fails goes on to meet the others. */
+    for (int index = 0; index < CALLS; index++) {{
+        if (status == 0)
+            status = call(index, arena, image, part, parts);
+        meet(team);
+    }}
+    if (part == 0)
+        copy_logits(arena, logits);
+    return status;
+}}
 """
 
 
 def _operands(plan: Plan, call: KernelCall) -> str:
-    return ", ".join(_address(plan, operand) for operand in call.operands)
+    addresses = [_address(plan, *pair) for pair in call.pairs]
+    return ", ".join([*addresses, "part", "parts"])
 
 
-def _address(plan: Plan, operand: Operand) -> str:
+def _address(plan: Plan, argument: Argument, operand: Operand) -> str:
     if isinstance(operand, Constant):
         return f"w + {plan.constant_offsets[operand]}"
-    return f"a + {plan.arena.offsets[operand]}"
+    if operand == IMAGE_VALUE:
+        return "(void *)image"
+    address = f"a + {plan.arena.offsets[operand]}"
+    if isinstance(operand, Scratch):
+        return f"{address} + (size_t)part * {aligned(argument.size_bytes)}"
+    return address
 
 
 def _static_arena(plan: Plan) -> str:
@@ -181,6 +226,8 @@ def _program(plan: Plan, class_names: Sequence[str]) -> str:
 
 int {name}_run_observed(void *arena, const uint8_t *image, int32_t *logits, observer observe,
                         void *context);
+int {name}_run_part(void *arena, const uint8_t *image, int32_t *logits, int part, int parts,
+                    void (*meet)(void *team), void *team);
 
 static const char *const class_names[] = {{
 {_lines(_c_text(text) for text in class_names)}
@@ -204,7 +251,9 @@ const struct network network = {{
     .calls = {len(plan.calls)},
     .traced_calls = traced_calls,
     .traced_values = traced_values,
-    .run = {name}_run_observed,
+    .threads = {plan.threads},
+    .run_observed = {name}_run_observed,
+    .run_part = {name}_run_part,
 }};
 """
 

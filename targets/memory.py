@@ -1,7 +1,7 @@
 """Where every tensor and scratch buffer lies in one arena that is planned before the first run.
 
 A buffer lives from the call that writes it to the last call that reads it; two that never live at
-once may share bytes.
+once may share bytes. The image stays where the caller has it.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -9,7 +9,6 @@ from dataclasses import dataclass
 
 from space.graph import IMAGE_VALUE, Value
 
-from .kernel_specs import Argument
 from .lower import Constant, KernelCall, Scratch
 
 ALIGNMENT_BYTES = 64
@@ -41,29 +40,26 @@ class ArenaPlan:
     lower_bound_bytes: int
 
 
-def plan_arena(calls: Sequence[KernelCall]) -> ArenaPlan:
-    """The plan of a lowered network."""
-    return place(buffers(calls))
+def plan_arena(calls: Sequence[KernelCall], *, threads: int) -> ArenaPlan:
+    """The plan of a lowered network, with scratch buffers for each of its threads."""
+    return place(buffers(calls, threads=threads))
 
 
-def buffers(calls: Sequence[KernelCall]) -> tuple[Buffer, ...]:
-    """Everything that calls need in memory beside their constants.
+def buffers(calls: Sequence[KernelCall], *, threads: int) -> tuple[Buffer, ...]:
+    """Everything that calls need in memory beside the image and their constants.
 
-    The image is copied in before the first call, the logits are copied out after the last.
+    The logits are copied out after the last call.
     """
     found: dict[Value | Scratch, Buffer] = {}
     for index, call in enumerate(calls):
         for argument, operand in call.pairs:
-            if not isinstance(operand, Constant):
-                found[operand] = _extended(found.get(operand), operand, argument, index)
+            if isinstance(operand, Constant) or operand == IMAGE_VALUE:
+                continue
+            copies = threads if isinstance(operand, Scratch) else 1
+            first = found[operand].first if operand in found else index
+            size_bytes = copies * aligned(argument.size_bytes)
+            found[operand] = Buffer(operand, size_bytes, first, index)
     return tuple(found.values())
-
-
-def _extended(
-    known: Buffer | None, owner: Value | Scratch, argument: Argument, call: int
-) -> Buffer:
-    first = known.first if known else 0 if owner == IMAGE_VALUE else call
-    return Buffer(owner, aligned(argument.size_bytes), first, call)
 
 
 def aligned(size_bytes: int) -> int:

@@ -11,16 +11,21 @@ from .kernel_specs import constants
 from .lower import Constant, KernelCall, lower
 from .memory import ALIGNMENT_BYTES, ArenaPlan, plan_arena
 
+MOST_THREADS = 64
 # What may follow `#define NAME_` and stand in file names on every system.
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
 
 
 @dataclass(frozen=True, eq=False)
 class Plan:
-    """A network's calls, its arena, and its constants one after the other in `weights`."""
+    """A network's calls, its arena, and its constants one after the other in `weights`.
+
+    threads: how many may run it together.
+    """
 
     name: str
     frozen: FrozenNetwork
+    threads: int
     calls: tuple[KernelCall, ...]
     arena: ArenaPlan
     weights: bytes
@@ -32,11 +37,14 @@ class Plan:
         return f"{self.name}_"
 
 
-def plan_network(frozen: FrozenNetwork, name: str) -> Plan:
+def plan_network(frozen: FrozenNetwork, name: str, *, threads: int = 1) -> Plan:
     """Lower a network and lay out its memory.
 
-    Raises TargetError where the name is no C identifier in lower case or integers are missing.
+    Raises TargetError where the name is no C identifier in lower case, integers are missing, or
+    there is no thread.
     """
+    if not 1 <= threads <= MOST_THREADS:
+        raise TargetError(f"{threads} threads: a program has from 1 to {MOST_THREADS} of them")
     if not _NAME.fullmatch(name):
         raise TargetError(
             f"name {name!r} must be a C identifier: lower-case letters, digits and _, "
@@ -44,7 +52,8 @@ def plan_network(frozen: FrozenNetwork, name: str) -> Plan:
         )
     calls = lower(frozen.graph)
     weights, offsets = _laid_out(frozen, calls)
-    return Plan(name, frozen, calls, plan_arena(calls), weights, offsets)
+    arena = plan_arena(calls, threads=threads)
+    return Plan(name, frozen, threads, calls, arena, weights, offsets)
 
 
 def _laid_out(

@@ -33,6 +33,9 @@ def compile_run(
         int | None,
         typer.Option(help="Test images to compare; 256 under an emulator, else all up to 10000."),
     ] = None,
+    threads: Annotated[
+        int, typer.Option(min=1, help="Threads of the program, which share every image.")
+    ] = 1,
     table: Annotated[
         Path | None, typer.Option(help="A latency table, to say what it predicts.")
     ] = None,
@@ -56,6 +59,7 @@ def compile_run(
         name or default_name(run),
         images=images,
         table=read_latency_table(table),
+        threads=threads,
     )
     folder = out or (run if run.is_dir() else run.parent) / "compiled"
     trained = read_trained(run)

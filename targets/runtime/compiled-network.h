@@ -34,8 +34,12 @@ struct network {
     int calls;
     const struct traced_call *traced_calls;
     const struct traced_value *traced_values;
-    /* 0, or what the failing kernel returned; `observe` may be null. */
-    int (*run)(void *arena, const uint8_t *image, int32_t *logits, observer observe, void *context);
+    int threads; /* how many may run it together, each calling run_part */
+    /* These return 0, or what a failing kernel returned; `observe` may be null. */
+    int (*run_observed)(void *arena, const uint8_t *image, int32_t *logits, observer observe,
+                        void *context);
+    int (*run_part)(void *arena, const uint8_t *image, int32_t *logits, int part, int parts,
+                    void (*meet)(void *team), void *team);
 };
 
 extern const struct network network;

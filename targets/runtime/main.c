@@ -12,16 +12,21 @@
 #include "npy.h"
 #include "options.h"
 #include "print.h"
+#include "team.h"
 
 enum { DONE = 0, CANNOT = 1, WRONG_USAGE = 2 };
 enum { PATH_BYTES = 4096, ARENA_ALIGNMENT = 64, WARM_UP_RUNS = 10 };
 
-/* What a run needs; `logits_file` is null unless the logits are asked for. */
+/* What a run needs; `logits_file` is null unless the logits are asked for, `team` where one thread
+ * does all the work. */
 struct session {
     const struct options *options;
     struct image_format format;
     uint8_t *arena;
     int32_t *logits;
+    struct team *team;
+    const uint8_t *pixels; /* of the team's current run */
+    int status;            /* of that run, in the caller's thread */
     FILE *logits_file;
     uint64_t images;
     uint8_t *kept_pixels; /* the first image, for the benchmark */
@@ -33,17 +38,34 @@ static size_t image_bytes(void)
            (size_t)network.image_channels;
 }
 
-static bool run(struct session *session, const uint8_t *pixels, observer observe, void *context)
+static bool ended_well(int status)
 {
-    int status = network.run(session->arena, pixels, session->logits, observe, context);
     return status == 0 || complain("a kernel failed with status %d", status);
+}
+
+static void run_part(void *context, int part, int parts)
+{
+    struct session *session = context;
+    int status = network.run_part(session->arena, session->pixels, session->logits, part, parts,
+                                  team_meet, session->team);
+    if (part == 0)
+        session->status = status;
+}
+
+static bool run(struct session *session, const uint8_t *pixels)
+{
+    if (!session->team)
+        return ended_well(network.run_observed(session->arena, pixels, session->logits, NULL, NULL));
+    session->pixels = pixels;
+    team_run(session->team);
+    return ended_well(session->status);
 }
 
 static bool classify_image(void *context, const char *label, const uint8_t *pixels)
 {
     struct session *session = context;
     size_t classes = (size_t)network.classes;
-    if (!run(session, pixels, NULL, NULL))
+    if (!run(session, pixels))
         return false;
     session->images++;
     if (!session->logits_file) {
@@ -122,7 +144,8 @@ static bool trace_image(void *context, const char *label, const uint8_t *pixels)
     struct tracing tracing = {session->options->trace_folder, true};
     if (session->images++ > 0)
         return complain("%s: a second image; --trace takes one", label);
-    return run(session, pixels, trace_call, &tracing) && tracing.done;
+    int status = network.run_observed(session->arena, pixels, session->logits, trace_call, &tracing);
+    return ended_well(status) && tracing.done;
 }
 
 static bool trace(struct session *session)
@@ -166,7 +189,7 @@ static bool time_runs(struct session *session, double *times_ms, int runs)
 {
     for (int i = -WARM_UP_RUNS; i < runs; i++) {
         double start_ms = now_ms();
-        if (!run(session, session->kept_pixels, NULL, NULL))
+        if (!run(session, session->kept_pixels))
             return false;
         if (i >= 0)
             times_ms[i] = now_ms() - start_ms;
@@ -195,8 +218,19 @@ static bool bench(struct session *session)
     return done;
 }
 
+static bool start_team(struct session *session)
+{
+    int threads = session->options->threads;
+    if (threads == 1)
+        return true;
+    session->team = team_start(threads, run_part, session);
+    return session->team || complain("the system gives no %d threads", threads);
+}
+
 static bool serve(struct session *session)
 {
+    if (!start_team(session))
+        return false;
     if (session->options->bench_runs)
         return bench(session);
     if (session->options->trace_folder)
@@ -223,6 +257,8 @@ int main(int count, char **words)
     session.arena = arena;
     session.logits = malloc(sizeof(int32_t) * (size_t)network.classes);
     bool done = !no_arena && session.logits ? serve(&session) : complain("out of memory");
+    if (session.team)
+        team_stop(session.team);
     free(session.arena);
     free(session.logits);
     if (fflush(stdout) != 0)

@@ -22,10 +22,11 @@ void print_help(void)
            "  --logits FILE    write the logits of all images to a .npy file of int32\n"
            "  --trace FOLDER   write what each kernel computes for one image, as .npy files\n"
            "  --bench RUNS     time RUNS runs on the first image, or on a grey one if none is given\n"
+           "  --threads N      threads that share the work (%d; it was compiled for as many)\n"
            "  --json           print JSON, one object per line\n"
            "  --help           print this text\n",
            network.name, network.image_size, network.image_size, network.image_channels,
-           network.image_channels == 1 ? "" : "s", network.classes);
+           network.image_channels == 1 ? "" : "s", network.classes, network.threads);
 }
 
 static bool parse_count(const char *option, const char *word, int most, int *count)
@@ -55,6 +56,8 @@ static bool parse_value(const char *option, const char *word, struct options *op
         return parse_count(option, word, network.classes, &options->top);
     if (strcmp(option, "--bench") == 0)
         return parse_count(option, word, MOST_BENCH_RUNS, &options->bench_runs);
+    if (strcmp(option, "--threads") == 0)
+        return parse_count(option, word, network.threads, &options->threads);
     if (strcmp(option, "--shape") == 0)
         return parse_shape(word, &options->raw);
     if (strcmp(option, "--logits") == 0)
@@ -66,7 +69,8 @@ static bool parse_value(const char *option, const char *word, struct options *op
 
 static bool takes_value(const char *option)
 {
-    static const char *const NAMES[] = {"--top", "--bench", "--shape", "--logits", "--trace"};
+    static const char *const NAMES[] = {"--top",    "--bench", "--threads",
+                                        "--shape", "--logits", "--trace"};
     for (size_t i = 0; i < sizeof NAMES / sizeof *NAMES; i++)
         if (strcmp(option, NAMES[i]) == 0)
             return true;
@@ -100,7 +104,7 @@ static bool check(const struct options *options)
 bool parse_options(int count, char **words, struct options *options)
 {
     bool only_paths = false;
-    *options = (struct options){.top = 1, .paths = words};
+    *options = (struct options){.top = 1, .threads = network.threads, .paths = words};
     for (int i = 0; i < count; i++) {
         if (only_paths || words[i][0] != '-') {
             words[options->path_count++] = words[i];

@@ -7,6 +7,7 @@
 struct options {
     int top;
     int bench_runs; /* 0: no benchmark */
+    int threads;
     bool json;
     bool raw;
     bool help;

@@ -92,19 +92,21 @@ def test_resuming_needs_the_same_header(path: Path, change: dict[str, Any], mess
 
 
 def test_fitting_tables_pass() -> None:
-    require_fit(LatencyTable(HEADER, {}), target="cortex-a53", kernel_hash="0a1b")
+    require_fit(LatencyTable(HEADER, {}), target="cortex-a53", kernel_hash="0a1b", threads=1)
 
 
 @pytest.mark.parametrize(
-    ("target", "kernel_hash", "message"),
+    ("wanted", "message"),
     [
-        ("host", "0a1b", "target cortex-a53, the compiler has host; .*profile"),
-        ("cortex-a53", "ffff", "kernel_hash 0a1b, the compiler has ffff; .*profile"),
+        ({"target": "host"}, "target cortex-a53, the compiler has host; .*profile"),
+        ({"kernel_hash": "ffff"}, "kernel_hash 0a1b, the compiler has ffff; .*profile"),
+        ({"threads": 2}, "threads 1, the compiler has 2; .*profile"),
     ],
 )
-def test_tables_that_do_not_fit_are_refused(target: str, kernel_hash: str, message: str) -> None:
+def test_tables_that_do_not_fit_are_refused(wanted: dict[str, Any], message: str) -> None:
+    fitting: dict[str, Any] = {"target": "cortex-a53", "kernel_hash": "0a1b", "threads": 1}
     with pytest.raises(CostError, match=message):
-        require_fit(LatencyTable(HEADER, {}), target=target, kernel_hash=kernel_hash)
+        require_fit(LatencyTable(HEADER, {}), **(fitting | wanted))
 
 
 @pytest.mark.parametrize(

@@ -18,11 +18,11 @@ def frozen_example(graph_name: str) -> FrozenNetwork:
 
 
 def compile_example(
-    graph_name: str, target_name: str, *, folder: Path, name: str = NAME
+    graph_name: str, target_name: str, *, folder: Path, name: str = NAME, threads: int = 1
 ) -> Artefacts:
     frozen = frozen_example(graph_name)
     class_names = [f"class {index}" for index in range(frozen.graph.classes)]
     return compile_network(
         frozen, named_target(target_name), folder,
-        name=name, class_names=class_names, notify=lambda _: None,
+        name=name, class_names=class_names, notify=lambda _: None, threads=threads,
     )  # fmt: skip

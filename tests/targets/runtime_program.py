@@ -2,6 +2,7 @@
 
 import shutil
 import subprocess
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,14 +14,16 @@ from targets.assemble import RUNTIME
 
 HERE = Path(__file__).parent
 WARNINGS = ["-Wall", "-Wextra", "-Wconversion", "-Wshadow", "-Werror"]
-SANITIZERS = ["-g", "-O1", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
+SANITIZERS = ("-g", "-O1", "-fsanitize=address,undefined", "-fno-sanitize-recover=all")
 
 
-def compile_with_sanitizers(output: Path, *words: str) -> None:
+def compile_with_sanitizers(
+    output: Path, *words: str, sanitizers: Sequence[str] = SANITIZERS
+) -> None:
     """Build with the C compiler of this machine; skips the test where there is none."""
     if shutil.which("gcc") is None:
         pytest.skip("gcc with its sanitizers is not installed")
-    command = ["gcc", "-std=c99", *WARNINGS, *SANITIZERS, f"-I{RUNTIME}", "-o", str(output), *words]
+    command = ["gcc", "-std=c99", *WARNINGS, *sanitizers, f"-I{RUNTIME}", "-o", str(output), *words]
     subprocess.run(command, check=True)
 
 
@@ -67,9 +70,15 @@ def one_line(stderr: str) -> str:
     return message
 
 
-def pixel_program(folder: Path, *, size: int, channels: int) -> PixelProgram:
+def pixel_program(
+    folder: Path, *, size: int, channels: int, threads: int = 1,
+    sanitizers: Sequence[str] = SANITIZERS,
+) -> PixelProgram:  # fmt: skip
     """Build the program."""
-    path = folder / f"pixels{size}x{channels}"
+    path = folder / "pixels"
     sources = [*sorted(RUNTIME.glob("*.c")), HERE / "runtime_network.c"]
-    compile_with_sanitizers(path, f"-DSIZE={size}", f"-DCHANNELS={channels}", *map(str, sources))
+    shape = {"SIZE": size, "CHANNELS": channels, "THREADS": threads}
+    defined = [f"-D{name}={value}" for name, value in shape.items()]
+    words = [*defined, "-pthread", *map(str, sources)]
+    compile_with_sanitizers(path, *words, sanitizers=sanitizers)
     return PixelProgram(path, size, channels)

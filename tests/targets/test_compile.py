@@ -4,9 +4,11 @@ import ctypes
 import json
 import shutil
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 from hashlib import sha256
 from pathlib import Path
 from tempfile import gettempdir
+from threading import Barrier
 
 import numpy as np
 import pytest
@@ -51,6 +53,40 @@ def test_program_computes_what_the_formulas_say(
     wanted = {value: array[0] for value, array in oracle_values(frozen, images[5:]).items()}
     assert first_difference(found, wanted) is None
     assert len(found) == len(wanted) - 1  # all but the image
+
+
+@pytest.mark.parametrize("target_name", ["host", "aarch64"])
+def test_threads_change_no_logit(target_name: str, tmp_path: Path) -> None:
+    frozen = frozen_example("reduction")
+    images = random_images(frozen.graph, np.random.default_rng(4), count=20)
+    artefacts = compile_example("reduction", target_name, folder=tmp_path, threads=3)
+    program = runnable(artefacts.program, named_target(target_name))
+    if isinstance(program, NotRunnable):
+        pytest.skip(program.reason)
+    np.testing.assert_array_equal(program.logits(images), oracle_logits(frozen, images))
+    assert json.loads(artefacts.manifest.read_text())["threads"] == 3
+
+
+def test_threads_of_the_caller_share_a_run(tmp_path: Path) -> None:
+    frozen = frozen_example("cell")
+    artefacts = compile_example("cell", "host", folder=tmp_path, threads=2)
+    library = ctypes.CDLL(str(artefacts.library))
+    image = random_images(frozen.graph, np.random.default_rng(5), count=1)
+    logits = np.zeros(frozen.graph.classes, np.int32)
+    room = np.full(artefacts.arena_bytes + 64, 0xAB, np.uint8)
+    arena = room.ctypes.data + -room.ctypes.data % 64
+    barrier = Barrier(2, timeout=60)
+    meet = ctypes.CFUNCTYPE(None, ctypes.c_void_p)(lambda _: barrier.wait())
+
+    def run(part: int) -> int:
+        pointers = [
+            ctypes.c_void_p(each) for each in (arena, image.ctypes.data, logits.ctypes.data)
+        ]
+        return int(library.tiny_run_part(*pointers, part, 2, meet, None))
+
+    with ThreadPoolExecutor(2) as pool:
+        assert list(pool.map(run, range(2))) == [0, 0]
+    np.testing.assert_array_equal(logits, oracle_logits(frozen, image)[0])
 
 
 @pytest.fixture(scope="module")

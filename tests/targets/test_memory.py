@@ -42,16 +42,26 @@ def test_small_buffers_share_the_bytes_of_a_large_one() -> None:
     assert plan.arena_bytes == plan.lower_bound_bytes == 512
 
 
-def test_image_lives_from_the_start_to_its_last_reader() -> None:
+def test_values_live_from_their_writer_to_their_last_reader() -> None:
     graph = EXAMPLE_GRAPHS["cell"]()
-    found = {each.owner: (each.first, each.last) for each in buffers(lower(graph))}
-    assert found[IMAGE_VALUE] == (0, 0)
+    found = {each.owner: (each.first, each.last) for each in buffers(lower(graph), threads=1)}
+    assert IMAGE_VALUE not in found
     # Blocks in order: stem 0, process 1, node1 2, node2 3, classifier 4.
     assert found[Value("stem", "inner")] == (0, 3)
     assert found[Value("c0.process", "inner_sign1")] == (1, 2)
     assert found[Value("c0.node1", "outer_sign0")] == (2, 2)  # nobody reads it
     assert found[Scratch("c0.node1", "scratch")] == (2, 2)
     assert found[Value("classifier", "logits")] == (4, 4)
+
+
+def test_every_thread_has_scratch_of_its_own() -> None:
+    calls = lower(EXAMPLE_GRAPHS["cell"]())
+    one, three = (
+        {each.owner: each.size_bytes for each in buffers(calls, threads=threads)}
+        for threads in (1, 3)
+    )
+    for owner, size_bytes in one.items():
+        assert three[owner] == size_bytes * (3 if isinstance(owner, Scratch) else 1)
 
 
 @pytest.mark.parametrize("seed", range(20))
@@ -86,7 +96,7 @@ def random_graphs() -> dict[str, BlockGraph]:
 @pytest.mark.parametrize(("name", "graph"), random_graphs().items())
 def test_no_call_finds_its_inputs_overwritten(name: str, graph: BlockGraph) -> None:
     calls = lower(graph)
-    plan = plan_arena(calls)
+    plan = plan_arena(calls, threads=1)
     final = simulated(calls, plan)
     assert final[plan.offsets[logits_value(graph)]] == logits_value(graph)
     assert plan.arena_bytes <= 1.1 * plan.lower_bound_bytes, name
@@ -101,10 +111,12 @@ def simulated(calls: Sequence[KernelCall], plan: ArenaPlan) -> dict[int, object]
         assert plan.offsets[owner] + size_bytes <= plan.arena_bytes
         writer.update(dict.fromkeys(units, owner))
 
-    image_bytes = next(a.size_bytes for a, operand in calls[0].pairs if operand == IMAGE_VALUE)
-    write(IMAGE_VALUE, image_bytes)
     for call in calls:
-        found = [(a, operand) for a, operand in call.pairs if not isinstance(operand, Constant)]
+        found = [
+            (argument, operand)
+            for argument, operand in call.pairs
+            if not isinstance(operand, Constant) and operand != IMAGE_VALUE
+        ]
         for argument, operand in found:
             if argument.role in ("output", "scratch"):
                 write(operand, argument.size_bytes)

@@ -16,6 +16,13 @@ def program(tmp_path_factory: pytest.TempPathFactory) -> PixelProgram:
     return pixel_program(tmp_path_factory.mktemp("program"), size=2, channels=1)
 
 
+@pytest.fixture(scope="module")
+def team_program(tmp_path_factory: pytest.TempPathFactory) -> PixelProgram:
+    """The same for up to five threads."""
+    folder = tmp_path_factory.mktemp("team")
+    return pixel_program(folder, size=2, channels=1, threads=5)
+
+
 @pytest.fixture
 def images(tmp_path: Path) -> Path:
     path = tmp_path / "images.npy"
@@ -79,6 +86,32 @@ def test_failing_kernels_end_the_program(program: PixelProgram, tmp_path: Path) 
     assert program.refusal(tmp_path / "bad.npy") == "a kernel failed with status 5"
 
 
+def test_threads_race_for_nothing(tmp_path: Path) -> None:
+    program = pixel_program(
+        tmp_path, size=2, channels=1, threads=4, sanitizers=("-g", "-O1", "-fsanitize=thread")
+    )
+    done = program.run("--bench", "300")
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("threads", ["1", "2", "5"])
+def test_threads_share_every_run(
+    team_program: PixelProgram, images: Path, tmp_path: Path, threads: str
+) -> None:
+    np.testing.assert_array_equal(
+        team_program.pixels("--threads", threads, images)[..., 0], np.load(images)
+    )
+    assert team_program.run("--threads", threads, "--bench", "500").returncode == 0
+    np.save(tmp_path / "bad.npy", np.array([[13, 0], [0, 0]], np.uint8))
+    found = team_program.refusal("--threads", threads, tmp_path / "bad.npy")
+    assert found == "a kernel failed with status 5"
+
+
+def test_traces_are_of_one_thread(team_program: PixelProgram, tmp_path: Path) -> None:
+    np.save(tmp_path / "one.npy", np.array([[40, 2], [3, 4]], np.uint8))
+    assert team_program.run(tmp_path / "one.npy", "--trace", tmp_path / "trace").returncode == 0
+
+
 def test_words_after_two_dashes_are_files(program: PixelProgram) -> None:
     assert program.refusal("--", "--json") == "--json: No such file or directory"
 
@@ -98,6 +131,7 @@ def test_help_tells_what_the_network_reads(program: PixelProgram) -> None:
         (("--top", "2x", "x"), "--top 2x: give a number from 1 to 4"),
         (("--bench", "99999999999999999999"), "--bench 99999999999999999999: give a number from"),
         (("x", "--logits"), "--logits: it needs a value"),
+        (("--threads", "2", "x"), "--threads 2: give a number from 1 to 1"),
         (("--what", "x"), "--what: no such option; --help lists them"),
         (("--shape", "3,3,1", "x"), "--shape 3,3,1: the network reads 2,2,1"),
         (("--bench", "3", "--trace", "t"), "--bench writes no files; leave out"),
