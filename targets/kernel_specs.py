@@ -149,13 +149,27 @@ def _constants(block: Block) -> tuple[Argument, ...]:
             _constant("feature_shift", 1, "int32"),
         )
     channels = layouts.padded_channels(block.out_channels)
+    compares_counts = isinstance(block, BinaryConv) and signs_compare_counts(block)
     found: list[Argument] = []
     if isinstance(block, BinaryConv | Conv):
-        found += [_weights(block), *_requantize(block, channels)]
+        found.append(_weights(block))
+        found += [] if compares_counts else _requantize(block, channels)
     for port in filter(is_sign, ports(block)):
-        found.append(_constant(f"{port}_threshold", channels, "int16"))
+        dtype = "int32" if compares_counts else "int16"
+        found.append(_constant(f"{port}_threshold", channels, dtype))
         found.append(_constant(f"{port}_flip", layouts.words(channels), "uint32"))
     return tuple(found)
+
+
+def signs_compare_counts(block: BinaryConv) -> bool:
+    """Whether a block writes nothing but signs of its sum.
+
+    Scale and offset are monotonic, so such a sign is a threshold on the number of differing bits,
+    and nothing needs to be multiplied.
+    """
+    epilogue = block.epilogue
+    is_read = epilogue.inner_stored or epilogue.outer or epilogue.shortcuts > 0
+    return epilogue.activation == "none" and not is_read
 
 
 def _weights(block: BinaryConv | Conv) -> Argument:
@@ -240,12 +254,14 @@ def _constant_values(block: Block, frozen: FrozenBlock) -> Constants:
     if isinstance(block, BinaryConv | Conv):
         if frozen.weights is None or frozen.requantize is None:
             return {}
+        if isinstance(block, BinaryConv) and signs_compare_counts(block):
+            return _counting_values(block, frozen, frozen.weights, requantize=frozen.requantize)
         found |= _conv_values(block, frozen.weights, requantize=frozen.requantize)
     if isinstance(block, Conv) and not block.image:
         found["input_shift"] = np.array([frozen.input_shift], np.int32)
     for name, signs in (("inner", frozen.inner_signs), ("outer", frozen.outer_signs)):
         for i, sign in enumerate(signs):
-            found |= _sign_values(f"{name}_sign{i}", sign)
+            found |= _sign_values(f"{name}_sign{i}", sign.threshold, sign.flip)
     return found
 
 
@@ -256,6 +272,34 @@ def _classifier_values(block: Classifier, frozen: FrozenClassifier) -> Constants
         "bias": layouts.pad_last(frozen.bias.astype(np.int32), classes),
         "feature_shift": np.array([frozen.feature_shift], np.int32),
     }
+
+
+def _counting_values(
+    block: BinaryConv, frozen: FrozenBlock, weights: NDArray[np.int8], *, requantize: Requantize
+) -> Constants:
+    """Weights, and thresholds on counts."""
+    found: Constants = {"weights": layouts.binary_weights(weights, block.in_channels)}
+    for i, sign in enumerate(frozen.inner_signs):
+        threshold, flip = count_threshold(sign, requantize, terms=block.reduction)
+        found |= _sign_values(f"inner_sign{i}", threshold, flip)
+    return found
+
+
+def count_threshold(
+    sign: Threshold, requantize: Requantize, *, terms: int
+) -> tuple[NDArray[np.int32], NDArray[np.bool_]]:
+    """Return threshold and flip on the number of differing bits that give the same sign.
+
+    terms: of the sum, which is terms - 2 * count. The bits over all counts are those of a monotonic
+    function: one value up to some count, the other value from there on.
+    """
+    totals = terms - 2 * np.arange(terms + 1, dtype=np.int64)[:, None]
+    values = totals * requantize.multiplier.astype(np.int64) + requantize.offset
+    limits = np.iinfo(np.int16)
+    below = np.clip(values >> requantize.shift, limits.min, limits.max) < sign.threshold
+    # Where the first count's bit is not set, the comparison is turned round.
+    first = below[0]
+    return (below == first).sum(axis=0).astype(np.int32), sign.flip ^ ~first
 
 
 def _conv_values(
@@ -298,10 +342,13 @@ def _affine(
     }
 
 
-def _sign_values(port: str, sign: Threshold) -> Constants:
-    channels = layouts.padded_channels(len(sign.threshold))
-    lowest = int(np.iinfo(np.int16).min)  # no value is below it: padding bits are 0
+def _sign_values(
+    port: str, threshold: NDArray[np.int16] | NDArray[np.int32], flip: NDArray[np.bool_]
+) -> Constants:
+    channels = layouts.padded_channels(len(threshold))
+    # No value is below it: padding bits are 0.
+    lowest = int(np.iinfo(threshold.dtype).min)
     return {
-        f"{port}_threshold": layouts.pad_last(sign.threshold, channels, value=lowest),
-        f"{port}_flip": layouts.pack_bits(sign.flip),
+        f"{port}_threshold": layouts.pad_last(threshold, channels, value=lowest),
+        f"{port}_flip": layouts.pack_bits(flip),
     }

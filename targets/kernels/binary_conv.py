@@ -4,19 +4,18 @@ A tile of pixels x channels is held in registers. Channels are the lanes of its 
 the input is the same for all of them, a vector of weights the same for all pixels.
 """
 
-from dataclasses import replace
-
 from tvm.tirx.script import builder as T
 
 from space.blocks import BinaryConv
+from targets.kernel_specs import signs_compare_counts
 from targets.vector_unit import VectorUnit
 
-from .binary_tiles import binary_tiles
+from .binary_tiles import BinaryTile, binary_tiles
 from .bit_sources import sources
 from .byte_counts import byte_counts
-from .epilogue import requantized, write_outputs
+from .epilogue import requantized, write_outputs, write_signs_of_counts
 from .memory import Memory
-from .vectors import in_memory, load
+from .vectors import Expr, in_memory, load
 from .word_counts import word_counts
 
 _COUNTS = {8: byte_counts, 32: word_counts}
@@ -25,13 +24,26 @@ _COUNTS = {8: byte_counts, 32: word_counts}
 def binary_conv(block: BinaryConv, memory: Memory, unit: VectorUnit) -> None:
     """Build the kernel's body."""
     read = sources(block, memory)
-    activated = block.epilogue.activation != "none"
+    write = _write_signs if signs_compare_counts(block) else _write_values
     for tile in binary_tiles(block, memory, unit):
         counts = _COUNTS[unit.count_bits](tile, read, memory["weights"])
-        totals = in_memory(counts, "uint32", lanes=tile.lanes)
-        # A loop, because a copy of the epilogue for each pixel takes long to compile.
-        with T.serial(tile.size) as i:
-            place = replace(tile.place, pixel=tile.place.pixel + i)
-            total = load(totals, i * tile.lanes, tile.lanes)
-            value = requantized(total, memory, place=place, activated=activated)
-            write_outputs(value, memory, place=place, epilogue=block.epilogue, unit=unit)
+        write(counts, tile, memory, unit)
+
+
+def _write_signs(counts: list[Expr], tile: BinaryTile, memory: Memory, unit: VectorUnit) -> None:
+    for i, count in enumerate(counts):
+        write_signs_of_counts(
+            count, memory, place=tile.pixel_place(i), epilogue=tile.block.epilogue, unit=unit
+        )
+
+
+def _write_values(counts: list[Expr], tile: BinaryTile, memory: Memory, unit: VectorUnit) -> None:
+    epilogue = tile.block.epilogue
+    totals = in_memory(counts, "uint32", lanes=tile.lanes)
+    # A loop, because a copy of this for each pixel takes long to compile.
+    with T.serial(tile.size) as i:
+        place = tile.pixel_place(i)
+        total = load(totals, i * tile.lanes, tile.lanes)
+        activated = epilogue.activation != "none"
+        value = requantized(total, memory, place=place, activated=activated)
+        write_outputs(value, memory, place=place, epilogue=epilogue, unit=unit)

@@ -1,7 +1,7 @@
 """The register tiles of a binary convolution: output pixels of one row x channels."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tvm.tirx.script import builder as T
 
@@ -33,6 +33,10 @@ class BinaryTile:
     @property
     def lanes(self) -> int:
         return self.place.lanes
+
+    def pixel_place(self, pixel: Expr) -> Place:
+        """The place of one of its pixels."""
+        return replace(self.place, pixel=self.place.pixel + pixel)
 
     def weights_index(self, row: Expr, word: Expr) -> Expr:
         """Index of the weights of a word of a kernel row."""

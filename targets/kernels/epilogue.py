@@ -100,6 +100,15 @@ def write_outputs(
         _write_sign(outer, memory, port=f"outer_sign{i}", place=place, unit=unit)
 
 
+def write_signs_of_counts(
+    count: Expr, memory: Memory, *, place: Place, epilogue: Epilogue, unit: VectorUnit
+) -> None:
+    """Compare a uint32 vector of differing bits with the thresholds of every sign of the block."""
+    value = let(convert(count, "int32", lanes=place.lanes))
+    for i in range(epilogue.inner_signs):
+        _write_sign(value, memory, port=f"inner_sign{i}", place=place, unit=unit)
+
+
 def _saturated(value: Expr, lanes: int) -> Expr:
     low = constant(-(2**15), "int32", lanes=lanes)
     high = constant(2**15 - 1, "int32", lanes=lanes)

@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 
 from space.blocks import BinaryConv, Block, Conv, Epilogue, ports
-from space.frozen import FrozenBlock, Requantize
+from space.frozen import FrozenBlock, Requantize, Threshold
 from targets.errors import TargetError
-from targets.kernel_specs import KernelSpec, arguments, constants, kernel_specs
+from targets.kernel_specs import KernelSpec, arguments, constants, count_threshold, kernel_specs
 
 from .kernel_blocks import BLOCKS
 from .kernel_reference import random_case
@@ -69,6 +69,23 @@ def test_binary_multipliers_count_differing_bits() -> None:
     found = constants(one(block), frozen)
     # total = 5 - 2 * differing, so 3 * total + 7 = -6 * differing + 22.
     assert (found["multiplier"][0], found["offset"][0]) == (-6, 22)
+
+
+def test_signs_alone_compare_counts() -> None:
+    rng = np.random.default_rng(0)
+    terms, channels = 45, 400
+    multiplier = rng.integers(-(2**10), 2**10, channels).astype(np.int32)
+    multiplier[:20] = 0
+    offset = rng.integers(-(2**18), 2**18, channels).astype(np.int32)
+    numbers = Requantize(multiplier, offset, None, None, shift=4)
+    sign = Threshold(
+        rng.integers(-(2**15), 2**15, channels).astype(np.int16), rng.random(channels) < 0.5
+    )
+    threshold, flip = count_threshold(sign, numbers, terms=terms)
+    for count in range(terms + 1):
+        value = ((terms - 2 * count) * multiplier.astype(np.int64) + offset) >> 4
+        wanted = (np.clip(value, -(2**15), 2**15 - 1) < sign.threshold) ^ sign.flip
+        np.testing.assert_array_equal((count < threshold) ^ flip, wanted)
 
 
 def test_real_sources_are_read_with_an_offset() -> None:
