@@ -1,12 +1,29 @@
 """The processors that barsctl compiles for, as data."""
 
 from .target import Target
-from .vector_unit import AVX2, AVX512, NEON_ARMV7, NEON_ARMV8
+from .vector_unit import AVX2, AVX512, NEON_ARMV7, NEON_ARMV8, SSE
 
-_V3_FLAGS = frozenset({"avx", "avx2", "bmi1", "bmi2", "f16c", "fma", "abm", "movbe", "xsave"})
+_V2_FLAGS = frozenset({"cx16", "lahf_lm", "popcnt", "sse4_1", "sse4_2", "ssse3"})
+_V3_FLAGS = _V2_FLAGS | frozenset(
+    {"avx", "avx2", "bmi1", "bmi2", "f16c", "fma", "abm", "movbe", "xsave"}
+)
 _VPOPCNT_FLAGS = _V3_FLAGS | {
     "avx512f", "avx512bw", "avx512cd", "avx512dq", "avx512vl", "avx512_vpopcntdq", "avx512_vnni",
 }  # fmt: skip
+
+X86_64_V2 = Target(
+    name="x86-64-v2",
+    summary="x86 with SSE4.2 (Nehalem, Bulldozer and later)",
+    machine="x86_64",
+    cpu_flags=_V2_FLAGS,
+    llvm_triple="x86_64-linux-gnu",
+    llvm_cpu="x86-64-v2",
+    llvm_features=(),
+    llvm_float_abi=None,
+    zig_triple="x86_64-linux-musl",
+    emulator=(),
+    vector_unit=SSE,
+)
 
 X86_64_V3 = Target(
     name="x86-64-v3",

@@ -19,7 +19,10 @@ from .toolchain import run_zig
 
 _FOLDER = Path(__file__).parent
 # What decides a kernel's code and its parameters, beside the target.
-_SOURCES = ("kernels/*.py", "kernel_specs.py", "layouts.py", "vector_unit.py")
+_SOURCES = (
+    "kernels/*.py", "kernel_specs.py", "kernel_constants.py", "binary_grid.py", "pair_table.py",
+    "layouts.py", "vector_unit.py",
+)  # fmt: skip
 _START_DEADLINE_S = 120.0
 _KERNEL_DEADLINE_S = 20.0
 _REFUSED = 3
@@ -29,10 +32,10 @@ def object_file(specs: Sequence[KernelSpec], target: Target, *, prefix: str = ""
     """An object file with a function for each spec; equal for equal arguments.
 
     It is `int32_t symbol(void *, ..., int32_t part, int32_t parts)`: pointers in the order of
-    `arguments(spec)`, then which of how many equal shares of the work to do. Shares may run at the
-    same time, each with a scratch of its own. The functions return 0, keep nothing between calls
-    and need no library but C's memcpy and memset. prefix: in front of every symbol, so that a
-    program may hold several networks. Raises TargetError where it cannot be built.
+    `arguments`, then which of how many equal shares of the work to do. Shares may run at the same
+    time, each with a scratch of its own. The functions return 0, keep nothing between calls and
+    need no library but C's memcpy and memset. prefix: in front of every symbol, so that a program
+    may hold several networks. Raises TargetError where it cannot be built.
     """
     with TemporaryDirectory(prefix="barsctl-build-") as folder:
         path = Path(folder) / "kernels.o"

@@ -38,7 +38,7 @@ def compile_network(
     that share a run, and as many as the program takes unless told otherwise. The same network
     gives the same bytes everywhere. Raises TargetError where it cannot be compiled.
     """
-    plan = plan_network(frozen, name, threads=threads)
+    plan = plan_network(frozen, name, target.vector_unit, threads=threads)
     kernels = object_file(specs(plan.calls), target, prefix=plan.prefix)
     folder.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(prefix=".compiling-", dir=folder) as work:

@@ -220,7 +220,7 @@ def _weights_assembly(plan: Plan) -> str:
 def _program(plan: Plan, class_names: Sequence[str]) -> str:
     """What runtime/main.c must know: names for people, and where each kernel's outputs lie."""
     name, graph = plan.name, plan.frozen.graph
-    values = traced_values(plan.calls)
+    values = traced_values(graph)
     return f"""\
 #include "compiled-network.h"
 

@@ -4,13 +4,13 @@ import platform
 from dataclasses import replace
 from pathlib import Path
 
-from .boards import AARCH64, ARMV7, X86_64_V3, X86_64_VPOPCNT
+from .boards import AARCH64, ARMV7, X86_64_V2, X86_64_V3, X86_64_VPOPCNT
 from .errors import TargetError
 from .target import Target
 
 _CPU_INFO = Path("/proc/cpuinfo")
 # The fastest first: the host is the first whose instructions it has.
-_CANDIDATES = (X86_64_VPOPCNT, X86_64_V3, AARCH64, ARMV7)
+_CANDIDATES = (X86_64_VPOPCNT, X86_64_V3, X86_64_V2, AARCH64, ARMV7)
 
 
 def cpu_flags(cpu_info: str) -> frozenset[str]:

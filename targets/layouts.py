@@ -75,10 +75,35 @@ def _pad_rows(rows: NDArray[Scalar]) -> NDArray[Scalar]:
 
 def binary_weights(weights: NDArray[np.int8], in_channels: tuple[int, ...]) -> NDArray[np.uint32]:
     """+-1 [out, in, k, k] to flat uint32: per group [k, k, words of all sources, lanes]."""
+    return _by_group(_packed_rows(weights, in_channels), -1)
+
+
+def _packed_rows(weights: NDArray[np.int8], in_channels: tuple[int, ...]) -> NDArray[np.uint32]:
+    """[padded out, k, k, words of all sources]."""
     bits = weights.transpose(0, 2, 3, 1) < 0
     ends = np.cumsum(in_channels)[:-1]
     packed = [pack_bits(part) for part in np.split(bits, ends, axis=-1)]
-    return _by_group(_pad_rows(np.concatenate(packed, axis=-1)), -1)
+    return _pad_rows(np.concatenate(packed, axis=-1))
+
+
+def nibble_lanes(lanes: int) -> int:
+    """Bytes of a vector of weight nibbles of one group: a shuffle takes 16 at least."""
+    return max(lanes, 16)
+
+
+def nibble_weights(weights: NDArray[np.int8], in_channels: tuple[int, ...]) -> NDArray[np.uint8]:
+    """+-1 [out, in, k, k] to flat uint8: per group [row, bytes of all sources, 2, column, lanes].
+
+    Each holds the bits of four channels: of a byte of the source, the low ones and then the high.
+    """
+    packed = _packed_rows(weights, in_channels)
+    octets = np.ascontiguousarray(packed).view(np.uint8)
+    nibbles = np.stack([octets & 15, octets >> 4], axis=-1).transpose(0, 1, 3, 4, 2)
+    parts = []
+    for group in groups(nibbles.shape[0]):
+        lanes = np.moveaxis(nibbles[group.first : group.first + group.lanes], 0, -1)
+        parts.append(pad_last(lanes, nibble_lanes(group.lanes)).ravel())
+    return np.concatenate(parts)
 
 
 def conv_taps(in_channels: int, kernel_size: int) -> int:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from space.graph import BlockGraph, Node, Value
 
 from .kernel_specs import Argument, KernelSpec, arguments, kernel_specs
+from .vector_unit import VectorUnit
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,21 +30,22 @@ Operand = Value | Constant | Scratch
 
 @dataclass(frozen=True, slots=True)
 class KernelCall:
-    """One call: the operands stand in the order of `arguments(spec)`."""
+    """One call: an operand for each of the kernel's arguments."""
 
     node: str
     spec: KernelSpec
+    arguments: tuple[Argument, ...]
     operands: tuple[Operand, ...]
 
     @property
     def pairs(self) -> Iterator[tuple[Argument, Operand]]:
         """Each argument with what the call gives for it."""
-        return zip(arguments(self.spec), self.operands, strict=True)
+        return zip(self.arguments, self.operands, strict=True)
 
 
-def lower(graph: BlockGraph) -> tuple[KernelCall, ...]:
-    """The kernel calls that compute a graph, in execution order."""
-    return tuple(_call(node) for node in graph)
+def lower(graph: BlockGraph, unit: VectorUnit) -> tuple[KernelCall, ...]:
+    """The kernel calls that compute a graph on a processor, in execution order."""
+    return tuple(_call(node, unit) for node in graph)
 
 
 def logits_value(graph: BlockGraph) -> Value:
@@ -56,15 +58,13 @@ def specs(calls: tuple[KernelCall, ...]) -> tuple[KernelSpec, ...]:
     return tuple(dict.fromkeys(call.spec for call in calls))
 
 
-def _call(node: Node) -> KernelCall:
+def _call(node: Node, unit: VectorUnit) -> KernelCall:
     (spec,) = kernel_specs(node.block)
     # The graph names inputs in the order in which kernels take them: sources, shortcuts, outer.
     inputs = iter(node.inputs.values)
-    return KernelCall(
-        node.name,
-        spec,
-        tuple(_operand(node, argument, inputs) for argument in arguments(spec)),
-    )
+    found = arguments(spec, unit)
+    operands = tuple(_operand(node, argument, inputs) for argument in found)
+    return KernelCall(node.name, spec, found, operands)
 
 
 def _operand(node: Node, argument: Argument, inputs: Iterator[Value]) -> Operand:

@@ -16,9 +16,9 @@ from uuid import uuid4
 
 from .build import tvm_library
 from .errors import TargetError
-from .kernel_specs import KernelSpec, arguments
+from .kernel_specs import KernelSpec
 from .target import Target
-from .timing import TimedKernel, TimingWorker
+from .timing import TimingWorker, timed_kernel
 
 BATCH = 24
 # As many failures before any success are the target's or the machine's, not a kernel's.
@@ -84,7 +84,7 @@ def _measure(specs: Sequence[KernelSpec], target: Target) -> Iterator[Measured |
             in_folder = partial(_build, target=target, folder=Path(folder))
             libraries = list(pool.map(in_folder, _parts(wave, -(-len(wave) // builders))))
             for built in chain.from_iterable(libraries):
-                yield built if isinstance(built, Failed) else _time(built, worker)
+                yield built if isinstance(built, Failed) else _time(built, target, worker)
 
 
 def _parts(specs: Sequence[KernelSpec], length: int) -> list[Sequence[KernelSpec]]:
@@ -105,9 +105,8 @@ def _build(specs: Sequence[KernelSpec], *, target: Target, folder: Path) -> list
     return [_Built(spec, library) for spec in specs]
 
 
-def _time(built: _Built, worker: TimingWorker) -> Measured | Failed:
-    tensors = tuple((argument.shape, argument.dtype) for argument in arguments(built.spec))
-    kernel = TimedKernel(built.library, built.spec.symbol, tensors)
+def _time(built: _Built, target: Target, worker: TimingWorker) -> Measured | Failed:
+    kernel = timed_kernel(built.spec, target, built.library)
     try:
         return Measured(built.spec, tuple(worker.time_us(kernel)))
     except TargetError as error:

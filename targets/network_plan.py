@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from space.frozen import FrozenNetwork
 
 from .errors import TargetError
-from .kernel_specs import constants
+from .kernel_constants import constants
 from .lower import Constant, KernelCall, lower
 from .memory import ALIGNMENT_BYTES, ArenaPlan, plan_arena
+from .vector_unit import VectorUnit
 
 MOST_THREADS = 64
 # What may follow `#define NAME_` and stand in file names on every system.
@@ -37,8 +38,8 @@ class Plan:
         return f"{self.name}_"
 
 
-def plan_network(frozen: FrozenNetwork, name: str, *, threads: int = 1) -> Plan:
-    """Lower a network and lay out its memory.
+def plan_network(frozen: FrozenNetwork, name: str, unit: VectorUnit, *, threads: int = 1) -> Plan:
+    """Lower a network for a processor and lay out its memory.
 
     Raises TargetError where the name is no C identifier in lower case, integers are missing, or
     there is no thread.
@@ -50,21 +51,21 @@ def plan_network(frozen: FrozenNetwork, name: str, *, threads: int = 1) -> Plan:
             f"name {name!r} must be a C identifier: lower-case letters, digits and _, "
             f"a letter first; choose another"
         )
-    calls = lower(frozen.graph)
-    weights, offsets = _laid_out(frozen, calls)
+    calls = lower(frozen.graph, unit)
+    weights, offsets = _laid_out(frozen, calls, unit)
     arena = plan_arena(calls, threads=threads)
     return Plan(name, frozen, threads, calls, arena, weights, offsets)
 
 
 def _laid_out(
-    frozen: FrozenNetwork, calls: Sequence[KernelCall]
+    frozen: FrozenNetwork, calls: Sequence[KernelCall], unit: VectorUnit
 ) -> tuple[bytes, dict[Constant, int]]:
     """All constants one after the other, aligned; equal ones are stored once."""
     blob = bytearray()
     stored: dict[bytes, int] = {}
     offsets: dict[Constant, int] = {}
     for call in calls:
-        for name, array in constants(call.spec, frozen.blocks[call.node]).items():
+        for name, array in constants(call.spec, frozen.blocks[call.node], unit).items():
             data = array.astype(array.dtype.newbyteorder("<")).tobytes()
             if data not in stored:
                 blob.extend(bytes(-len(blob) % ALIGNMENT_BYTES))

@@ -19,6 +19,8 @@ from typing import IO, Any, Self
 
 from .ending import ending, last_line
 from .errors import TargetError
+from .kernel_specs import KernelSpec, arguments
+from .target import Target
 
 WORKER = Path(__file__).parent / "runners" / "timing_worker.py"
 START_DEADLINE_S = 120.0
@@ -32,6 +34,12 @@ class TimedKernel:
     library: Path
     symbol: str
     tensors: tuple[tuple[tuple[int, ...], str], ...]
+
+
+def timed_kernel(spec: KernelSpec, target: Target, library: Path) -> TimedKernel:
+    """A spec's kernel in a library that was built for the target."""
+    tensors = tuple((each.shape, each.dtype) for each in arguments(spec, target.vector_unit))
+    return TimedKernel(library, spec.symbol, tensors)
 
 
 class TimingWorker:

@@ -1,13 +1,11 @@
 """The tensors that a program writes to files while it traces an image."""
 
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 
-from space.graph import Value
+from space.graph import BlockGraph, Value
 
-from .kernel_specs import Argument
-from .lower import KernelCall
+from .kernel_specs import Argument, kernel_specs, outputs
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,11 +27,11 @@ class TracedValue:
         return f"{self.call:03}.{self.label}.npy"
 
 
-def traced_values(calls: Sequence[KernelCall]) -> tuple[TracedValue, ...]:
-    """Every tensor that kernels write, in the order in which they write them."""
+def traced_values(graph: BlockGraph) -> tuple[TracedValue, ...]:
+    """Every tensor that a graph's kernels write, in the order in which they write them."""
     return tuple(
-        TracedValue(operand, index, argument)
-        for index, call in enumerate(calls)
-        for argument, operand in call.pairs
-        if argument.role == "output" and isinstance(operand, Value)
+        TracedValue(Value(node.name, argument.name), index, argument)
+        for index, node in enumerate(graph)
+        for spec in kernel_specs(node.block)
+        for argument in outputs(spec)
     )

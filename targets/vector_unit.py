@@ -8,30 +8,51 @@ SignBits = Literal["mask", "pairwise_adds"]
 
 
 @dataclass(frozen=True, slots=True)
+class Tile:
+    """What is held in registers: at most so many output channels (16 or 32) of so many pixels."""
+
+    lanes: int
+    pixels: int
+
+
+@dataclass(frozen=True, slots=True)
 class VectorUnit:
     """How a kernel fills the registers of one kind of processor.
 
-    lanes: most output channels of one tile (16 or 32). pixels: most output pixels of one tile.
-    count_bits: 32 where the processor counts the bits of 32-bit lanes itself, 8 where it counts
-    those of bytes. dot_product: the instruction that adds products of 8-bit numbers to int32.
-    sign_bits: how a comparison becomes one bit per lane. rolled: whether the innermost loops must
-    stay loops, because unrolled they would need more registers than there are.
+    lanes: most channels that elementwise work takes at a time. binary, conv: tiles of binary and of
+    int8 convolutions. count_bits: 32 where the processor counts the bits of 32-bit lanes itself, 8
+    where it counts those of bytes, 4 where a table counts those of nibbles. dot_product: the
+    instruction that adds products of 8-bit numbers to int32. sign_bits: how a comparison becomes
+    one bit per lane. rolled: whether the innermost loops must stay loops, because unrolled they
+    would need more registers than there are.
     """
 
     vector_bits: int
     lanes: int
-    pixels: int
-    count_bits: Literal[8, 32]
+    binary: Tile
+    conv: Tile
+    count_bits: Literal[4, 8, 32]
     dot_product: DotProduct
     sign_bits: SignBits
     rolled: bool
 
 
+SSE = VectorUnit(
+    vector_bits=128,
+    lanes=16,
+    binary=Tile(lanes=16, pixels=4),
+    conv=Tile(lanes=16, pixels=2),
+    count_bits=4,
+    dot_product="pmaddwd",
+    sign_bits="mask",
+    rolled=False,
+)
 AVX2 = VectorUnit(
     vector_bits=256,
     lanes=16,
-    pixels=4,
-    count_bits=8,
+    binary=Tile(lanes=32, pixels=4),
+    conv=Tile(lanes=16, pixels=4),
+    count_bits=4,
     dot_product="pmaddwd",
     sign_bits="mask",
     rolled=False,
@@ -39,7 +60,8 @@ AVX2 = VectorUnit(
 AVX512 = VectorUnit(
     vector_bits=512,
     lanes=32,
-    pixels=7,
+    binary=Tile(lanes=32, pixels=7),
+    conv=Tile(lanes=32, pixels=7),
     count_bits=32,
     dot_product="vpdpbusd",
     sign_bits="mask",
@@ -48,7 +70,8 @@ AVX512 = VectorUnit(
 NEON_ARMV7 = VectorUnit(
     vector_bits=128,
     lanes=16,
-    pixels=2,
+    binary=Tile(lanes=16, pixels=2),
+    conv=Tile(lanes=16, pixels=2),
     count_bits=8,
     dot_product="vpadals",
     sign_bits="pairwise_adds",
@@ -57,7 +80,8 @@ NEON_ARMV7 = VectorUnit(
 NEON_ARMV8 = VectorUnit(
     vector_bits=128,
     lanes=16,
-    pixels=4,
+    binary=Tile(lanes=16, pixels=4),
+    conv=Tile(lanes=16, pixels=4),
     count_bits=8,
     dot_product="saddlp",
     sign_bits="mask",

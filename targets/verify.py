@@ -10,7 +10,6 @@ from space.graph import BlockGraph, Value
 
 from . import layouts
 from .errors import TargetError
-from .lower import lower
 from .trace import TracedValue, traced_values
 
 Values = Mapping[Value, NDArray[np.integer]]
@@ -73,7 +72,7 @@ def canonical_values(
     """A program's trace without its memory layouts, in the order of execution."""
     return {
         traced.value: _canonical(traced, trace[traced.file], graph.shape(traced.value)[0])
-        for traced in traced_values(lower(graph))
+        for traced in traced_values(graph)
     }
 
 

@@ -9,25 +9,23 @@ from tempfile import TemporaryDirectory
 
 from space.blocks import Block
 from targets.build import tvm_library
-from targets.kernel_specs import arguments, kernel_specs
+from targets.kernel_specs import kernel_specs
 from targets.target import Target
-from targets.timing import TimedKernel, TimingWorker
+from targets.timing import TimingWorker, timed_kernel
 
 
 @dataclass(frozen=True, slots=True)
 class BuiltKernels:
     """Kernels of blocks for one target, timed in a process of their own."""
 
+    target: Target
     library: Path
     worker: TimingWorker
 
     def time_us(self, block: Block) -> float:
         """The median microseconds of one run."""
         (spec,) = kernel_specs(block)
-        tensors = tuple((argument.shape, argument.dtype) for argument in arguments(spec))
-        return statistics.median(
-            self.worker.time_us(TimedKernel(self.library, spec.symbol, tensors))
-        )
+        return statistics.median(self.worker.time_us(timed_kernel(spec, self.target, self.library)))
 
 
 @contextmanager
@@ -37,4 +35,4 @@ def built_kernels(blocks: Sequence[Block], target: Target) -> Iterator[BuiltKern
     with TemporaryDirectory() as folder, TimingWorker() as worker:
         library = Path(folder) / "kernels.so"
         tvm_library(specs, target, library)
-        yield BuiltKernels(library, worker)
+        yield BuiltKernels(target, library, worker)

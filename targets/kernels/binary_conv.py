@@ -4,10 +4,14 @@ A tile of pixels x channels is held in registers. Channels are the lanes of its 
 the input is the same for all of them, a vector of weights the same for all pixels.
 """
 
+from collections.abc import Callable
+from functools import partial
+
 from tvm.tirx.script import builder as T
 
 from space.blocks import BinaryConv
 from targets.kernel_specs import signs_compare_counts
+from targets.pair_table import counts_by_table
 from targets.vector_unit import VectorUnit
 
 from .binary_tiles import BinaryTile, binary_tiles
@@ -15,19 +19,28 @@ from .bit_sources import sources
 from .byte_counts import byte_counts
 from .epilogue import requantized, write_outputs, write_signs_of_counts
 from .memory import Memory
+from .pair_counts import pair_counts, write_offsets
 from .vectors import Expr, in_memory, load
 from .word_counts import word_counts
-
-_COUNTS = {8: byte_counts, 32: word_counts}
 
 
 def binary_conv(block: BinaryConv, memory: Memory, unit: VectorUnit) -> None:
     """Build the kernel's body."""
-    read = sources(block, memory)
+    count = _counter(block, memory, unit)
     write = _write_signs if signs_compare_counts(block) else _write_values
     for tile in binary_tiles(block, memory, unit):
-        counts = _COUNTS[unit.count_bits](tile, read, memory["weights"])
-        write(counts, tile, memory, unit)
+        write(count(tile), tile, memory, unit)
+
+
+def _counter(
+    block: BinaryConv, memory: Memory, unit: VectorUnit
+) -> Callable[[BinaryTile], list[Expr]]:
+    """Prepare the sources; return what counts the differing bits of a tile's pixels."""
+    if counts_by_table(block, unit):
+        write_offsets(block, memory)
+        return partial(pair_counts, memory=memory)
+    counts = word_counts if unit.count_bits == 32 else byte_counts
+    return partial(counts, sources=sources(block, memory), weights=memory["weights"])
 
 
 def _write_signs(counts: list[Expr], tile: BinaryTile, memory: Memory, unit: VectorUnit) -> None:

@@ -6,13 +6,15 @@ from dataclasses import dataclass, replace
 from tvm.tirx.script import builder as T
 
 from space.blocks import BinaryConv
+from targets.binary_grid import binary_grid
 from targets.layouts import words
+from targets.pair_table import counts_by_table
 from targets.vector_unit import VectorUnit
 
 from .bit_sources import Source
 from .epilogue import Place
 from .memory import Memory
-from .tiles import lane_tiles, shared, spans
+from .tiles import lane_tiles, pair_spans, shared, spans
 from .vectors import Expr
 
 
@@ -58,13 +60,13 @@ def _row_words(block: BinaryConv) -> int:
 
 def binary_tiles(block: BinaryConv, memory: Memory, unit: VectorUnit) -> Iterator[BinaryTile]:
     """Open the loops around each tile in turn."""
-    # Without borders and strides, tiles need not end where rows do.
-    flat = block.kernel_size == 1 and block.stride == 1
-    rows, columns = (1, block.out_size**2) if flat else (block.out_size, block.out_size)
-    for tiles in lane_tiles(block.out_channels, unit):
-        most = unit.pixels * unit.lanes // tiles.lanes
+    grid = binary_grid(block)
+    rows, columns = grid.out_rows, grid.out_columns
+    cut = pair_spans if counts_by_table(block, unit) else spans
+    for tiles in lane_tiles(block.out_channels, unit.binary.lanes):
+        most = unit.binary.pixels * unit.binary.lanes // tiles.lanes
         with shared((tiles.count, tiles.pieces, rows), memory) as (group, piece, y):
-            for span in spans(columns, most):
+            for span in cut(columns, most):
                 with T.serial(span.count) as step:
                     x = span.start + step * span.size
                     place = Place(block.out_channels, tiles, group, piece, y * columns + x)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from tvm.tirx.script import builder as T
 
 from space.blocks import BinaryConv
+from targets.binary_grid import BinaryGrid, binary_grid
 from targets.layouts import words
 
 from .memory import Memory
@@ -29,7 +30,11 @@ class Source:
 
 def sources(block: BinaryConv, memory: Memory) -> list[Source]:
     """The block's sources, with a border of +1 where its kernel needs one."""
-    return _padded(block, memory) if block.kernel_size > 1 else _direct(block, memory)
+    if block.kernel_size == 1:
+        return _direct(block, memory)
+    grid, k = binary_grid(block), block.kernel_size
+    copy_padded(block, grid, memory, columns=grid.padded_columns)
+    return [Source(memory["scratch"], k, k * grid.words, grid.padded_columns, grid.words, 0)]
 
 
 def _direct(block: BinaryConv, memory: Memory) -> list[Source]:
@@ -42,22 +47,22 @@ def _direct(block: BinaryConv, memory: Memory) -> list[Source]:
     return found
 
 
-def _padded(block: BinaryConv, memory: Memory) -> list[Source]:
-    """Copy the sources side by side, with a border of +1, so that a window is `rows` runs."""
-    scratch, size = memory["scratch"], block.in_size
-    border, pixel = block.kernel_size // 2, sum(map(words, block.in_channels))
-    width, edge = (size + 2 * border) * pixel, border * pixel
-    fill(scratch, 0, border * width + edge, value=0)
-    with T.serial(size - 1) as y:
-        fill(scratch, (border + y + 1) * width - edge, 2 * edge, value=0)
-    fill(scratch, (border + size) * width - edge, border * width + edge, value=0)
-    first = border * width + edge
+def copy_padded(block: BinaryConv, grid: BinaryGrid, memory: Memory, *, columns: int) -> None:
+    """Copy the sources side by side into rows of `columns` pixels, with a border of +1.
+
+    So the window of a pixel is a run of words in each row of the kernel.
+    """
+    scratch, pixel = memory["scratch"], grid.words
+    width, row = columns * pixel, grid.in_columns * pixel
+    start = grid.border * (width + pixel)
+    fill(scratch, 0, start, value=0)
+    with T.serial(grid.in_rows - 1) as y:
+        fill(scratch, start + y * width + row, width - row, value=0)
+    end = start + (grid.in_rows - 1) * width + row
+    fill(scratch, end, grid.padded_rows * width - end, value=0)
     for i, channels in enumerate(block.in_channels):
         run = words(channels)
-        with T.serial(size) as y, T.serial(size) as x, T.serial(run) as word:
-            value = memory[f"source{i}"][(y * size + x) * run + word]
-            T.buffer_store(scratch, value, [first + y * width + x * pixel + word])
-        first += run
-    return [
-        Source(scratch, block.kernel_size, block.kernel_size * pixel, size + 2 * border, pixel, 0)
-    ]
+        with T.serial(grid.in_rows) as y, T.serial(grid.in_columns) as x, T.serial(run) as word:
+            value = memory[f"source{i}"][(y * grid.in_columns + x) * run + word]
+            T.buffer_store(scratch, value, [start + y * width + x * pixel + word])
+        start += run

@@ -78,8 +78,8 @@ def conv(block: Conv, memory: Memory, unit: VectorUnit) -> None:
 def _tiles(block: Conv, memory: Memory, unit: VectorUnit) -> Iterator[_Tile]:
     """Open the loops around each tile in turn."""
     size = block.out_size
-    for tiles in lane_tiles(block.out_channels, unit):
-        most = unit.pixels * unit.lanes // tiles.lanes
+    for tiles in lane_tiles(block.out_channels, unit.conv.lanes):
+        most = unit.conv.pixels * unit.conv.lanes // tiles.lanes
         with shared((tiles.count, tiles.pieces, size), memory) as (group, piece, y):
             for span in spans(size, most):
                 with T.serial(span.count) as step:

@@ -52,8 +52,8 @@ def _pairs(four: Expr, lanes: int) -> list[Expr]:
 
 
 def _pmaddwd(total: Expr, four: Expr, weights: list[Expr], lanes: int) -> Expr:
+    name = "llvm.x86.avx2.pmadd.wd" if lanes == 8 else "llvm.x86.sse2.pmadd.wd"
     for inputs, pair in zip(_pairs(four, lanes), weights, strict=True):
-        name = "llvm.x86.avx2.pmadd.wd"
         total = total + T.call_llvm_pure_intrin(f"int32x{lanes}", name, inputs, pair)
     return total
 

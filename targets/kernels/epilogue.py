@@ -104,7 +104,8 @@ def write_signs_of_counts(
     count: Expr, memory: Memory, *, place: Place, epilogue: Epilogue, unit: VectorUnit
 ) -> None:
     """Compare a uint32 vector of differing bits with the thresholds of every sign of the block."""
-    value = let(convert(count, "int32", lanes=place.lanes))
+    dtype = memory["inner_sign0_threshold"].dtype
+    value = let(convert(count, str(dtype), lanes=place.lanes))
     for i in range(epilogue.inner_signs):
         _write_sign(value, memory, port=f"inner_sign{i}", place=place, unit=unit)
 

@@ -6,6 +6,7 @@ from tvm.tirx.script import builder as T
 
 from targets.kernel_specs import KernelSpec, arguments
 from targets.layouts import WORD_BITS
+from targets.vector_unit import VectorUnit
 
 from .vectors import Buffer, Expr
 
@@ -31,11 +32,11 @@ class Memory:
         return self.flat[name] if width == WORD_BITS else self.narrow[name, width]
 
 
-def declare(spec: KernelSpec) -> Memory:
+def declare(spec: KernelSpec, unit: VectorUnit) -> Memory:
     """Declare the parameters of the function that is being built."""
     parameters = [
         (argument, T.arg(argument.name, T.Buffer(argument.shape, argument.dtype)))
-        for argument in arguments(spec)
+        for argument in arguments(spec, unit)
     ]
     memory = Memory({}, {}, T.arg("part", T.int32()), T.arg("parts", T.int32()))
     for argument, parameter in parameters:

@@ -18,7 +18,7 @@ from .vectors import Buffer, Expr, concatenate, constant, convert, let, load
 def pool(block: Pool, memory: Memory, unit: VectorUnit) -> None:
     """Build the kernel's body."""
     size = block.out_size
-    for tiles in lane_tiles(block.out_channels, unit):
+    for tiles in lane_tiles(block.out_channels, unit.lanes):
         with shared((size, size), memory) as (y, x):
             window = _Window(block, memory["source0"], y, x)
             # Which input channels a tile reads differs from tile to tile.

@@ -18,11 +18,11 @@ from .sum import add_shortcuts
 
 
 def prim_func(spec: KernelSpec, unit: VectorUnit, *, symbol: str) -> Any:
-    """The spec's kernel with parameters in the order of `arguments(spec)`."""
+    """The spec's kernel with parameters in the order of `arguments(spec, unit)`."""
     with IRBuilder() as builder, T.prim_func(s_tir=True):
         T.func_name(symbol)
         T.func_attr({"global_symbol": symbol, "tirx.noalias": True})
-        memory = declare(spec)
+        memory = declare(spec, unit)
         match spec.block:
             case BinaryConv():
                 binary_conv(spec.block, memory, unit)

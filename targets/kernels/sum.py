@@ -11,7 +11,7 @@ from .vectors import constant
 
 def add_shortcuts(block: Sum, memory: Memory, unit: VectorUnit) -> None:
     """Build the kernel's body."""
-    for tiles in lane_tiles(block.channels, unit):
+    for tiles in lane_tiles(block.channels, unit.lanes):
         steps = (block.size**2, tiles.count, tiles.pieces)
         with shared(steps, memory) as (pixel, group, piece):
             place = Place(block.channels, tiles, group, piece, pixel)

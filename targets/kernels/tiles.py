@@ -8,7 +8,6 @@ from math import prod
 from tvm.tirx.script import builder as T
 
 from targets.layouts import WORD_BITS, groups
-from targets.vector_unit import VectorUnit
 
 from .memory import Memory
 from .vectors import Expr, let
@@ -34,6 +33,13 @@ def spans(length: int, most: int) -> tuple[Span, ...]:
     return tuple(span for span in found if span.count)
 
 
+def pair_spans(length: int, most: int) -> tuple[Span, ...]:
+    """A length cut into tiles of `most` (an even number) and one of the rest: whole pairs first."""
+    count, rest = divmod(length, most)
+    found = (Span(0, most, count), Span(count * most, rest, 1))
+    return tuple(span for span in found if span.size and span.count)
+
+
 @dataclass(frozen=True, slots=True)
 class LaneTiles:
     """`count` groups of `group_lanes` channels from channel `first` on, as tiles of `lanes`."""
@@ -54,13 +60,13 @@ class LaneTiles:
         return self.lanes if self.group_lanes == WORD_BITS else WORD_BITS
 
 
-def lane_tiles(channels: int, unit: VectorUnit) -> tuple[LaneTiles, ...]:
+def lane_tiles(channels: int, most_lanes: int) -> tuple[LaneTiles, ...]:
     """The padded channels as tiles: the whole words first, then a narrow group if there is one."""
     found = []
     for lanes in (WORD_BITS, 16, 8):
         alike = [group for group in groups(channels) if group.lanes == lanes]
         if alike:
-            found.append(LaneTiles(alike[0].first, len(alike), lanes, min(unit.lanes, lanes)))
+            found.append(LaneTiles(alike[0].first, len(alike), lanes, min(most_lanes, lanes)))
     return tuple(found)
 
 

@@ -6,8 +6,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from space.blocks import is_sign
-from targets.kernel_specs import Argument, KernelSpec, arguments, constants
+from targets.kernel_constants import constants
+from targets.kernel_specs import Argument, KernelSpec, arguments
 from targets.layouts import pack_bits, pad_last, unpack_bits
+from targets.vector_unit import VectorUnit
 
 from .kernel_reference import Case, Ints
 
@@ -21,17 +23,19 @@ class Call:
 
     spec: KernelSpec
     case: Case
+    arguments: tuple[Argument, ...]
     memory: dict[str, NDArray[np.uint8]]
 
 
-def prepare(spec: KernelSpec, case: Case) -> Call:
+def prepare(spec: KernelSpec, case: Case, unit: VectorUnit) -> Call:
     """The call of a spec's kernel on a case."""
-    values = dict(constants(spec, case.frozen))
-    inputs = [each for each in arguments(spec) if each.role in ("source", "shortcut", "outer")]
+    values = dict(constants(spec, case.frozen, unit))
+    found = arguments(spec, unit)
+    inputs = [each for each in found if each.role in ("source", "shortcut", "outer")]
     for argument, value in zip(inputs, case.inputs, strict=True):
         values[argument.name] = _in_memory(argument, value)
-    memory = {each.name: _bytes(each, values.get(each.name)) for each in arguments(spec)}
-    return Call(spec, case, memory)
+    memory = {each.name: _bytes(each, values.get(each.name)) for each in found}
+    return Call(spec, case, found, memory)
 
 
 def _in_memory(argument: Argument, value: Ints) -> NDArray[np.generic]:
@@ -55,7 +59,7 @@ def _bytes(argument: Argument, value: NDArray[np.generic] | None) -> NDArray[np.
 def outputs(call: Call) -> dict[str, Ints]:
     """What the kernel wrote, by port. Fails where padding is not 0 or a guard was overwritten."""
     found = {}
-    for argument in arguments(call.spec):
+    for argument in call.arguments:
         raw = call.memory[argument.name]
         assert (raw[argument.size_bytes :] == GARBAGE).all(), f"{argument.name} was overrun"
         if argument.role == "output":

@@ -13,7 +13,7 @@ from targets.build import kernel_hash, object_file, tvm_library
 from targets.build_request import BuildRequest, request_from_json, request_to_json
 from targets.errors import TargetError
 from targets.host import host_target
-from targets.kernel_specs import arguments, kernel_specs
+from targets.kernel_specs import kernel_specs
 from targets.target import Target
 from targets.vector_unit import AVX512
 
@@ -53,15 +53,16 @@ def test_tvm_library_computes_the_same(tmp_path: Path) -> None:
     tvm_library(SPECS, host_target(), tmp_path / "kernels.so")
     library = tvm.runtime.load_module(str(tmp_path / "kernels.so"))
     for spec in SPECS:
-        call = prepare(spec, random_case(spec.block, np.random.default_rng(0)))
+        case = random_case(spec.block, np.random.default_rng(0))
+        call = prepare(spec, case, host_target().vector_unit)
         tensors = {
             each.name: tvm.runtime.tensor(
                 call.memory[each.name][: each.size_bytes].view(each.dtype).reshape(each.shape)
             )
-            for each in arguments(spec)
+            for each in call.arguments
         }
         library[spec.symbol](*tensors.values(), 0, 1)
-        for each in arguments(spec):
+        for each in call.arguments:
             raw = np.ascontiguousarray(tensors[each.name].numpy()).view(np.uint8).ravel()
             call.memory[each.name][: each.size_bytes] = raw
         for port, value in expected(call.case).items():

@@ -9,13 +9,14 @@ from targets.assemble import RUNTIME
 from targets.emit_c import header, source_files
 from targets.errors import TargetError
 from targets.network_plan import Plan, plan_network
+from targets.vector_unit import AVX512
 
 from .compiled_networks import frozen_example
 
 
 @pytest.fixture
 def plan() -> Plan:
-    return plan_network(frozen_example("cell"), "net")
+    return plan_network(frozen_example("cell"), "net", AVX512)
 
 
 def names(plan: Plan) -> list[str]:
@@ -29,7 +30,7 @@ def test_generated_files_never_have_the_name_of_a_network_or_a_runtime_file(plan
 
 
 def test_text_is_the_same_every_time(plan: Plan) -> None:
-    again = plan_network(frozen_example("cell"), "net")
+    again = plan_network(frozen_example("cell"), "net", AVX512)
     assert source_files(plan, names(plan)) == source_files(again, names(plan))
 
 

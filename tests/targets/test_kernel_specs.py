@@ -4,7 +4,9 @@ import pytest
 from space.blocks import BinaryConv, Block, Conv, Epilogue, ports
 from space.frozen import FrozenBlock, Requantize, Threshold
 from targets.errors import TargetError
-from targets.kernel_specs import KernelSpec, arguments, constants, count_threshold, kernel_specs
+from targets.kernel_constants import constants, count_threshold
+from targets.kernel_specs import KernelSpec, arguments, kernel_specs
+from targets.vector_unit import AVX512
 
 from .kernel_blocks import BLOCKS
 from .kernel_reference import random_case
@@ -42,7 +44,7 @@ def test_relu_and_prelu_share_a_kernel() -> None:
 
 @pytest.mark.parametrize("block", BLOCKS, ids=lambda block: one(block).key)
 def test_arguments_come_in_order(block: Block) -> None:
-    found = arguments(one(block))
+    found = arguments(one(block), AVX512)
     order = ["source", "shortcut", "outer", "constant", "scratch", "output"]
     places = [order.index(argument.role) for argument in found]
     assert places == sorted(places)
@@ -53,8 +55,8 @@ def test_arguments_come_in_order(block: Block) -> None:
 @pytest.mark.parametrize("block", BLOCKS, ids=lambda block: one(block).key)
 def test_constants_fill_their_arguments(block: Block) -> None:
     case = random_case(block, np.random.default_rng(0))
-    found = constants(one(block), case.frozen)
-    for argument in arguments(one(block)):
+    found = constants(one(block), case.frozen, AVX512)
+    for argument in arguments(one(block), AVX512):
         if argument.role == "constant":
             array = found.pop(argument.name)
             assert (array.shape, array.dtype) == (argument.shape, np.dtype(argument.dtype))
@@ -66,7 +68,7 @@ def test_binary_multipliers_count_differing_bits() -> None:
     frozen = FrozenBlock(
         np.ones((1, 5, 1, 1), np.int8), requantize=requantize(multiplier=3, offset=7)
     )
-    found = constants(one(block), frozen)
+    found = constants(one(block), frozen, AVX512)
     # total = 5 - 2 * differing, so 3 * total + 7 = -6 * differing + 22.
     assert (found["multiplier"][0], found["offset"][0]) == (-6, 22)
 
@@ -92,7 +94,7 @@ def test_real_sources_are_read_with_an_offset() -> None:
     block = Conv(2, 1, 1, 1, 1, False, Epilogue())
     weights = np.array([3, -1], np.int8).reshape(1, 2, 1, 1)
     frozen = FrozenBlock(weights, requantize=requantize(multiplier=3, offset=7), input_shift=2)
-    found = constants(one(block), frozen)
+    found = constants(one(block), frozen, AVX512)
     # total = sum(w * (a - 128)) = sum(w * a) - 128 * 2, times 3, plus 7.
     assert (found["multiplier"][0], found["offset"][0]) == (3, 7 - 3 * 256)
     assert found["input_shift"].tolist() == [2]
@@ -101,11 +103,11 @@ def test_real_sources_are_read_with_an_offset() -> None:
 def test_missing_integers_are_named() -> None:
     block = BinaryConv((8,), 8, 3, 1, 4, Epilogue(inner_signs=1))
     with pytest.raises(TargetError, match=r"binary_conv.*no weights of shape \(72,\); freeze"):
-        constants(one(block), FrozenBlock())
+        constants(one(block), FrozenBlock(), AVX512)
 
 
 def test_signs_of_another_block_are_refused() -> None:
     case = random_case(BinaryConv((8,), 8, 3, 1, 4, Epilogue()), np.random.default_rng(0))
     signed = BinaryConv((8,), 8, 3, 1, 4, Epilogue(inner_signs=1))
     with pytest.raises(TargetError, match="no inner_sign0_threshold of shape"):
-        constants(one(signed), case.frozen)
+        constants(one(signed), case.frozen, AVX512)

@@ -4,7 +4,7 @@ import ctypes
 import shutil
 import subprocess
 import sys
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -14,8 +14,9 @@ from space.blocks import Block
 from targets.build import object_file
 from targets.catalog import named_target
 from targets.host import runs_here
-from targets.kernel_specs import KernelSpec, arguments, kernel_specs
+from targets.kernel_specs import KernelSpec, kernel_specs
 from targets.toolchain import Toolchain
+from targets.vector_unit import VectorUnit
 
 from .kernel_blocks import BLOCKS
 from .kernel_driver import driver_input, driver_source, take_driver_output
@@ -30,10 +31,16 @@ def name_of(block: Block) -> str:
     return kernel_specs(block)[0].key
 
 
-@pytest.fixture(scope="module", params=["x86-64-vpopcnt", "x86-64-v3"])
-def library(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> ctypes.CDLL:
+@dataclass(frozen=True)
+class Library:
+    """All kernels for one processor."""
+
+    functions: ctypes.CDLL
+    unit: VectorUnit
+
+
+@pytest.fixture(scope="module", params=["x86-64-vpopcnt", "x86-64-v3", "x86-64-v2"])
+def library(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Library:
     """All kernels for a target that this machine executes, linked from their object."""
     target = named_target(request.param)
     if not runs_here(target):
@@ -43,15 +50,13 @@ def library(
     command = [sys.executable, "-m", "ziglang", "cc", "-target", target.zig_triple, "-shared"]
     command += ["-nostdlib", "kernels.o", "-o", "kernels.so"]
     subprocess.run(command, cwd=folder, check=True)
-    return ctypes.CDLL(str(folder / "kernels.so"))
+    return Library(ctypes.CDLL(str(folder / "kernels.so")), target.vector_unit)
 
 
-def run(library: ctypes.CDLL, call: Call, *, part: int = 0, parts: int = 1) -> int:
-    function = library[call.spec.symbol]
+def run(library: Library, call: Call, *, part: int = 0, parts: int = 1) -> int:
+    function = library.functions[call.spec.symbol]
     function.restype = ctypes.c_int32
-    pointers = [
-        ctypes.c_void_p(call.memory[each.name].ctypes.data) for each in arguments(call.spec)
-    ]
+    pointers = [ctypes.c_void_p(call.memory[each.name].ctypes.data) for each in call.arguments]
     return int(function(*pointers, part, parts))
 
 
@@ -62,28 +67,28 @@ def check(call: Call) -> None:
         np.testing.assert_array_equal(found[port], value, err_msg=f"{call.spec.key}: {port}")
 
 
-def prepared(spec: KernelSpec, seed: int) -> Call:
-    return prepare(spec, random_case(spec.block, np.random.default_rng(seed)))
+def prepared(spec: KernelSpec, seed: int, unit: VectorUnit) -> Call:
+    return prepare(spec, random_case(spec.block, np.random.default_rng(seed)), unit)
 
 
 @pytest.mark.parametrize("block", BLOCKS, ids=name_of)
-def test_kernel_computes_the_frozen_formulas(library: ctypes.CDLL, block: Block) -> None:
+def test_kernel_computes_the_frozen_formulas(library: Library, block: Block) -> None:
     for seed in SEEDS:
-        call = prepared(kernel_specs(block)[0], seed)
+        call = prepared(kernel_specs(block)[0], seed, library.unit)
         assert run(library, call) == 0
         check(call)
 
 
 @pytest.mark.parametrize("parts", [2, 3, 40])
-def test_shares_make_up_the_whole(library: ctypes.CDLL, parts: int) -> None:
+def test_shares_make_up_the_whole(library: Library, parts: int) -> None:
     for spec in SPECS:
-        call = prepared(spec, 0)
+        call = prepared(spec, 0, library.unit)
         for part in range(parts):
             assert run(library, call, part=part, parts=parts) == 0
         check(call)
 
 
-def test_counts_hold_when_every_bit_differs(library: ctypes.CDLL) -> None:
+def test_counts_hold_when_every_bit_differs(library: Library) -> None:
     # 33 words: one more than a sum of bytes could hold, 32 * 8 = 256.
     spec = next(spec for spec in SPECS if spec.key.startswith("binary_conv(in_channels=1056,"))
     case = random_case(spec.block, np.random.default_rng(0))
@@ -93,7 +98,7 @@ def test_counts_hold_when_every_bit_differs(library: ctypes.CDLL) -> None:
         frozen=replace(case.frozen, weights=weights),
         inputs=(np.ones((3, 3, 1056), np.int64),),
     )
-    call = prepare(spec, differing)
+    call = prepare(spec, differing, library.unit)
     assert run(library, call) == 0
     check(call)
 
@@ -103,7 +108,7 @@ def test_arm_kernels_compute_the_formulas(name: str, tmp_path: Path) -> None:
     target = named_target(name)
     if shutil.which(target.emulator[0]) is None:
         pytest.skip(f"{target.emulator[0]} is not installed")
-    calls = [prepared(spec, seed) for spec in SPECS for seed in SEEDS]
+    calls = [prepared(spec, seed, target.vector_unit) for spec in SPECS for seed in SEEDS]
     (tmp_path / "driver.c").write_text(driver_source(calls))
     (tmp_path / "kernels.o").write_bytes(object_file(SPECS, target))
     tools = Toolchain(target, tmp_path, notify=print)

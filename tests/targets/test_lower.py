@@ -1,10 +1,11 @@
 from space.graph import IMAGE_VALUE, Value
 from targets.lower import Constant, Scratch, logits_value, lower, specs
+from targets.vector_unit import AVX512
 from tests.example_graphs import EXAMPLE_GRAPHS
 
 
 def test_operands_stand_in_the_order_of_the_arguments() -> None:
-    calls = {call.node: call for call in lower(EXAMPLE_GRAPHS["cell"]())}
+    calls = {call.node: call for call in lower(EXAMPLE_GRAPHS["cell"](), AVX512)}
     assert [argument.name for argument, _ in calls["c0.node2"].pairs] == [
         "source0", "source1", "source2", "shortcut0", "outer_shortcut", "weights", "multiplier",
         "offset", "negative_multiplier", "negative_offset", "shift", "scratch", "outer",
@@ -28,13 +29,13 @@ def test_operands_stand_in_the_order_of_the_arguments() -> None:
 
 def test_calls_follow_the_order_of_execution() -> None:
     graph = EXAMPLE_GRAPHS["reduction"]()
-    calls = lower(graph)
+    calls = lower(graph, AVX512)
     assert [call.node for call in calls] == [node.name for node in graph]
     assert calls[0].operands[0] == IMAGE_VALUE
     assert calls[-1].operands[-1] == logits_value(graph) == Value("classifier", "logits")
 
 
 def test_equal_blocks_are_one_kernel() -> None:
-    calls = lower(EXAMPLE_GRAPHS["cell"]())
+    calls = lower(EXAMPLE_GRAPHS["cell"](), AVX512)
     assert len(specs(calls)) == 5
     assert specs((*calls, *calls)) == specs(calls)

@@ -9,6 +9,7 @@ from space.graph import IMAGE_VALUE, BlockGraph, Value
 from space.presets import named_space
 from targets.lower import Constant, KernelCall, Scratch, logits_value, lower
 from targets.memory import ALIGNMENT_BYTES, ArenaPlan, Buffer, buffers, place, plan_arena
+from targets.vector_unit import AVX512
 from tests.example_graphs import EXAMPLE_GRAPHS
 
 
@@ -44,7 +45,9 @@ def test_small_buffers_share_the_bytes_of_a_large_one() -> None:
 
 def test_values_live_from_their_writer_to_their_last_reader() -> None:
     graph = EXAMPLE_GRAPHS["cell"]()
-    found = {each.owner: (each.first, each.last) for each in buffers(lower(graph), threads=1)}
+    found = {
+        each.owner: (each.first, each.last) for each in buffers(lower(graph, AVX512), threads=1)
+    }
     assert IMAGE_VALUE not in found
     # Blocks in order: stem 0, process 1, node1 2, node2 3, classifier 4.
     assert found[Value("stem", "inner")] == (0, 3)
@@ -55,7 +58,7 @@ def test_values_live_from_their_writer_to_their_last_reader() -> None:
 
 
 def test_every_thread_has_scratch_of_its_own() -> None:
-    calls = lower(EXAMPLE_GRAPHS["cell"]())
+    calls = lower(EXAMPLE_GRAPHS["cell"](), AVX512)
     one, three = (
         {each.owner: each.size_bytes for each in buffers(calls, threads=threads)}
         for threads in (1, 3)
@@ -95,7 +98,7 @@ def random_graphs() -> dict[str, BlockGraph]:
 
 @pytest.mark.parametrize(("name", "graph"), random_graphs().items())
 def test_no_call_finds_its_inputs_overwritten(name: str, graph: BlockGraph) -> None:
-    calls = lower(graph)
+    calls = lower(graph, AVX512)
     plan = plan_arena(calls, threads=1)
     final = simulated(calls, plan)
     assert final[plan.offsets[logits_value(graph)]] == logits_value(graph)

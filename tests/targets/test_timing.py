@@ -8,16 +8,15 @@ from targets.build import tvm_library
 from targets.catalog import named_target
 from targets.errors import TargetError
 from targets.host import host_flags
-from targets.kernel_specs import KernelSpec, arguments
-from targets.timing import TimedKernel, TimingWorker
+from targets.kernel_specs import KernelSpec
+from targets.timing import TimedKernel, TimingWorker, timed_kernel
 from tests.targets.timed_blocks import CRASHING, small_specs
 
 SPEC, OTHER, _ = small_specs()
 
 
 def kernel(library: Path, spec: KernelSpec = SPEC) -> TimedKernel:
-    tensors = tuple((argument.shape, argument.dtype) for argument in arguments(spec))
-    return TimedKernel(library, spec.symbol, tensors)
+    return timed_kernel(spec, named_target("host"), library)
 
 
 @pytest.fixture(scope="module")

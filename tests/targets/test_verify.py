@@ -3,7 +3,6 @@ import pytest
 
 from space.graph import Value
 from targets.errors import TargetError
-from targets.lower import lower
 from targets.trace import traced_values
 from targets.verify import (
     Difference,
@@ -48,7 +47,7 @@ def test_memory_layouts_are_taken_off() -> None:
     graph = EXAMPLE_GRAPHS["one-pixel"]()  # of one channel, and 33 in "conv"
     trace = {
         traced.file: np.zeros(traced.argument.shape, traced.argument.dtype)
-        for traced in traced_values(lower(graph))
+        for traced in traced_values(graph)
     }
     trace["000.stem.inner.npy"][..., 0] = -3
     trace["001.conv.inner_sign0.npy"][..., 1] = 1
