@@ -8,6 +8,7 @@ from costmodels.protocol import network_cost
 from space.frozen_file import read_frozen
 from space.graph import BlockGraph
 from targets.compile import Artefacts
+from targets.host import runs_here
 from targets.manifest import extend_manifest
 from targets.runners import runnable
 from targets.runners.program import Latency, NotRunnable, Program
@@ -103,13 +104,22 @@ def _checked(
         return Unchecked(program.reason)
     count = images or (EMULATED_IMAGES if program.emulated else MOST_IMAGES)
     indices = spread_indices(len(expected.labels), count)
-    wanted = expected.answers.at(indices)
-    found = ask(ProgramForm(program, expected.graph), wanted.images)
+    wanted, labels = expected.answers.at(indices), expected.labels[indices]
+    kernels = [each.name for each in target.variants if runs_here(each)]
+    programs = {name: program.with_kernels(name) for name in kernels} or {"": program}
+    found = {
+        name: ask(ProgramForm(each, expected.graph), wanted.images)
+        for name, each in programs.items()
+    }
+    verified = {name: compare(each, wanted) for name, each in found.items()}
+    told = next((name for name, each in verified.items() if not each.equal), next(iter(verified)))
     return Checked(
-        compare(found, wanted),
-        accuracy=accuracy(found.logits, expected.labels[indices]),
+        verified[told],
+        accuracy=accuracy(found[told].logits, labels),
         emulated=program.emulated,
         latency=None if program.emulated else _latency(program),
+        kernels=tuple(kernels),
+        differing_kernels="" if verified[told].equal else told,
     )
 
 

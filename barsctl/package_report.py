@@ -26,12 +26,18 @@ class Accuracies:
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """A program that was run here. latency is None where it was emulated."""
+    """A program that was run here. latency is None where it was emulated.
+
+    kernels: where it chooses among them, the processors whose kernels were compared; those for
+    differing_kernels, if any, are of whom verification and accuracy tell.
+    """
 
     verification: Verification
     accuracy: float
     emulated: bool
     latency: Latency | None
+    kernels: tuple[str, ...] = ()
+    differing_kernels: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +83,9 @@ def _mismatches(package: Package) -> Iterator[str]:
     for report in package.reports:
         program = report.program
         if isinstance(program, Checked) and not program.verification.equal:
-            yield f"{report.artefacts.program}: {program.verification}"
+            chosen = program.differing_kernels
+            kernels = f" --kernels {chosen}" if chosen else ""
+            yield f"{report.artefacts.program}{kernels}: {program.verification}"
 
 
 def _warnings(package: Package) -> Iterator[str]:
@@ -120,7 +128,10 @@ def _accuracy(program: Checked | Unchecked) -> float | None:
 def _program_verification(program: Checked | Unchecked) -> Fields:
     if isinstance(program, Unchecked):
         return {"result": "not verified", "reason": program.reason}
-    return _verification(program.verification) | {"emulated": program.emulated}
+    return _verification(program.verification) | {
+        "emulated": program.emulated,
+        "kernels": list(program.kernels),
+    }
 
 
 def _verification(verification: Verification) -> Fields:

@@ -73,6 +73,11 @@ def profile(specs: Sequence[KernelSpec], target: Target, *, table: Path, resume:
 
 
 def _require_usable(target: Target, table: Path, *, resume: bool) -> None:
+    if target.variants:
+        raise BarsError(
+            f"{target.name} stands for {', '.join(each.name for each in target.variants)}: a "
+            "table holds for one processor; take one of them"
+        )
     if not runs_here(target):
         raise BarsError(
             f"kernels for {target.name} do not run on this machine, and an emulator's time is no "

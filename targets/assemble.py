@@ -9,16 +9,15 @@ from .target import Target
 from .toolchain import Notify, Toolchain
 
 RUNTIME = Path(__file__).parent / "runtime"
-_KERNELS = "kernels.o"
 
 
 def assemble(
-    plan: Plan, kernels: bytes, *, target: Target, folder: Path, class_names: Sequence[str],
-    notify: Notify,
+    plan: Plan, kernels: Sequence[bytes], *, target: Target, folder: Path,
+    class_names: Sequence[str], notify: Notify,
 ) -> tuple[str, ...]:  # fmt: skip
     """Write program, libraries and header into a working folder; returns their names.
 
-    kernels: an object file with the symbols of all specs behind the plan's prefix.
+    kernels: for each variant an object file with the symbols of all specs behind its prefix.
     Raises TargetError where a tool is missing or fails.
     """
     name = plan.name
@@ -26,8 +25,10 @@ def assemble(
     sources = source_files(plan, class_names)
     for file, data in sources.items():
         (folder / file).write_bytes(data)
-    (folder / _KERNELS).write_bytes(kernels)
-    library = [_KERNELS, *toolchain.compile(map(Path, LIBRARY_SOURCES), include=RUNTIME)]
+    objects = [f"kernels-{index}.o" for index in range(len(kernels))]
+    for file, data in zip(objects, kernels, strict=True):
+        (folder / file).write_bytes(data)
+    library = [*objects, *toolchain.compile(map(Path, LIBRARY_SOURCES), include=RUNTIME)]
     around = [*map(Path, PROGRAM_SOURCES), *sorted(RUNTIME.glob("*.c"))]
     program = toolchain.compile(around, include=RUNTIME)
     toolchain.link_program([*library, *program], name)

@@ -1,5 +1,7 @@
 """The processors that barsctl compiles for, as data."""
 
+from dataclasses import replace
+
 from .target import Target
 from .vector_unit import AVX2, AVX512, NEON_ARMV7, NEON_ARMV8, SSE
 
@@ -23,6 +25,7 @@ X86_64_V2 = Target(
     zig_triple="x86_64-linux-musl",
     emulator=(),
     vector_unit=SSE,
+    runtime_check="x86_has_sse42",
 )
 
 X86_64_V3 = Target(
@@ -37,6 +40,7 @@ X86_64_V3 = Target(
     zig_triple="x86_64-linux-musl",
     emulator=(),
     vector_unit=AVX2,
+    runtime_check="x86_has_avx2",
 )
 
 X86_64_VPOPCNT = Target(
@@ -51,6 +55,15 @@ X86_64_VPOPCNT = Target(
     zig_triple="x86_64-linux-musl",
     emulator=(),
     vector_unit=AVX512,
+    runtime_check="x86_has_avx512_vpopcnt",
+)
+
+X86_64 = replace(
+    X86_64_V2,
+    name="x86-64",
+    summary="any x86 with SSE4.2: the program chooses among kernels for it, AVX2 and AVX-512",
+    variants=(X86_64_VPOPCNT, X86_64_V3, X86_64_V2),
+    runtime_check="",
 )
 
 # Code scheduled for the Cortex-A53 runs well on larger cores; the reverse is several times slower.

@@ -2,13 +2,14 @@
 
 from collections.abc import Callable
 
-from .boards import AARCH64, ARMV7, CORTEX_A72, X86_64_V2, X86_64_V3, X86_64_VPOPCNT
+from .boards import AARCH64, ARMV7, CORTEX_A72, X86_64, X86_64_V2, X86_64_V3, X86_64_VPOPCNT
 from .errors import TargetError
 from .host import host_target
 from .target import Target
 
 TARGETS: dict[str, Callable[[], Target]] = {
     "host": host_target,
+    "x86-64": lambda: X86_64,
     "x86-64-v2": lambda: X86_64_V2,
     "x86-64-v3": lambda: X86_64_V3,
     "x86-64-vpopcnt": lambda: X86_64_VPOPCNT,

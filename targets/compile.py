@@ -38,8 +38,11 @@ def compile_network(
     that share a run, and as many as the program takes unless told otherwise. The same network
     gives the same bytes everywhere. Raises TargetError where it cannot be compiled.
     """
-    plan = plan_network(frozen, name, target.vector_unit, threads=threads)
-    kernels = object_file(specs(plan.calls), target, prefix=plan.prefix)
+    plan = plan_network(frozen, name, target, threads=threads)
+    kernels = [
+        object_file(specs(variant.calls), variant.target, prefix=variant.prefix)
+        for variant in plan.variants
+    ]
     folder.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(prefix=".compiling-", dir=folder) as work:
         files = assemble(
@@ -65,9 +68,10 @@ def _fields(plan: Plan, target: Target) -> Fields:
             "machine": target.machine,
             "cpu": target.llvm_cpu,
             "features": list(target.llvm_features),
+            "variants": [variant.name for variant in target.variants],
         },
         "kernel_hash": kernel_hash(),
-        "kernels": len(plan.calls),
+        "kernels": len(plan.variants[0].calls),
         "image": [graph.image_size, graph.image_size, graph.image_channels],
         "classes": graph.classes,
         "threads": plan.threads,

@@ -8,12 +8,10 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
-from space.graph import IMAGE_VALUE
-
+from .emit_calls import calls_source
 from .errors import TargetError
-from .kernel_specs import Argument
-from .lower import Constant, KernelCall, Operand, Scratch, logits_value
-from .memory import ALIGNMENT_BYTES, aligned
+from .lower import KernelCall
+from .memory import ALIGNMENT_BYTES
 from .network_plan import Plan
 from .trace import TracedValue, traced_values
 
@@ -36,7 +34,7 @@ def source_files(plan: Plan, class_names: Sequence[str]) -> dict[str, bytes]:
         )
     texts = {
         f"{plan.name}.h": header(plan),
-        _CALLS: _network(plan),
+        _CALLS: calls_source(plan),
         _ARENA: _static_arena(plan),
         _PROGRAM: _program(plan, class_names),
         _WEIGHTS: _weights_assembly(plan),
@@ -62,6 +60,9 @@ def header(plan: Plan) -> str:
 #define {upper}_ARENA_BYTES {plan.arena.arena_bytes}
 #define {upper}_ARENA_ALIGNMENT {ALIGNMENT_BYTES}
 #define {upper}_THREADS {plan.threads}
+/* What the functions return beside 0. */
+#define {upper}_UNALIGNED_ARENA (-1)
+#define {upper}_WRONG_PROCESSOR (-2)
 /* What the network was trained on as logits is these integers times this scale. */
 #define {upper}_LOGIT_SCALE {plan.frozen.logit_scale!r}
 
@@ -74,7 +75,7 @@ extern "C" {{
 int {name}_run(const uint8_t *image, int32_t *logits);
 
 /* The same in the caller's arena of {upper}_ARENA_BYTES bytes, aligned to {upper}_ARENA_ALIGNMENT;
- * calls in different arenas may run at the same time. Returns -1 where the arena is not aligned. */
+ * calls in different arenas may run at the same time. */
 int {name}_run_in(void *arena, const uint8_t *image, int32_t *logits);
 
 /* Share `part` of `parts` (at most {upper}_THREADS) of a run that as many threads do together: each
@@ -89,104 +90,6 @@ int {name}_run_part(void *arena, const uint8_t *image, int32_t *logits, int part
 
 #endif
 """
-
-
-def _network(plan: Plan) -> str:
-    name, graph = plan.name, plan.frozen.graph
-    logits = plan.arena.offsets[logits_value(graph)]
-    declared = "\n".join(
-        f"int32_t {plan.prefix}{spec.symbol}({'void *, ' * len(call.operands)}int32_t, int32_t);"
-        for spec, call in {call.spec: call for call in plan.calls}.items()
-    )
-    cases = "\n".join(
-        f"    case {index}: return {plan.prefix}{call.spec.symbol}({_operands(plan, call)});"
-        for index, call in enumerate(plan.calls)
-    )
-    return f"""\
-#include <stddef.h>
-#include <string.h>
-
-#include "compiled-network.h"
-#include "{name}.h"
-
-enum {{ CALLS = {len(plan.calls)} }};
-
-{declared}
-
-extern const unsigned char {name}_weights[];
-
-/* Share `part` of `parts` of one kernel: its values are in the arena `a`, its constants in `w`. */
-static int32_t call(int index, unsigned char *a, const uint8_t *image, int part, int parts)
-{{
-    unsigned char *w = (unsigned char *){name}_weights; /* kernels only read it, and the image */
-    switch (index) {{
-{cases}
-    }}
-    return -1;
-}}
-
-static int is_aligned(const void *arena)
-{{
-    return (uintptr_t)arena % {ALIGNMENT_BYTES} == 0;
-}}
-
-static void copy_logits(const unsigned char *arena, int32_t *logits)
-{{
-    memcpy(logits, arena + {logits}, {4 * graph.classes});
-}}
-
-int {name}_run_observed(void *arena, const uint8_t *image, int32_t *logits, observer observe,
-                        void *context)
-{{
-    if (!is_aligned(arena))
-        return -1;
-    for (int index = 0; index < CALLS; index++) {{
-        int32_t status = call(index, arena, image, 0, 1);
-        if (status != 0)
-            return status;
-        if (observe)
-            observe(context, index, arena);
-    }}
-    copy_logits(arena, logits);
-    return 0;
-}}
-
-int {name}_run_in(void *arena, const uint8_t *image, int32_t *logits)
-{{
-    return {name}_run_observed(arena, image, logits, NULL, NULL);
-}}
-
-int {name}_run_part(void *arena, const uint8_t *image, int32_t *logits, int part, int parts,
-                    void (*meet)(void *team), void *team)
-{{
-    int32_t status = is_aligned(arena) ? 0 : -1;
-    /* A thread that fails goes on to meet the others. */
-    for (int index = 0; index < CALLS; index++) {{
-        if (status == 0)
-            status = call(index, arena, image, part, parts);
-        meet(team);
-    }}
-    if (part == 0)
-        copy_logits(arena, logits);
-    return status;
-}}
-"""
-
-
-def _operands(plan: Plan, call: KernelCall) -> str:
-    addresses = [_address(plan, *pair) for pair in call.pairs]
-    return ", ".join([*addresses, "part", "parts"])
-
-
-def _address(plan: Plan, argument: Argument, operand: Operand) -> str:
-    if isinstance(operand, Constant):
-        return f"w + {plan.constant_offsets[operand]}"
-    if operand == IMAGE_VALUE:
-        return "(void *)image"
-    address = f"a + {plan.arena.offsets[operand]}"
-    if isinstance(operand, Scratch):
-        return f"{address} + (size_t)part * {aligned(argument.size_bytes)}"
-    return address
 
 
 def _static_arena(plan: Plan) -> str:
@@ -220,7 +123,8 @@ def _weights_assembly(plan: Plan) -> str:
 def _program(plan: Plan, class_names: Sequence[str]) -> str:
     """What runtime/main.c must know: names for people, and where each kernel's outputs lie."""
     name, graph = plan.name, plan.frozen.graph
-    values = traced_values(graph)
+    values, calls = traced_values(graph), plan.variants[0].calls
+    variants = [variant.target.name for variant in plan.variants]
     return f"""\
 #include "compiled-network.h"
 
@@ -228,9 +132,14 @@ int {name}_run_observed(void *arena, const uint8_t *image, int32_t *logits, obse
                         void *context);
 int {name}_run_part(void *arena, const uint8_t *image, int32_t *logits, int part, int parts,
                     void (*meet)(void *team), void *team);
+void {name}_choose_kernels(int variant);
 
 static const char *const class_names[] = {{
 {_lines(_c_text(text) for text in class_names)}
+}};
+
+static const char *const variant_names[] = {{
+{_lines(_c_text(text) for text in variants)}
 }};
 
 static const struct traced_value traced_values[] = {{
@@ -238,7 +147,7 @@ static const struct traced_value traced_values[] = {{
 }};
 
 static const struct traced_call traced_calls[] = {{
-{_lines(_traced_calls(plan.calls, values))}
+{_lines(_traced_calls(calls, values))}
 }};
 
 const struct network network = {{
@@ -248,10 +157,13 @@ const struct network network = {{
     .classes = {graph.classes},
     .class_names = class_names,
     .arena_bytes = {plan.arena.arena_bytes},
-    .calls = {len(plan.calls)},
+    .calls = {len(calls)},
     .traced_calls = traced_calls,
     .traced_values = traced_values,
     .threads = {plan.threads},
+    .variants = {len(variants)},
+    .variant_names = variant_names,
+    .choose_kernels = {name}_choose_kernels,
     .run_observed = {name}_run_observed,
     .run_part = {name}_run_part,
 }};

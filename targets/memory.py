@@ -6,6 +6,7 @@ once may share bytes. The image stays where the caller has it.
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 from space.graph import IMAGE_VALUE, Value
 
@@ -40,25 +41,26 @@ class ArenaPlan:
     lower_bound_bytes: int
 
 
-def plan_arena(calls: Sequence[KernelCall], *, threads: int) -> ArenaPlan:
-    """The plan of a lowered network, with scratch buffers for each of its threads."""
-    return place(buffers(calls, threads=threads))
+def plan_arena(variants: Sequence[Sequence[KernelCall]], *, threads: int) -> ArenaPlan:
+    """The plan of a network that was lowered for some processors, whichever it runs on."""
+    return place(buffers(variants, threads=threads))
 
 
-def buffers(calls: Sequence[KernelCall], *, threads: int) -> tuple[Buffer, ...]:
+def buffers(variants: Sequence[Sequence[KernelCall]], *, threads: int) -> tuple[Buffer, ...]:
     """Everything that calls need in memory beside the image and their constants.
 
-    The logits are copied out after the last call.
+    Every thread has scratch buffers of its own; those of one name are as large as the variant
+    needs that needs most. The logits are copied out after the last call.
     """
     found: dict[Value | Scratch, Buffer] = {}
-    for index, call in enumerate(calls):
+    for index, call in chain.from_iterable(map(enumerate, variants)):
         for argument, operand in call.pairs:
             if isinstance(operand, Constant) or operand == IMAGE_VALUE:
                 continue
             copies = threads if isinstance(operand, Scratch) else 1
-            first = found[operand].first if operand in found else index
-            size_bytes = copies * aligned(argument.size_bytes)
-            found[operand] = Buffer(operand, size_bytes, first, index)
+            known = found.get(operand, Buffer(operand, 0, index, index))
+            size_bytes = max(known.size_bytes, copies * aligned(argument.size_bytes))
+            found[operand] = Buffer(operand, size_bytes, known.first, max(known.last, index))
     return tuple(found.values())
 
 

@@ -10,7 +10,7 @@ from .errors import TargetError
 from .kernel_constants import constants
 from .lower import Constant, KernelCall, lower
 from .memory import ALIGNMENT_BYTES, ArenaPlan, plan_arena
-from .vector_unit import VectorUnit
+from .target import Target
 
 MOST_THREADS = 64
 # What may follow `#define NAME_` and stand in file names on every system.
@@ -18,8 +18,22 @@ _NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
 
 
 @dataclass(frozen=True, eq=False)
+class Variant:
+    """The network as one processor runs it.
+
+    prefix: in front of its kernels' symbols, so that a program may hold several networks and
+    variants. constant_offsets: in the weights of the plan.
+    """
+
+    target: Target
+    prefix: str
+    calls: tuple[KernelCall, ...]
+    constant_offsets: dict[Constant, int]
+
+
+@dataclass(frozen=True, eq=False)
 class Plan:
-    """A network's calls, its arena, and its constants one after the other in `weights`.
+    """A network's variants, the best first, on one arena, and all constants one after the other.
 
     threads: how many may run it together.
     """
@@ -27,19 +41,13 @@ class Plan:
     name: str
     frozen: FrozenNetwork
     threads: int
-    calls: tuple[KernelCall, ...]
+    variants: tuple[Variant, ...]
     arena: ArenaPlan
     weights: bytes
-    constant_offsets: dict[Constant, int]
-
-    @property
-    def prefix(self) -> str:
-        """In front of every symbol, so that a program may link several networks."""
-        return f"{self.name}_"
 
 
-def plan_network(frozen: FrozenNetwork, name: str, unit: VectorUnit, *, threads: int = 1) -> Plan:
-    """Lower a network for a processor and lay out its memory.
+def plan_network(frozen: FrozenNetwork, name: str, target: Target, *, threads: int = 1) -> Plan:
+    """Lower a network for a target and lay out its memory.
 
     Raises TargetError where the name is no C identifier in lower case, integers are missing, or
     there is no thread.
@@ -51,25 +59,36 @@ def plan_network(frozen: FrozenNetwork, name: str, unit: VectorUnit, *, threads:
             f"name {name!r} must be a C identifier: lower-case letters, digits and _, "
             f"a letter first; choose another"
         )
-    calls = lower(frozen.graph, unit)
-    weights, offsets = _laid_out(frozen, calls, unit)
-    arena = plan_arena(calls, threads=threads)
-    return Plan(name, frozen, threads, calls, arena, weights, offsets)
+    weights = _Weights(bytearray(), {})
+    variants = []
+    for index, processor in enumerate(target.processors):
+        calls = lower(frozen.graph, processor.vector_unit)
+        prefix = f"{name}_" if len(target.processors) == 1 else f"{name}_{index}_"
+        offsets = weights.laid_out(frozen, calls, processor)
+        variants.append(Variant(processor, prefix, calls, offsets))
+    arena = plan_arena([variant.calls for variant in variants], threads=threads)
+    return Plan(name, frozen, threads, tuple(variants), arena, bytes(weights.blob))
 
 
-def _laid_out(
-    frozen: FrozenNetwork, calls: Sequence[KernelCall], unit: VectorUnit
-) -> tuple[bytes, dict[Constant, int]]:
-    """All constants one after the other, aligned; equal ones are stored once."""
-    blob = bytearray()
-    stored: dict[bytes, int] = {}
-    offsets: dict[Constant, int] = {}
-    for call in calls:
-        for name, array in constants(call.spec, frozen.blocks[call.node], unit).items():
-            data = array.astype(array.dtype.newbyteorder("<")).tobytes()
-            if data not in stored:
-                blob.extend(bytes(-len(blob) % ALIGNMENT_BYTES))
-                stored[data] = len(blob)
-                blob.extend(data)
-            offsets[Constant(call.node, name)] = stored[data]
-    return bytes(blob), offsets
+@dataclass(frozen=True, eq=False)
+class _Weights:
+    """Constants, aligned; `stored` says where each was put: equal ones are stored once."""
+
+    blob: bytearray
+    stored: dict[bytes, int]
+
+    def laid_out(
+        self, frozen: FrozenNetwork, calls: Sequence[KernelCall], target: Target
+    ) -> dict[Constant, int]:
+        """Store the constants of the calls and return their offsets."""
+        offsets: dict[Constant, int] = {}
+        for call in calls:
+            values = constants(call.spec, frozen.blocks[call.node], target.vector_unit)
+            for name, array in values.items():
+                data = array.astype(array.dtype.newbyteorder("<")).tobytes()
+                if data not in self.stored:
+                    self.blob.extend(bytes(-len(self.blob) % ALIGNMENT_BYTES))
+                    self.stored[data] = len(self.blob)
+                    self.blob.extend(data)
+                offsets[Constant(call.node, name)] = self.stored[data]
+        return offsets

@@ -14,6 +14,8 @@ class Target:
     llvm_*: for the kernels; features read "+name".
     zig_triple: for `python -m ziglang cc -target`; all but the kernels is for any processor of it.
     emulator: the command in front of a program on another machine; empty where there is none.
+    variants: the processors of a program that chooses among their kernels when it runs, the best
+    first. runtime_check: the C function that says whether a processor runs a variant.
     """
 
     name: str
@@ -27,3 +29,10 @@ class Target:
     zig_triple: str
     emulator: tuple[str, ...]
     vector_unit: VectorUnit
+    variants: tuple["Target", ...] = ()
+    runtime_check: str = ""
+
+    @property
+    def processors(self) -> tuple["Target", ...]:
+        """What kernels are built for: the variants, or the target itself."""
+        return self.variants or (self,)

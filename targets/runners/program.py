@@ -3,7 +3,7 @@
 import json
 import subprocess
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Literal
@@ -43,6 +43,10 @@ class Program:
 
     command: tuple[str, ...]
     emulated: bool
+
+    def with_kernels(self, variant: str) -> "Program":
+        """The same with the kernels for one of the processors that it holds kernels for."""
+        return replace(self, command=(*self.command, "--kernels", variant))
 
     def logits(self, images: NDArray[np.uint8]) -> NDArray[np.int32]:
         """[images, classes] of uint8 images [images, size, size, channels].

@@ -24,6 +24,9 @@ struct traced_call {
 /* Called after each kernel with its index; its outputs are in the arena until the next kernel. */
 typedef void (*observer)(void *context, int call, const uint8_t *arena);
 
+/* What running a network returns beside 0. */
+enum { UNALIGNED_ARENA = -1, WRONG_PROCESSOR = -2 };
+
 struct network {
     const char *name;
     int image_size;
@@ -34,6 +37,11 @@ struct network {
     int calls;
     const struct traced_call *traced_calls;
     const struct traced_value *traced_values;
+    /* The kernels are there for each of these processors; the program runs the best that it can,
+     * unless one is chosen by its index. */
+    int variants;
+    const char *const *variant_names;
+    void (*choose_kernels)(int variant);
     int threads; /* how many may run it together, each calling run_part */
     /* These return 0, or what a failing kernel returned; `observe` may be null. */
     int (*run_observed)(void *arena, const uint8_t *image, int32_t *logits, observer observe,

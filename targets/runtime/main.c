@@ -40,6 +40,8 @@ static size_t image_bytes(void)
 
 static bool ended_well(int status)
 {
+    if (status == WRONG_PROCESSOR)
+        return complain("this processor has not the instructions that any of its kernels need");
     return status == 0 || complain("a kernel failed with status %d", status);
 }
 
@@ -252,6 +254,8 @@ int main(int count, char **words)
     struct session session = {.options = &options};
     session.format =
         (struct image_format){network.image_size, network.image_channels, options.raw};
+    if (options.variant >= 0)
+        network.choose_kernels(options.variant);
     void *arena = NULL;
     int no_arena = posix_memalign(&arena, ARENA_ALIGNMENT, network.arena_bytes);
     session.arena = arena;

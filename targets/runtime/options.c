@@ -23,10 +23,15 @@ void print_help(void)
            "  --trace FOLDER   write what each kernel computes for one image, as .npy files\n"
            "  --bench RUNS     time RUNS runs on the first image, or on a grey one if none is given\n"
            "  --threads N      threads that share the work (%d; it was compiled for as many)\n"
-           "  --json           print JSON, one object per line\n"
-           "  --help           print this text\n",
+           "  --kernels NAME   run the kernels for NAME instead of the best for this processor:\n"
+           "                  ",
            network.name, network.image_size, network.image_size, network.image_channels,
            network.image_channels == 1 ? "" : "s", network.classes, network.threads);
+    for (int i = 0; i < network.variants; i++)
+        printf(" %s", network.variant_names[i]);
+    printf("\n"
+           "  --json           print JSON, one object per line\n"
+           "  --help           print this text\n");
 }
 
 static bool parse_count(const char *option, const char *word, int most, int *count)
@@ -49,6 +54,17 @@ static bool parse_shape(const char *word, bool *raw)
            complain("--shape %s: the network reads %s", word, expected);
 }
 
+static bool parse_variant(const char *word, int *variant)
+{
+    for (int i = 0; i < network.variants; i++) {
+        if (strcmp(word, network.variant_names[i]) == 0) {
+            *variant = i;
+            return true;
+        }
+    }
+    return complain("--kernels %s: the program has none for it; --help lists them", word);
+}
+
 /* An option with a value. */
 static bool parse_value(const char *option, const char *word, struct options *options)
 {
@@ -58,6 +74,8 @@ static bool parse_value(const char *option, const char *word, struct options *op
         return parse_count(option, word, MOST_BENCH_RUNS, &options->bench_runs);
     if (strcmp(option, "--threads") == 0)
         return parse_count(option, word, network.threads, &options->threads);
+    if (strcmp(option, "--kernels") == 0)
+        return parse_variant(word, &options->variant);
     if (strcmp(option, "--shape") == 0)
         return parse_shape(word, &options->raw);
     if (strcmp(option, "--logits") == 0)
@@ -69,7 +87,7 @@ static bool parse_value(const char *option, const char *word, struct options *op
 
 static bool takes_value(const char *option)
 {
-    static const char *const NAMES[] = {"--top",    "--bench", "--threads",
+    static const char *const NAMES[] = {"--top",   "--bench",  "--threads", "--kernels",
                                         "--shape", "--logits", "--trace"};
     for (size_t i = 0; i < sizeof NAMES / sizeof *NAMES; i++)
         if (strcmp(option, NAMES[i]) == 0)
@@ -104,7 +122,7 @@ static bool check(const struct options *options)
 bool parse_options(int count, char **words, struct options *options)
 {
     bool only_paths = false;
-    *options = (struct options){.top = 1, .threads = network.threads, .paths = words};
+    *options = (struct options){.top = 1, .threads = network.threads, .variant = -1, .paths = words};
     for (int i = 0; i < count; i++) {
         if (only_paths || words[i][0] != '-') {
             words[options->path_count++] = words[i];

@@ -8,6 +8,7 @@ struct options {
     int top;
     int bench_runs; /* 0: no benchmark */
     int threads;
+    int variant; /* of the kernels; -1: the best that the processor runs */
     bool json;
     bool raw;
     bool help;

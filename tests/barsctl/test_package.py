@@ -14,7 +14,7 @@ from barsctl.trained_run import TrainedRun, read_trained
 from costmodels.errors import CostError
 from costmodels.latency_table import LatencyTable, TableHeader, TableRow
 from space.frozen_file import read_frozen
-from targets.boards import AARCH64
+from targets.boards import AARCH64, X86_64
 from targets.build import kernel_hash
 from targets.catalog import named_target
 from targets.compile import Artefacts
@@ -126,6 +126,22 @@ def test_first_layer_that_differs_is_named(compiled: Compiled, tmp_path: Path) -
     manifest = json.loads((copy.folder / "host" / "manifest.json").read_text())
     assert manifest["verification"]["program"]["result"] == "different"
     assert manifest["verification"]["onnx"]["result"] == "different"
+
+
+@pytest.mark.skipif(not runs_here(X86_64), reason="x86 does not run here")
+def test_all_kernels_of_a_program_are_compared(compiled: Compiled, tmp_path: Path) -> None:
+    settings = PackageSettings((X86_64,), "tiny", images=5)
+    artefacts = write_package(compiled.run, settings, folder=tmp_path, notify=ignore)
+    package = check_package(compiled.run, settings, artefacts, folder=tmp_path, notify=ignore)
+    assert package.mismatches == ()
+    manifest = json.loads((tmp_path / "x86-64" / "manifest.json").read_text())
+    runnable = [each.name for each in X86_64.variants if runs_here(each)]
+    assert manifest["verification"]["program"]["kernels"] == runnable
+    tamper(tmp_path)
+    (mismatch,) = check_package(
+        compiled.run, settings, artefacts, folder=tmp_path, notify=ignore
+    ).mismatches[1:]
+    assert f"tiny --kernels {runnable[0]}: " in mismatch
 
 
 @pytest.mark.skipif(runs_here(AARCH64), reason="ARM runs here")

@@ -1,4 +1,5 @@
-/* A network for tests of the program: as many classes as pixels, and each logit is its pixel. */
+/* A network for tests of the program: as many classes as pixels, and each logit is its pixel, plus 1
+ * with the kernels of the second variant. */
 #include "compiled-network.h"
 
 #define CLASSES (SIZE * SIZE * CHANNELS)
@@ -10,7 +11,21 @@ static const struct traced_value traced_values[] = {{"node.first", "<i2", "(2,)"
                                                     {"node.second", "|u1", "(1, 2)", 128, 2}};
 static const struct traced_call traced_calls[] = {{"node", 0, 2}};
 
-static int run_observed(void *arena, const uint8_t *image, int32_t *logits, observer observe, void *context)
+static const char *const variant_names[] = {"fast", "slow"};
+static int variant;
+
+static void choose_kernels(int chosen)
+{
+    variant = chosen;
+}
+
+static int status(const uint8_t *image)
+{
+    return image[0] == 13 ? 5 : image[0] == 14 ? WRONG_PROCESSOR : 0;
+}
+
+static int run_observed(void *arena, const uint8_t *image, int32_t *logits, observer observe,
+                        void *context)
 {
     uint8_t *bytes = arena;
     int16_t *first = (int16_t *)(bytes + 64);
@@ -21,8 +36,8 @@ static int run_observed(void *arena, const uint8_t *image, int32_t *logits, obse
     if (observe)
         observe(context, 0, bytes);
     for (int i = 0; i < CLASSES; i++)
-        logits[i] = image[i];
-    return image[0] == 13 ? 5 : 0;
+        logits[i] = image[i] + variant;
+    return status(image);
 }
 
 /* Each part copies its share of the pixels, and fails where it misses what another part wrote before
@@ -39,9 +54,10 @@ static int run_part(void *arena, const uint8_t *image, int32_t *logits, int part
             return 6;
     meet(team);
     for (int i = CLASSES * part / parts; i < CLASSES * (part + 1) / parts; i++)
-        logits[i] = image[i];
-    return image[0] == 13 ? 5 : 0;
+        logits[i] = image[i] + variant;
+    return status(image);
 }
 
 const struct network network = {"pixels", SIZE, CHANNELS, CLASSES, class_names, 192, 1, traced_calls,
-                                traced_values, THREADS, run_observed, run_part};
+                                traced_values, 2, variant_names, choose_kernels, THREADS,
+                                run_observed, run_part};

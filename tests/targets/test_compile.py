@@ -17,8 +17,9 @@ from targets.build import kernel_hash
 from targets.catalog import named_target
 from targets.compile import Artefacts
 from targets.errors import TargetError
+from targets.host import runs_here
 from targets.runners import runnable
-from targets.runners.program import NotRunnable
+from targets.runners.program import NotRunnable, Program
 from targets.verify import canonical_values, first_difference
 from tests.frozen_oracle import oracle_logits, oracle_values, random_images
 
@@ -53,6 +54,18 @@ def test_program_computes_what_the_formulas_say(
     wanted = {value: array[0] for value, array in oracle_values(frozen, images[5:]).items()}
     assert first_difference(found, wanted) is None
     assert len(found) == len(wanted) - 1  # all but the image
+
+
+def test_every_variant_computes_the_same(tmp_path: Path) -> None:
+    frozen = frozen_example("reduction")
+    images = random_images(frozen.graph, np.random.default_rng(4), count=6)
+    target = named_target("x86-64")
+    if not runs_here(target):
+        pytest.skip(f"this machine does not execute programs for {target.name}")
+    artefacts = compile_example("reduction", target.name, folder=tmp_path, threads=2)
+    for chosen in ([], *(["--kernels", each.name] for each in target.variants if runs_here(each))):
+        program = Program((str(artefacts.program), *chosen), emulated=False)
+        np.testing.assert_array_equal(program.logits(images), oracle_logits(frozen, images))
 
 
 @pytest.mark.parametrize("target_name", ["host", "aarch64"])

@@ -6,17 +6,17 @@ from pathlib import Path
 import pytest
 
 from targets.assemble import RUNTIME
+from targets.boards import X86_64_VPOPCNT
 from targets.emit_c import header, source_files
 from targets.errors import TargetError
 from targets.network_plan import Plan, plan_network
-from targets.vector_unit import AVX512
 
 from .compiled_networks import frozen_example
 
 
 @pytest.fixture
 def plan() -> Plan:
-    return plan_network(frozen_example("cell"), "net", AVX512)
+    return plan_network(frozen_example("cell"), "net", X86_64_VPOPCNT)
 
 
 def names(plan: Plan) -> list[str]:
@@ -30,7 +30,7 @@ def test_generated_files_never_have_the_name_of_a_network_or_a_runtime_file(plan
 
 
 def test_text_is_the_same_every_time(plan: Plan) -> None:
-    again = plan_network(frozen_example("cell"), "net", AVX512)
+    again = plan_network(frozen_example("cell"), "net", X86_64_VPOPCNT)
     assert source_files(plan, names(plan)) == source_files(again, names(plan))
 
 

@@ -9,7 +9,7 @@ from space.graph import IMAGE_VALUE, BlockGraph, Value
 from space.presets import named_space
 from targets.lower import Constant, KernelCall, Scratch, logits_value, lower
 from targets.memory import ALIGNMENT_BYTES, ArenaPlan, Buffer, buffers, place, plan_arena
-from targets.vector_unit import AVX512
+from targets.vector_unit import AVX2, AVX512
 from tests.example_graphs import EXAMPLE_GRAPHS
 
 
@@ -46,7 +46,7 @@ def test_small_buffers_share_the_bytes_of_a_large_one() -> None:
 def test_values_live_from_their_writer_to_their_last_reader() -> None:
     graph = EXAMPLE_GRAPHS["cell"]()
     found = {
-        each.owner: (each.first, each.last) for each in buffers(lower(graph, AVX512), threads=1)
+        each.owner: (each.first, each.last) for each in buffers([lower(graph, AVX512)], threads=1)
     }
     assert IMAGE_VALUE not in found
     # Blocks in order: stem 0, process 1, node1 2, node2 3, classifier 4.
@@ -60,11 +60,22 @@ def test_values_live_from_their_writer_to_their_last_reader() -> None:
 def test_every_thread_has_scratch_of_its_own() -> None:
     calls = lower(EXAMPLE_GRAPHS["cell"](), AVX512)
     one, three = (
-        {each.owner: each.size_bytes for each in buffers(calls, threads=threads)}
+        {each.owner: each.size_bytes for each in buffers([calls], threads=threads)}
         for threads in (1, 3)
     )
     for owner, size_bytes in one.items():
         assert three[owner] == size_bytes * (3 if isinstance(owner, Scratch) else 1)
+
+
+def test_variants_share_an_arena() -> None:
+    graph = EXAMPLE_GRAPHS["cell"]()
+    variants = [lower(graph, unit) for unit in (AVX512, AVX2)]
+    every = {each.owner: each for each in buffers(variants, threads=1)}
+    for calls in variants:
+        for each in buffers([calls], threads=1):
+            found = every[each.owner]
+            assert (found.first, found.last) == (each.first, each.last)
+            assert found.size_bytes >= each.size_bytes
 
 
 @pytest.mark.parametrize("seed", range(20))
@@ -99,7 +110,7 @@ def random_graphs() -> dict[str, BlockGraph]:
 @pytest.mark.parametrize(("name", "graph"), random_graphs().items())
 def test_no_call_finds_its_inputs_overwritten(name: str, graph: BlockGraph) -> None:
     calls = lower(graph, AVX512)
-    plan = plan_arena(calls, threads=1)
+    plan = plan_arena([calls], threads=1)
     final = simulated(calls, plan)
     assert final[plan.offsets[logits_value(graph)]] == logits_value(graph)
     assert plan.arena_bytes <= 1.1 * plan.lower_bound_bytes, name

@@ -3,10 +3,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from targets.boards import X86_64_VPOPCNT
 from targets.errors import TargetError
 from targets.lower import Constant
 from targets.network_plan import plan_network
-from targets.vector_unit import AVX512
 
 from .compiled_networks import frozen_example
 
@@ -17,8 +17,8 @@ def test_constants_are_aligned_and_equal_ones_stored_once() -> None:
     assert stem.requantize is not None
     same = replace(stem.requantize, offset=stem.requantize.multiplier)
     frozen.blocks["stem"] = replace(stem, requantize=same)
-    plan = plan_network(frozen, "net", AVX512)
-    offsets = plan.constant_offsets
+    plan = plan_network(frozen, "net", X86_64_VPOPCNT)
+    offsets = plan.variants[0].constant_offsets
     assert offsets[Constant("stem", "multiplier")] == offsets[Constant("stem", "offset")]
     assert offsets[Constant("stem", "multiplier")] != offsets[Constant("stem", "weights")]
     assert all(offset % 64 == 0 for offset in offsets.values())
@@ -29,4 +29,4 @@ def test_constants_are_aligned_and_equal_ones_stored_once() -> None:
 @pytest.mark.parametrize("name", ["", "Net", "2net", "my-net", "net.so", "é", "a" * 64, "a/b"])
 def test_names_that_are_no_c_words_are_refused(name: str) -> None:
     with pytest.raises(TargetError, match=r"must be a C identifier: lower-case letters"):
-        plan_network(frozen_example("one-pixel"), name, AVX512)
+        plan_network(frozen_example("one-pixel"), name, X86_64_VPOPCNT)

@@ -112,6 +112,17 @@ def test_traces_are_of_one_thread(team_program: PixelProgram, tmp_path: Path) ->
     assert team_program.run(tmp_path / "one.npy", "--trace", tmp_path / "trace").returncode == 0
 
 
+def test_other_kernels_can_be_chosen(program: PixelProgram, images: Path) -> None:
+    best, slow = (program.pixels("--kernels", name, images) for name in ("fast", "slow"))
+    np.testing.assert_array_equal(best[..., 0], np.load(images))
+    np.testing.assert_array_equal(slow, best + 1)
+
+
+def test_processors_without_kernels_are_told(program: PixelProgram, tmp_path: Path) -> None:
+    np.save(tmp_path / "old.npy", np.array([[14, 0], [0, 0]], np.uint8))
+    assert program.refusal(tmp_path / "old.npy").startswith("this processor has not the instr")
+
+
 def test_words_after_two_dashes_are_files(program: PixelProgram) -> None:
     assert program.refusal("--", "--json") == "--json: No such file or directory"
 
@@ -132,6 +143,7 @@ def test_help_tells_what_the_network_reads(program: PixelProgram) -> None:
         (("--bench", "99999999999999999999"), "--bench 99999999999999999999: give a number from"),
         (("x", "--logits"), "--logits: it needs a value"),
         (("--threads", "2", "x"), "--threads 2: give a number from 1 to 1"),
+        (("--kernels", "z80", "x"), "--kernels z80: the program has none for it; --help lists"),
         (("--what", "x"), "--what: no such option; --help lists them"),
         (("--shape", "3,3,1", "x"), "--shape 3,3,1: the network reads 2,2,1"),
         (("--bench", "3", "--trace", "t"), "--bench writes no files; leave out"),
