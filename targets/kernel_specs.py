@@ -184,8 +184,8 @@ def threshold_dtype(block: Block, unit: VectorUnit) -> str:
 def _weights(block: BinaryConv | Conv, unit: VectorUnit) -> list[Argument]:
     channels = layouts.padded_channels(block.out_channels)
     if isinstance(block, Conv):
-        taps = block.kernel_size * layouts.conv_taps(block.in_channels, block.kernel_size)
-        return [_constant("weights", taps * channels, "int8")]
+        taps = layouts.conv_taps(block.in_channels, block.kernel_size)
+        return [_constant("weights", 4 * taps.fours * channels, "int8")]
     words = block.kernel_size**2 * sum(map(layouts.words, block.in_channels))
     if not counts_by_table(block, unit):
         return [_constant("weights", words * channels, "uint32")]
@@ -226,18 +226,42 @@ def _scratch(block: Block, unit: VectorUnit) -> tuple[Argument, ...]:
         shape = (grid.padded_rows, grid.padded_columns, grid.words)
         return (Argument("scratch", "scratch", shape, "uint32"),)
     if isinstance(block, Conv):
-        size, _ = conv_scratch_grid(block)
-        count = size * size * block.in_channels
-        # The last pixel's taps are read in groups of 4, up to 3 bytes past the end.
-        return (Argument("scratch", "scratch", (layouts.conv_taps(count, 1) + 4,), "uint8"),)
+        return _conv_scratch(block)
     return ()
 
 
-def conv_scratch_grid(block: Conv) -> tuple[int, int]:
-    """(size, stride) of the padded copy that a Conv reads: a 1x1 kernel copies what it needs."""
+def _conv_scratch(block: Conv) -> tuple[Argument, ...]:
+    """The padded source, and the last taps of every kernel row where these are read as columns."""
+    grid = conv_grid(block)
+    # The last pixel's taps are read in groups of 4, up to 3 bytes past the end.
+    padded = Argument("scratch", "scratch", (grid.size**2 * block.in_channels + 4,), "uint8")
+    if not layouts.conv_taps(block.in_channels, block.kernel_size).column_fours:
+        return (padded,)
+    columns = Argument("columns", "scratch", (block.out_size * grid.column_bytes,), "uint8")
+    return padded, columns
+
+
+@dataclass(frozen=True, slots=True)
+class ConvGrid:
+    """The padded copy that a Conv reads: pixels in a row, and from one output to the next.
+
+    A 1x1 kernel copies only the pixels that it needs.
+    """
+
+    size: int
+    stride: int
+
+    @property
+    def column_bytes(self) -> int:
+        """Of a column of single taps, which are read in groups of 4, up to 3 past the end."""
+        return self.size + 4
+
+
+def conv_grid(block: Conv) -> ConvGrid:
+    """The grid of a block."""
     if block.kernel_size == 1:
-        return block.out_size, 1
-    return block.in_size + 2 * (block.kernel_size // 2), block.stride
+        return ConvGrid(block.out_size, 1)
+    return ConvGrid(block.in_size + 2 * (block.kernel_size // 2), block.stride)
 
 
 def outputs(spec: KernelSpec) -> tuple[Argument, ...]:

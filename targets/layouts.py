@@ -106,17 +106,44 @@ def nibble_weights(weights: NDArray[np.int8], in_channels: tuple[int, ...]) -> N
     return np.concatenate(parts)
 
 
-def conv_taps(in_channels: int, kernel_size: int) -> int:
-    """Taps of one kernel row in memory: kernel_size * in_channels filled up to a multiple of 4."""
-    return -(-kernel_size * in_channels // 4) * 4
+@dataclass(frozen=True, slots=True)
+class ConvTaps:
+    """How the taps of an int8 convolution are read: in fours, of which a dot product takes one.
+
+    row_fours: of each kernel row, whose taps are neighbours in memory. column_fours: of the last
+    taps of all rows, where each row has one tap more than whole fours: a four for each of these
+    would be three quarters of nothing.
+    """
+
+    kernel_size: int
+    row_fours: int
+    column_fours: int
+
+    @property
+    def fours(self) -> int:
+        """All fours of one output."""
+        return self.kernel_size * self.row_fours + self.column_fours
+
+
+def conv_taps(in_channels: int, kernel_size: int) -> ConvTaps:
+    """The fours of a convolution."""
+    whole, rest = divmod(kernel_size * in_channels, 4)
+    if rest == 1 and kernel_size > 1:
+        return ConvTaps(kernel_size, whole, -(-kernel_size // 4))
+    return ConvTaps(kernel_size, whole + (rest > 0), 0)
 
 
 def conv_weights(weights: NDArray[np.int8]) -> NDArray[np.int8]:
-    """int8 [out, in, k, k] to flat int8: per group [k, taps / 4, lanes, 4]."""
+    """int8 [out, in, k, k] to flat int8: per group [fours, lanes, 4], rows before columns."""
     out_channels, in_channels, kernel_size, _ = weights.shape
+    taps = conv_taps(in_channels, kernel_size)
     rows = weights.transpose(0, 2, 3, 1).reshape(out_channels, kernel_size, -1)
-    taps = pad_last(rows, conv_taps(in_channels, kernel_size))
-    return _by_group(_pad_rows(taps.reshape(out_channels, kernel_size, -1, 4)), -2)
+    in_rows = pad_last(rows[..., : 4 * taps.row_fours], 4 * taps.row_fours)
+    fours = in_rows.reshape(out_channels, -1, 4)
+    if taps.column_fours:
+        column = pad_last(rows[..., -1], 4 * taps.column_fours)
+        fours = np.concatenate([fours, column.reshape(out_channels, -1, 4)], axis=1)
+    return _by_group(_pad_rows(fours), -2)
 
 
 def classifier_weights(weights: NDArray[np.int8], in_channels: tuple[int, ...]) -> NDArray[np.int8]:

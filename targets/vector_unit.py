@@ -61,7 +61,7 @@ AVX512 = VectorUnit(
     vector_bits=512,
     lanes=32,
     binary=Tile(lanes=32, pixels=7),
-    conv=Tile(lanes=32, pixels=7),
+    conv=Tile(lanes=16, pixels=8),
     count_bits=32,
     dot_product="vpdpbusd",
     sign_bits="mask",

@@ -11,11 +11,11 @@ from tvm import tirx
 from tvm.tirx.script import builder as T
 
 from space.blocks import Conv
-from targets.kernel_specs import REAL_ZERO, conv_scratch_grid
+from targets.kernel_specs import REAL_ZERO, conv_grid
 from targets.layouts import conv_taps, padded_channels
 from targets.vector_unit import VectorUnit
 
-from .dot_products import DOT_PRODUCTS
+from .dot_products import DOT_PRODUCTS, Dot
 from .epilogue import Place, requantized, write_outputs
 from .memory import Memory
 from .tiles import lane_tiles, shared, spans
@@ -46,24 +46,31 @@ class _Tile:
     x: Expr
     size: int
 
-    def weights_index(self, row: Expr, four: Expr) -> Expr:
-        """Index of the weights of four taps of a kernel row."""
-        tiles, kernel_size = self.place.tiles, self.block.kernel_size
-        taps = conv_taps(self.block.in_channels, kernel_size)
+    def weights_index(self, four: Expr) -> Expr:
+        """Index of the weights of four taps."""
+        tiles = self.place.tiles
+        fours = conv_taps(self.block.in_channels, self.block.kernel_size).fours
         group = tiles.first + self.place.group * tiles.group_lanes
-        lane = (row * (taps // 4) + four) * tiles.group_lanes + self.place.piece * tiles.lanes
-        return group * (kernel_size * taps) + lane * 4
+        lane = four * tiles.group_lanes + self.place.piece * tiles.lanes
+        return (group * fours + lane) * 4
 
-    def input_index(self, pixel: int, *, row: Expr, four: Expr) -> Expr:
-        """Index of four bytes of the window of a pixel of the tile."""
-        size, stride = conv_scratch_grid(self.block)
-        start = (self.y * stride + row) * size + (self.x + pixel) * stride
+    def row_index(self, pixel: int, *, row: Expr, four: Expr) -> Expr:
+        """Index of four bytes of a kernel row in the window of a pixel of the tile."""
+        grid = conv_grid(self.block)
+        start = (self.y * grid.stride + row) * grid.size + (self.x + pixel) * grid.stride
         return start * self.block.in_channels + four * 4
+
+    def column_index(self, pixel: int, *, four: Expr) -> Expr:
+        """Index of the last bytes of four kernel rows in that window."""
+        grid = conv_grid(self.block)
+        return (self.x + pixel) * grid.column_bytes + self.y * grid.stride + four * 4
 
 
 def conv(block: Conv, memory: Memory, unit: VectorUnit) -> None:
     """Build the kernel's body."""
     _copy_source(block, memory)
+    if conv_taps(block.in_channels, block.kernel_size).column_fours:
+        _write_columns(block, memory)
     for tile in _tiles(block, memory, unit):
         lanes = tile.place.lanes
         totals = in_memory(_totals(tile, memory, unit), "int32", lanes=lanes)
@@ -92,37 +99,66 @@ def _totals(tile: _Tile, memory: Memory, unit: VectorUnit) -> list[Expr]:
     """The sums of the tile's pixels as int32 vectors."""
     lanes = min(tile.place.lanes, unit.vector_bits // 32)
     parts = range(tile.place.lanes // lanes)
-    dot = DOT_PRODUCTS[unit.dot_product]
     totals = [[accumulator("int32", lanes) for _ in parts] for _ in range(tile.size)]
-    runs = conv_taps(tile.block.in_channels, tile.block.kernel_size) // 4
+    taps = conv_taps(tile.block.in_channels, tile.block.kernel_size)
+    sums = _Sums(totals, memory["weights"], DOT_PRODUCTS[unit.dot_product], lanes)
     with (
-        loop(tile.block.kernel_size, rolled=unit.rolled) as row,
-        loop(runs, rolled=unit.rolled) as four,
+        loop(taps.kernel_size, rolled=unit.rolled) as row,
+        loop(taps.row_fours, rolled=unit.rolled) as four,
     ):
-        first = tile.weights_index(row, four)
-        weights = [
-            dot.prepare(load(memory["weights"], first + part * 4 * lanes, 4 * lanes), lanes)
-            for part in parts
-        ]
-        for pixel in range(tile.size):
-            octets = load(memory["scratch"], tile.input_index(pixel, row=row, four=four), 4)
-            inputs = let(tirx.call_intrin("uint32", "tirx.reinterpret", octets))
-            for part in parts:
-                total = load(totals[pixel][part], 0, lanes)
-                added = dot.add(total, inputs, weights[part], lanes)
-                store(totals[pixel][part], 0, added, lanes=lanes)
+        places = [tile.row_index(pixel, row=row, four=four) for pixel in range(tile.size)]
+        sums.add(memory["scratch"], places, tile.weights_index(row * taps.row_fours + four))
+    if taps.column_fours:
+        with loop(taps.column_fours, rolled=unit.rolled) as four:
+            places = [tile.column_index(pixel, four=four) for pixel in range(tile.size)]
+            index = tile.weights_index(taps.kernel_size * taps.row_fours + four)
+            sums.add(memory["columns"], places, index)
     return [
         concatenate([load(part, 0, lanes) for part in pixel], lanes=tile.place.lanes)
         for pixel in totals
     ]
 
 
+@dataclass(frozen=True, slots=True)
+class _Sums:
+    """The accumulators of a tile by pixel and part, each of `lanes` channels."""
+
+    totals: list[list[Buffer]]
+    weights: Buffer
+    dot: Dot
+    lanes: int
+
+    def add(self, octets: Buffer, places: list[Expr], weights_index: Expr) -> None:
+        """Add the products of four bytes of each pixel, from its place on, and their weights."""
+        lanes = self.lanes
+        weights = [
+            self.dot.prepare(load(self.weights, weights_index + part * 4 * lanes, 4 * lanes), lanes)
+            for part in range(len(self.totals[0]))
+        ]
+        for place, totals in zip(places, self.totals, strict=True):
+            four = load(octets, place, 4)
+            inputs = let(tirx.call_intrin("uint32", "tirx.reinterpret", four))
+            for total, weight in zip(totals, weights, strict=True):
+                added = self.dot.add(load(total, 0, lanes), inputs, weight, lanes)
+                store(total, 0, added, lanes=lanes)
+
+
+def _write_columns(block: Conv, memory: Memory) -> None:
+    """Copy the last tap of every kernel row, so that those of four rows are neighbours."""
+    grid, channels = conv_grid(block), block.in_channels
+    with T.serial(grid.size) as row, T.serial(block.out_size) as x:
+        tap = row * grid.size + x * grid.stride + block.kernel_size - 1
+        value = memory["scratch"][tap * channels + channels - 1]
+        T.buffer_store(memory["columns"], value, [x * grid.column_bytes + row])
+
+
 def _copy_source(block: Conv, memory: Memory) -> None:
     """The source as bytes with a border of zeros; a 1x1 kernel gets only the pixels it reads."""
     scratch, channels = memory["scratch"], block.in_channels
     border = block.kernel_size // 2
-    size, stride = conv_scratch_grid(block)
-    step, inside = block.stride // stride, size - 2 * border
+    grid = conv_grid(block)
+    size, step = grid.size, block.stride // grid.stride
+    inside = size - 2 * border
     value, pixel, lanes = _image_bytes, channels, 1
     if not block.image:
         value, pixel = _real_bytes, padded_channels(channels)
@@ -151,7 +187,7 @@ def _real_bytes(memory: Memory, index: Expr, lanes: int) -> Expr:
 
 
 def _fill_border(block: Conv, scratch: Buffer) -> None:
-    size, _ = conv_scratch_grid(block)
+    size = conv_grid(block).size
     border, width = block.kernel_size // 2, size * block.in_channels
     if not border:
         return

@@ -2,9 +2,11 @@ import numpy as np
 import pytest
 
 from targets.layouts import (
+    ConvTaps,
     Group,
     binary_weights,
     classifier_weights,
+    conv_taps,
     conv_weights,
     groups,
     pack_bits,
@@ -52,6 +54,17 @@ def test_conv_weights_are_fours_of_a_kernel_row() -> None:
     rows = conv_weights(weights).reshape(3, 8, 4)
     assert rows[:, 0].tolist() == [[1, 2, 3, 0], [4, 5, 6, 0], [7, 8, 9, 0]]
     assert not rows[:, 1:].any()
+
+
+def test_last_taps_of_rows_are_fours_of_a_column() -> None:
+    # Five taps a row: one four of each row, and of the five last taps a four and a rest.
+    weights = np.arange(25, dtype=np.int8).reshape(1, 1, 5, 5) + 1
+    assert conv_taps(1, 5) == ConvTaps(kernel_size=5, row_fours=1, column_fours=2)
+    fours = conv_weights(weights).reshape(7, 8, 4)[:, 0]
+    assert fours[:2].tolist() == [[1, 2, 3, 4], [6, 7, 8, 9]]
+    assert fours[5:].tolist() == [[5, 10, 15, 20], [25, 0, 0, 0]]
+    assert conv_taps(3, 7).fours == 7 * 5 + 2
+    assert conv_taps(5, 1).column_fours == 0
 
 
 def test_classifier_weights_skip_padding_lanes() -> None:
