@@ -60,7 +60,7 @@ AVX2 = VectorUnit(
 AVX512 = VectorUnit(
     vector_bits=512,
     lanes=32,
-    binary=Tile(lanes=32, pixels=7),
+    binary=Tile(lanes=16, pixels=14),
     conv=Tile(lanes=16, pixels=8),
     count_bits=32,
     dot_product="vpdpbusd",
