@@ -4,7 +4,7 @@ A package holds frozen.safetensors, model.onnx, and a folder per target with the
 libraries, its header and its manifest.json.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +19,7 @@ from targets.compile import Artefacts, compile_network
 from targets.onnx_export import export_onnx
 from targets.target import Target
 from targets.toolchain import Notify
+from targets.vector_unit import Tile
 
 from .data.dataset import Dataset
 from .errors import BarsError
@@ -34,7 +35,8 @@ class PackageSettings:
     """What to compile for, and how to check it.
 
     images: how many test images to compare; None for up to 10 000, 256 under an emulator. table:
-    predicts the latency on the target that it was measured for. threads: that share a run.
+    predicts the latency on the target that it was measured for, and has the tiles of its tuned
+    kernels. threads: that share a run.
     """
 
     targets: tuple[Target, ...]
@@ -53,6 +55,11 @@ class PackageSettings:
         """The table where it is this target's."""
         fits = self.table is not None and self.table.header.target == target.name
         return self.table if fits else None
+
+    def tiles_for(self, target: Target) -> Mapping[str, Tile]:
+        """The tiles that kernels were tuned to on the target, by key."""
+        table = self.table_for(target)
+        return {} if table is None else table.tiles
 
 
 def _require_usable(table: LatencyTable, targets: Sequence[Target], *, threads: int) -> None:
@@ -79,7 +86,7 @@ def write_package(
         found.append(compile_network(
             frozen, target, folder / target.name,
             name=settings.name, class_names=run.dataset.class_names, notify=notify,
-            threads=settings.threads,
+            threads=settings.threads, tiles=settings.tiles_for(target),
         ))  # fmt: skip
     return tuple(found)
 

@@ -47,8 +47,12 @@ def space_specs(spaces: Iterable[SearchSpace]) -> tuple[KernelSpec, ...]:
     return tuple(dict.fromkeys(spec for block in blocks for spec in kernel_specs(block)))
 
 
-def profile(specs: Sequence[KernelSpec], target: Target, *, table: Path, resume: bool) -> Profile:
+def profile(
+    specs: Sequence[KernelSpec], target: Target, *, table: Path, resume: bool, tune: bool = False
+) -> Profile:
     """Measure the kernels that the table has no row for, and write each row as it is measured.
+
+    tune: with the fastest of a few tiles each, which the row names.
 
     Raises BarsError where the table is there and `resume` was not asked for, or where kernels for
     the target cannot be built or run here; CostError where the table holds for something else.
@@ -61,7 +65,7 @@ def profile(specs: Sequence[KernelSpec], target: Target, *, table: Path, resume:
     measured: list[TableRow] = []
     failed: list[Failed] = []
     with progress_bar(f"profile {target.name}", len(specs), done_steps=kept) as advance:
-        for result in measure(missing, target):
+        for result in measure(missing, target, tune=tune):
             if isinstance(result, Failed):
                 failed.append(result)
                 advance("failed")
@@ -95,7 +99,7 @@ def _require_usable(target: Target, table: Path, *, resume: bool) -> None:
 def table_header(target: Target) -> TableHeader:
     """What rows measured here and now hold for."""
     return TableHeader(
-        format=1,
+        format=2,
         target=target.name,
         cpu=cpu_name(),
         isa_features=_isa_features(),
@@ -135,4 +139,5 @@ def table_row(measured: Measured) -> TableRow:
         p10_us=p10_us,
         p90_us=p90_us,
         min_us=min(measured.times_us),
+        tile=measured.tile,
     )

@@ -1,4 +1,4 @@
-"""Latency tables: measured kernels of one board, as JSON Lines (format 1).
+"""Latency tables: measured kernels of one board, as JSON Lines (format 2; 1 had no tiles).
 
 The first line is the header, each other line one kernel spec. Rows are appended as they are
 measured; a torn last line, left by an interruption, is dropped on resuming.
@@ -19,6 +19,7 @@ from space.blocks import Block
 from space.errors import SpaceError
 from space.strict_json import parse_strict
 from targets.kernel_specs import kernel_specs
+from targets.vector_unit import Tile
 
 from .errors import CostError
 
@@ -34,7 +35,7 @@ class TableHeader:
     8601. way: measured on the device, counted under an emulator, or modelled from the code.
     """
 
-    format: Literal[1]
+    format: Literal[1, 2]
     target: str
     cpu: str
     isa_features: tuple[str, ...]
@@ -47,7 +48,7 @@ class TableHeader:
 
 @dataclass(frozen=True, slots=True)
 class TableRow:
-    """n runs of the kernel with this key, in microseconds."""
+    """n runs of the kernel with this key, in microseconds; tile: its own, if it was tuned."""
 
     key: str
     n: int
@@ -55,6 +56,7 @@ class TableRow:
     p10_us: float
     p90_us: float
     min_us: float
+    tile: Tile | None = None
 
     def __post_init__(self) -> None:
         ordered = 0 <= self.min_us <= self.p10_us <= self.median_us <= self.p90_us < math.inf
@@ -82,6 +84,11 @@ class LatencyTable:
     def cost(self, block: Block) -> float:
         """Milliseconds. Raises CostError where a kernel of the block was not measured."""
         return sum(self._median_us(spec.key) for spec in kernel_specs(block)) / 1000
+
+    @property
+    def tiles(self) -> dict[str, Tile]:
+        """Of the kernels that were tuned, by key."""
+        return {key: row.tile for key, row in self.rows.items() if row.tile is not None}
 
     def _median_us(self, key: str) -> float:
         if key not in self.rows:
@@ -156,11 +163,21 @@ def _parse(path: Path, lines: Sequence[bytes]) -> LatencyTable:
     header = _record(path, lines[0], _HEADER, number=1)
     rows: dict[str, TableRow] = {}
     for number, line in enumerate(lines[1:], start=2):
-        row = _record(path, line, _ROW, number=number)
+        current = line if header.format > 1 else _untuned(line)
+        row = _record(path, current, _ROW, number=number)
         if row.key in rows:
             raise CostError(f"{path}: line {number}: {row.key} is there twice; drop one of them")
         rows[row.key] = row
     return LatencyTable(header, rows)
+
+
+def _untuned(line: bytes) -> bytes:
+    """A row of format 1 as one of format 2; what is no row stays as it is."""
+    try:
+        fields = json.loads(line)
+    except ValueError:
+        return line
+    return json.dumps({**fields, "tile": None}).encode() if isinstance(fields, dict) else line
 
 
 def _record(path: Path, line: bytes, adapter: TypeAdapter[T], *, number: int) -> T:

@@ -10,47 +10,53 @@ from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from .build_request import BuildRequest, request_to_json
+from .build_request import BuildRequest, TiledKernel, request_to_json
 from .ending import ending, last_line
 from .errors import TargetError
 from .kernel_specs import KernelSpec
 from .target import Target
+from .tiling import NO_TILES, Tiles
 from .toolchain import run_zig
 
 _FOLDER = Path(__file__).parent
 # What decides a kernel's code and its parameters, beside the target.
 _SOURCES = (
     "kernels/*.py", "kernel_specs.py", "kernel_constants.py", "binary_grid.py", "pair_table.py",
-    "layouts.py", "vector_unit.py",
+    "layouts.py", "tiling.py", "vector_unit.py",
 )  # fmt: skip
 _START_DEADLINE_S = 120.0
 _KERNEL_DEADLINE_S = 20.0
 _REFUSED = 3
 
 
-def object_file(specs: Sequence[KernelSpec], target: Target, *, prefix: str = "") -> bytes:
+def object_file(
+    specs: Sequence[KernelSpec], target: Target, *, prefix: str = "", tiles: Tiles = NO_TILES
+) -> bytes:
     """An object file with a function for each spec; equal for equal arguments.
 
     It is `int32_t symbol(void *, ..., int32_t part, int32_t parts)`: pointers in the order of
     `arguments`, then which of how many equal shares of the work to do. Shares may run at the same
     time, each with a scratch of its own. The functions return 0, keep nothing between calls and
     need no library but C's memcpy and memset. prefix: in front of every symbol, so that a program
-    may hold several networks. Raises TargetError where it cannot be built.
+    may hold several networks. tiles: of kernels that were tuned. Raises TargetError where it
+    cannot be built.
     """
     with TemporaryDirectory(prefix="barsctl-build-") as folder:
         path = Path(folder) / "kernels.o"
-        _write_object(specs, target, path, tvm_calls=False, prefix=prefix)
+        _write_object(specs, target, path, tvm_calls=False, prefix=prefix, tiles=tiles)
         return path.read_bytes()
 
 
-def tvm_library(specs: Sequence[KernelSpec], target: Target, path: Path) -> None:
+def tvm_library(
+    specs: Sequence[KernelSpec], target: Target, path: Path, *, tiles: Tiles = NO_TILES
+) -> None:
     """Write a shared library that TVM loads, with each spec's kernel under its symbol.
 
     Raises TargetError where it cannot be built.
     """
     with TemporaryDirectory(prefix="barsctl-build-") as folder:
         kernels = Path(folder) / "kernels.o"
-        _write_object(specs, target, kernels, tvm_calls=True)
+        _write_object(specs, target, kernels, tvm_calls=True, tiles=tiles)
         # Without the C library: the process that loads it has one.
         words = ("-shared", "-nostdlib", kernels.name, "-o", str(path.resolve()))
         run_zig("cc", *words, target=target, folder=Path(folder))
@@ -68,14 +74,20 @@ def kernel_hash() -> str:
 
 
 def _write_object(
-    specs: Sequence[KernelSpec], target: Target, path: Path, *, tvm_calls: bool, prefix: str = ""
+    specs: Sequence[KernelSpec],
+    target: Target,
+    path: Path,
+    *,
+    tvm_calls: bool,
+    tiles: Tiles,
+    prefix: str = "",
 ) -> None:
     if find_spec("tvm") is None:
         raise TargetError(
             "building kernels needs apache-tvm; install it with: pip install 'barsctl[compile]'"
         )
-    blocks = tuple(spec.block for spec in specs)
-    request = BuildRequest(target, blocks, str(path), tvm_calls, prefix)
+    kernels = tuple(TiledKernel(spec.block, tiles.get(spec)) for spec in specs)
+    request = BuildRequest(target, kernels, str(path), tvm_calls, prefix)
     deadline_s = _START_DEADLINE_S + _KERNEL_DEADLINE_S * len(specs)
     # -P: no file of the user's folder is taken for a module.
     command = [sys.executable, "-P", "-m", "targets.kernels.worker"]

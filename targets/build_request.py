@@ -8,17 +8,26 @@ from space.blocks import Block
 from space.strict_json import dump_strict, parse_strict
 
 from .target import Target
+from .vector_unit import Tile
+
+
+@dataclass(frozen=True, slots=True)
+class TiledKernel:
+    """A block in the normal form of `kernel_specs`, and its kernel's tile if it was tuned."""
+
+    block: Block
+    tile: Tile | None
 
 
 @dataclass(frozen=True, slots=True)
 class BuildRequest:
-    """Kernels of these blocks (in the normal form of `kernel_specs`), as one object at `path`.
+    """These kernels as one object at `path`.
 
     tvm_calls: in TVM's calling convention instead of C's. prefix: in front of every symbol.
     """
 
     target: Target
-    blocks: tuple[Block, ...]
+    kernels: tuple[TiledKernel, ...]
     path: str
     tvm_calls: bool
     prefix: str = ""

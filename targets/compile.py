@@ -1,9 +1,10 @@
 """From a frozen network to a program, libraries, a header and a manifest for one target."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from types import MappingProxyType
 
 from space.frozen import FrozenNetwork
 
@@ -11,9 +12,12 @@ from .assemble import assemble
 from .build import kernel_hash, object_file
 from .lower import specs
 from .manifest import FILE, Fields, file_fields, write_manifest
-from .network_plan import Plan, plan_network
+from .network_plan import Plan, Variant, plan_network
 from .target import Target
 from .toolchain import Notify
+from .vector_unit import Tile
+
+NOTHING_TUNED: Mapping[str, Tile] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,19 +34,17 @@ class Artefacts:
 
 def compile_network(
     frozen: FrozenNetwork, target: Target, folder: Path, *, name: str, class_names: Sequence[str],
-    notify: Notify, threads: int = 1,
+    notify: Notify, threads: int = 1, tiles: Mapping[str, Tile] = NOTHING_TUNED,
 ) -> Artefacts:  # fmt: skip
     """Compile into a folder, whose files of the same names are replaced once all are there.
 
     name: of the program and of its C functions. notify: hears what takes long. threads: the most
-    that share a run, and as many as the program takes unless told otherwise. The same network
-    gives the same bytes everywhere. Raises TargetError where it cannot be compiled.
+    that share a run, and as many as the program takes unless told otherwise. tiles: of
+    kernels that were tuned on the target, by their spec's key. The same network gives the same
+    bytes everywhere. Raises TargetError where it cannot be compiled.
     """
     plan = plan_network(frozen, name, target, threads=threads)
-    kernels = [
-        object_file(specs(variant.calls), variant.target, prefix=variant.prefix)
-        for variant in plan.variants
-    ]
+    kernels = [_kernels(variant, tiles) for variant in plan.variants]
     folder.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(prefix=".compiling-", dir=folder) as work:
         files = assemble(
@@ -53,13 +55,21 @@ def compile_network(
         for file in files:
             (Path(work) / file).replace(folder / file)
     program, archive, library, header = (folder / file for file in files)
-    fields = _fields(plan, target) | {"files": {file: file_fields(folder / file) for file in files}}
+    fields = _fields(plan, target, tiles)
+    fields["files"] = {file: file_fields(folder / file) for file in files}
     manifest = write_manifest(folder, fields)
     return Artefacts(program, archive, library, header, manifest, plan.arena.arena_bytes)
 
 
-def _fields(plan: Plan, target: Target) -> Fields:
+def _kernels(variant: Variant, tiles: Mapping[str, Tile]) -> bytes:
+    found = specs(variant.calls)
+    tuned = {spec: tiles[spec.key] for spec in found if spec.key in tiles}
+    return object_file(found, variant.target, prefix=variant.prefix, tiles=tuned)
+
+
+def _fields(plan: Plan, target: Target, tiles: Mapping[str, Tile]) -> Fields:
     graph = plan.frozen.graph
+    keys = [spec.key for spec in specs(plan.variants[0].calls)]
     return {
         "name": plan.name,
         "target": {
@@ -72,6 +82,7 @@ def _fields(plan: Plan, target: Target) -> Fields:
         },
         "kernel_hash": kernel_hash(),
         "kernels": len(plan.variants[0].calls),
+        "tiles": {key: asdict(tiles[key]) for key in keys if key in tiles},
         "image": [graph.image_size, graph.image_size, graph.image_channels],
         "classes": graph.classes,
         "threads": plan.threads,

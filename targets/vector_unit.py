@@ -20,7 +20,8 @@ class VectorUnit:
     """How a kernel fills the registers of one kind of processor.
 
     lanes: most channels that elementwise work takes at a time. binary, conv: tiles of binary and of
-    int8 convolutions. count_bits: 32 where the processor counts the bits of 32-bit lanes itself, 8
+    int8 convolutions, where a kernel was not tuned. tuned_tiles: what tuning tries instead, for
+    either. count_bits: 32 where the processor counts the bits of 32-bit lanes itself, 8
     where it counts those of bytes, 4 where a table counts those of nibbles. dot_product: the
     instruction that adds products of 8-bit numbers to int32. sign_bits: how a comparison becomes
     one bit per lane. rolled: whether the innermost loops must stay loops, because unrolled they
@@ -31,6 +32,7 @@ class VectorUnit:
     lanes: int
     binary: Tile
     conv: Tile
+    tuned_tiles: tuple[Tile, ...]
     count_bits: Literal[4, 8, 32]
     dot_product: DotProduct
     sign_bits: SignBits
@@ -42,6 +44,7 @@ SSE = VectorUnit(
     lanes=16,
     binary=Tile(lanes=16, pixels=4),
     conv=Tile(lanes=16, pixels=2),
+    tuned_tiles=(Tile(16, 2), Tile(16, 6), Tile(16, 8)),
     count_bits=4,
     dot_product="pmaddwd",
     sign_bits="mask",
@@ -52,6 +55,7 @@ AVX2 = VectorUnit(
     lanes=16,
     binary=Tile(lanes=32, pixels=4),
     conv=Tile(lanes=16, pixels=4),
+    tuned_tiles=(Tile(32, 2), Tile(32, 6), Tile(16, 6), Tile(16, 8)),
     count_bits=4,
     dot_product="pmaddwd",
     sign_bits="mask",
@@ -62,6 +66,7 @@ AVX512 = VectorUnit(
     lanes=32,
     binary=Tile(lanes=16, pixels=14),
     conv=Tile(lanes=16, pixels=8),
+    tuned_tiles=(Tile(32, 4), Tile(32, 5), Tile(32, 7), Tile(16, 7)),
     count_bits=32,
     dot_product="vpdpbusd",
     sign_bits="mask",
@@ -72,6 +77,7 @@ NEON_ARMV7 = VectorUnit(
     lanes=16,
     binary=Tile(lanes=16, pixels=2),
     conv=Tile(lanes=16, pixels=2),
+    tuned_tiles=(Tile(16, 1), Tile(16, 3), Tile(16, 4)),
     count_bits=8,
     dot_product="vpadals",
     sign_bits="pairwise_adds",
@@ -82,6 +88,7 @@ NEON_ARMV8 = VectorUnit(
     lanes=16,
     binary=Tile(lanes=16, pixels=4),
     conv=Tile(lanes=16, pixels=4),
+    tuned_tiles=(Tile(16, 2), Tile(16, 3), Tile(16, 6)),
     count_bits=8,
     dot_product="saddlp",
     sign_bits="mask",

@@ -37,7 +37,8 @@ def compile_run(
         int, typer.Option(min=1, help="Threads of the program, which share every image.")
     ] = 1,
     table: Annotated[
-        Path | None, typer.Option(help="A latency table, to say what it predicts.")
+        Path | None,
+        typer.Option(help="A latency table: its tuned kernels are taken, its prediction is told."),
     ] = None,
     as_json: Json = False,
 ) -> None:

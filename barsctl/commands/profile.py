@@ -28,6 +28,10 @@ def profile(
     image_size: Annotated[int | None, typer.Option(help="Instead of the spaces' own.")] = None,
     image_channels: Annotated[int | None, typer.Option(help="Instead of the spaces' own.")] = None,
     classes: Annotated[int | None, typer.Option(help="Instead of the spaces' own.")] = None,
+    tune: Annotated[
+        bool,
+        typer.Option("--tune", help="Try a few register tiles per kernel and keep the fastest."),
+    ] = False,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with a table that is there.")
     ] = False,
@@ -46,7 +50,7 @@ def profile(
         for name in space
     ]
     table = out or Path(f"latency-{target}.jsonl")
-    done = profile(space_specs(spaces), chosen, table=table, resume=resume)
+    done = profile(space_specs(spaces), chosen, table=table, resume=resume, tune=tune)
     typer.echo(json.dumps(_summary(done, table), indent=2) if as_json else _line(done, table))
     if done.failed:
         first = done.failed[0]

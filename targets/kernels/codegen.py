@@ -3,7 +3,7 @@
 Both take the same passes, so that what is timed through TVM is what a program is linked with.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,8 @@ from tvm.tirx.stmt import AttrStmt, DeclBuffer, Return, SeqStmt
 from targets.errors import TargetError
 from targets.kernel_specs import KernelSpec
 from targets.target import Target
+from targets.tiling import tiled
+from targets.vector_unit import Tile
 
 from .prim_func import prim_func
 
@@ -26,9 +28,14 @@ _CPU = 1
 
 
 def write_object(
-    specs: Sequence[KernelSpec], target: Target, path: Path, *, tvm_calls: bool, prefix: str
+    tiles: Mapping[KernelSpec, Tile | None],
+    target: Target,
+    path: Path,
+    *,
+    tvm_calls: bool,
+    prefix: str,
 ) -> None:
-    """Write an object file of all kernels, in the order of their symbols.
+    """Write an object file of all kernels, each with its tile, in the order of their symbols.
 
     tvm_calls: in TVM's calling convention instead of
     `int32_t symbol(void*, ..., int32_t part, int32_t parts)`.
@@ -37,8 +44,10 @@ def write_object(
     """
     llvm = _llvm_target(target)
     functions = {
-        prefix + spec.symbol: prim_func(spec, target.vector_unit, symbol=prefix + spec.symbol)
-        for spec in sorted(set(specs), key=lambda spec: spec.symbol)
+        prefix + spec.symbol: prim_func(
+            spec, tiled(target.vector_unit, spec, tiles[spec]), symbol=prefix + spec.symbol
+        )
+        for spec in sorted(tiles, key=lambda spec: spec.symbol)
     }
     module = transform.BindTarget(llvm.with_host(llvm))(tvm.IRModule(functions))
     call = transform.MakePackedAPI() if tvm_calls else _POINTER_PARAMETERS

@@ -22,10 +22,10 @@ REFUSED = 3
 def main() -> int:
     """Build what stdin asks for."""
     request = request_from_json(sys.stdin.read())
-    specs = [KernelSpec(block) for block in request.blocks]
+    tiles = {KernelSpec(each.block): each.tile for each in request.kernels}
     try:
         write_object(
-            specs, request.target, Path(request.path),
+            tiles, request.target, Path(request.path),
             tvm_calls=request.tvm_calls, prefix=request.prefix,
         )  # fmt: skip
     except TargetError as error:

@@ -11,6 +11,7 @@ from barsctl.errors import BarsError
 from barsctl.profile import Profile, profile, space_specs, table_header
 from costmodels.errors import CostError
 from costmodels.latency_table import TableRow, read_table
+from space.blocks import BinaryConv, Conv
 from space.cost_terms import cost_terms
 from space.presets import SPACES
 from space.search_space import SearchSpace, Stage
@@ -19,6 +20,7 @@ from targets.catalog import named_target
 from targets.host import runs_here
 from targets.kernel_specs import kernel_specs
 from targets.measure import Failed, Measured
+from targets.tiling import candidate_tiles
 from tests.targets.timed_blocks import small_specs
 
 HOST = named_target("host")
@@ -58,6 +60,16 @@ def test_killed_profile_resumes_where_it_was(tmp_path: Path) -> None:
     priced = read_table(table)
     assert list(priced.rows) == [spec.key for spec in specs]
     assert all(priced.cost(term.block) > 0 for term in cost_terms(SPACE))
+
+
+def test_tuned_rows_name_their_tiles(tmp_path: Path) -> None:
+    table = tmp_path / "host.jsonl"
+    specs = space_specs([SPACE])
+    profile(specs, HOST, table=table, resume=False, tune=True)
+    tiles = read_table(table).tiles
+    for spec in specs:
+        assert tiles.get(spec.key) in (None, *candidate_tiles(spec, HOST.vector_unit))
+        assert spec.key not in tiles or isinstance(spec.block, BinaryConv | Conv)
 
 
 def test_specs_of_spaces_are_all_and_distinct() -> None:
@@ -109,7 +121,7 @@ def test_foreign_target_is_refused(tmp_path: Path) -> None:
 def test_failed_kernel_has_no_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     good, bad, _ = small_specs()
     results = (Measured(good, (3.0, 1.0, 2.0, 4.0, 5.0)), Failed(bad, "SIGILL"))
-    monkeypatch.setattr(profiling, "measure", lambda *_: iter(results))
+    monkeypatch.setattr(profiling, "measure", lambda *_, **__: iter(results))
     table = tmp_path / "host.jsonl"
     done = profile((good, bad), HOST, table=table, resume=False)
     # Quantiles of 1..5 by linear interpolation: 0.1 * 4 = 0.4 steps from either end.

@@ -19,10 +19,11 @@ from costmodels.latency_table import (
 )
 from space.blocks import Epilogue, Sum
 from targets.kernel_specs import kernel_specs
+from targets.vector_unit import Tile
 
-OLD_FILE = Path(__file__).parent.parent / "data" / "latency-table-1.jsonl"
+DATA = Path(__file__).parent.parent / "data"
 HEADER = TableHeader(
-    format=1, target="cortex-a53", cpu="ARM Cortex-A53", isa_features=("neon", "vfpv4"), threads=1,
+    format=2, target="cortex-a53", cpu="ARM Cortex-A53", isa_features=("neon", "vfpv4"), threads=1,
     kernel_hash="0a1b", compiler="tvm 0.27", date="2026-01-02T03:04:05Z", way="measured",
 )  # fmt: skip
 SMALL_SUM = Sum(16, 8, Epilogue(shortcuts=2))
@@ -30,7 +31,9 @@ LARGE_SUM = Sum(64, 8, Epilogue(shortcuts=2))
 SMALL_KEY = kernel_specs(SMALL_SUM)[0].key
 LARGE_KEY = kernel_specs(LARGE_SUM)[0].key
 SMALL_ROW = TableRow(SMALL_KEY, n=50, median_us=12.5, p10_us=12.0, p90_us=14.0, min_us=11.5)
-LARGE_ROW = TableRow(LARGE_KEY, n=50, median_us=40.0, p10_us=39.0, p90_us=44.0, min_us=38.5)
+LARGE_ROW = TableRow(
+    LARGE_KEY, n=50, median_us=40.0, p10_us=39.0, p90_us=44.0, min_us=38.5, tile=Tile(16, 7)
+)
 
 
 @pytest.fixture
@@ -55,7 +58,9 @@ def test_missing_kernels_are_named() -> None:
 
 
 def test_appended_rows_read_back(path: Path) -> None:
-    assert read_table(path) == LatencyTable(HEADER, {SMALL_KEY: SMALL_ROW, LARGE_KEY: LARGE_ROW})
+    table = read_table(path)
+    assert table == LatencyTable(HEADER, {SMALL_KEY: SMALL_ROW, LARGE_KEY: LARGE_ROW})
+    assert table.tiles == {LARGE_KEY: Tile(16, 7)}
 
 
 def test_resuming_keeps_the_rows(path: Path) -> None:
@@ -112,7 +117,7 @@ def test_tables_that_do_not_fit_are_refused(wanted: dict[str, Any], message: str
 @pytest.mark.parametrize(
     ("line", "change", "message"),
     [
-        (0, {"format": 2}, "line 1: format is 2"),
+        (0, {"format": 3}, "line 1: format is 3"),
         (0, {"way": "guessed"}, "line 1: way is 'guessed'"),
         (0, {"owner": "me"}, "line 1: owner is 'me'"),
         (1, {"n": 1.5}, "line 2: n is 1.5"),
@@ -149,9 +154,11 @@ def test_empty_files_are_refused(tmp_path: Path) -> None:
         read_table(tmp_path / "table.jsonl")
 
 
-def test_old_file_still_loads() -> None:
-    rows = {"sum(channels=16)": replace(SMALL_ROW, key="sum(channels=16)")}
-    assert read_table(OLD_FILE) == LatencyTable(HEADER, rows)
+def test_old_files_still_load() -> None:
+    row = replace(SMALL_ROW, key="sum(channels=16)")
+    first, second = (read_table(DATA / f"latency-table-{number}.jsonl") for number in (1, 2))
+    assert first == LatencyTable(replace(HEADER, format=1), {row.key: row})
+    assert second == LatencyTable(HEADER, {row.key: replace(row, tile=Tile(16, 7))})
 
 
 def test_bytes_that_are_no_text_are_refused(path: Path) -> None:

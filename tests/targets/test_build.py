@@ -10,12 +10,12 @@ import tvm
 from space.blocks import BinaryConv, Classifier, Conv, Epilogue, Pool, Sum
 from targets.boards import AARCH64, ARMV7, X86_64_V3
 from targets.build import kernel_hash, object_file, tvm_library
-from targets.build_request import BuildRequest, request_from_json, request_to_json
+from targets.build_request import BuildRequest, TiledKernel, request_from_json, request_to_json
 from targets.errors import TargetError
 from targets.host import host_target
 from targets.kernel_specs import kernel_specs
 from targets.target import Target
-from targets.vector_unit import AVX512
+from targets.vector_unit import AVX512, Tile
 
 from .kernel_memory import outputs, prepare
 from .kernel_reference import expected, random_case
@@ -94,7 +94,8 @@ def test_no_file_of_the_user_is_taken_for_a_module(
 
 
 def test_request_survives_its_text() -> None:
-    request = BuildRequest(ARMV7, BLOCKS, "/tmp/kernels.o", tvm_calls=True)
+    kernels = (TiledKernel(BLOCKS[0], Tile(16, 3)), TiledKernel(BLOCKS[2], None))
+    request = BuildRequest(ARMV7, kernels, "/tmp/kernels.o", tvm_calls=True)
     assert request_from_json(request_to_json(request)) == request
 
 

@@ -5,6 +5,7 @@ import json
 import shutil
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict
 from hashlib import sha256
 from pathlib import Path
 from tempfile import gettempdir
@@ -15,11 +16,13 @@ import pytest
 
 from targets.build import kernel_hash
 from targets.catalog import named_target
-from targets.compile import Artefacts
+from targets.compile import Artefacts, compile_network
 from targets.errors import TargetError
 from targets.host import runs_here
+from targets.lower import lower, specs
 from targets.runners import runnable
 from targets.runners.program import NotRunnable, Program
+from targets.tiling import candidate_tiles
 from targets.verify import canonical_values, first_difference
 from tests.frozen_oracle import oracle_logits, oracle_values, random_images
 
@@ -66,6 +69,24 @@ def test_every_variant_computes_the_same(tmp_path: Path) -> None:
     for chosen in ([], *(["--kernels", each.name] for each in target.variants if runs_here(each))):
         program = Program((str(artefacts.program), *chosen), emulated=False)
         np.testing.assert_array_equal(program.logits(images), oracle_logits(frozen, images))
+
+
+def test_tuned_kernels_compute_the_same(tmp_path: Path) -> None:
+    frozen = frozen_example("cell")
+    images = random_images(frozen.graph, np.random.default_rng(4), count=6)
+    target = named_target("host")
+    calls = lower(frozen.graph, target.vector_unit)
+    tuned = [spec for spec in specs(calls) if candidate_tiles(spec, target.vector_unit)]
+    for index in (1, 2):
+        tiles = {spec.key: candidate_tiles(spec, target.vector_unit)[index] for spec in tuned}
+        artefacts = compile_network(
+            frozen, target, tmp_path, name="tiny", class_names=[""] * frozen.graph.classes,
+            notify=lambda _: None, tiles=tiles,
+        )  # fmt: skip
+        program = Program((str(artefacts.program),), emulated=False)
+        np.testing.assert_array_equal(program.logits(images), oracle_logits(frozen, images))
+        found = json.loads(artefacts.manifest.read_text())["tiles"]
+        assert found == {key: asdict(tile) for key, tile in tiles.items()}
 
 
 @pytest.mark.parametrize("target_name", ["host", "aarch64"])
