@@ -56,4 +56,23 @@ OTHERS: list[Block] = [
     Classifier((64,), 100, 7),
     Classifier((33, 7), 41, 4),
 ]
-BLOCKS = BINARY_CONVS + CONVS + OTHERS
+CHANNELS = (1, 3, 31, 32, 33, 64, 100, 257)
+SIZES = (1, 2, 7, 8, 13)
+
+
+def covering_convs() -> list[Block]:
+    """Every pair of a number of channels and a size, with every stride and kernel size in turn."""
+    found: list[Block] = []
+    for i, channels in enumerate(CHANNELS):
+        for j, size in enumerate(SIZES):
+            out_channels = CHANNELS[(3 * i + j + 1) % len(CHANNELS)]
+            kernel_size, stride = (1, 3, 5)[(i + j) % 3], (1, 2)[(i // 2 + j) % 2]
+            epilogue = (SIGNED, PLAIN, full("prelu", shortcuts=1))[(i + 2 * j) % 3]
+            shape = (out_channels, kernel_size, stride, size)
+            found.append(BinaryConv((channels,), *shape, epilogue))
+            if channels in (3, 64):
+                found.append(Conv(channels, *shape, image=channels == 3, epilogue=epilogue))
+    return found
+
+
+BLOCKS = [*dict.fromkeys(BINARY_CONVS + CONVS + OTHERS + covering_convs())]

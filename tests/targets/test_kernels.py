@@ -9,8 +9,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
-from space.blocks import Block
+from space.blocks import Block, Classifier, Epilogue
+from space.graph import Inputs, Node, Value
+from space.nn.integer import run_block
 from targets.build import object_file
 from targets.catalog import named_target
 from targets.host import runs_here
@@ -77,6 +80,25 @@ def test_kernel_computes_the_frozen_formulas(library: Library, block: Block) -> 
         call = prepared(kernel_specs(block)[0], seed, library.unit)
         assert run(library, call) == 0
         check(call)
+
+
+@pytest.mark.parametrize("block", BLOCKS, ids=name_of)
+def test_torch_computes_the_same_formulas(block: Block) -> None:
+    case = random_case(block, np.random.default_rng(0))
+    read = [Value(str(index), "inner") for index in range(len(case.inputs))]
+    epilogue = Epilogue() if isinstance(block, Classifier) else block.epilogue
+    sources = len(read) - epilogue.shortcuts - int(epilogue.outer)
+    shortcuts = tuple(read[sources : sources + epilogue.shortcuts])
+    inputs = Inputs(tuple(read[:sources]), shortcuts, read[-1] if epilogue.outer else None)
+    values = {
+        value: torch.tensor(array).permute(2, 0, 1)[None].int()
+        for value, array in zip(read, case.inputs, strict=True)
+    }
+    found = run_block(Node("block", block, inputs), case.frozen, values)
+    for port, wanted in expected(case).items():
+        tensor = found[Value("block", port)][0]
+        channels_last = tensor.permute(1, 2, 0) if tensor.ndim == 3 else tensor
+        np.testing.assert_array_equal(channels_last.numpy(), wanted, err_msg=port)
 
 
 @pytest.mark.parametrize("parts", [2, 3, 40])
