@@ -96,7 +96,7 @@ def run_zig(
     finished = subprocess.run(
         [sys.executable, "-m", "ziglang", tool, *for_target, *words],
         cwd=folder,
-        env=_environment(cache or folder / ".zig-cache"),
+        env=_environment(cache or Path(".zig-cache")),
         capture_output=True,
         text=True,
         check=False,

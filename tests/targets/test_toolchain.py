@@ -31,6 +31,18 @@ def test_linker_errors_name_the_symbol(tmp_path: Path) -> None:
         toolchain.link_library(objects, "liblost.so", exports=["lost"])
 
 
+def test_program_may_be_named_like_its_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    folder = Path("demo")
+    folder.mkdir()
+    (folder / "main.c").write_text("int main(void) { return 7; }\n")
+    toolchain = Toolchain(named_target("host"), folder, quiet)
+    toolchain.link_program(toolchain.compile([Path("main.c")], include=folder), "demo")
+    assert subprocess.run([folder / "demo"], check=False).returncode == 7
+
+
 def test_user_chooses_where_the_cache_lies(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("ZIG_GLOBAL_CACHE_DIR", raising=False)
     monkeypatch.setenv("XDG_CACHE_HOME", "/caches")
