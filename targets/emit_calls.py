@@ -14,6 +14,7 @@ def calls_source(plan: Plan) -> str:
     """The kernels in order, as one thread runs them, or as some do together."""
     name, graph = plan.name, plan.frozen.graph
     logits = plan.arena.offsets[logits_value(graph)]
+    shared = ", ".join(str(int(call.is_shared)) for call in plan.variants[0].calls)
     variants = "\n".join(_variant(plan, *each) for each in enumerate(plan.variants))
     return f"""\
 #include <stddef.h>
@@ -25,6 +26,9 @@ def calls_source(plan: Plan) -> str:
 enum {{ CALLS = {len(plan.variants[0].calls)} }};
 
 extern const unsigned char {name}_weights[];
+
+/* The calls that threads share; between two of them the first thread works alone. */
+static const unsigned char is_shared[CALLS] = {{{shared}}};
 
 {variants}
 {_choice(plan.name, plan.variants)}
@@ -65,6 +69,13 @@ int {name}_run_part(void *arena, const uint8_t *image, int32_t *logits, int part
     int32_t status = is_aligned(arena) ? 0 : UNALIGNED_ARENA;
     /* A thread that fails goes on to meet the others. */
     for (int index = 0; index < CALLS; index++) {{
+        if (!is_shared[index]) {{
+            if (part == 0 && status == 0)
+                status = call(index, arena, image, 0, 1);
+            continue;
+        }}
+        if (index > 0 && !is_shared[index - 1])
+            meet(team);
         if (status == 0)
             status = call(index, arena, image, part, parts);
         meet(team);

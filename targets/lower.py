@@ -3,10 +3,17 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from space.counts import counts
 from space.graph import BlockGraph, Node, Value
 
 from .kernel_specs import Argument, KernelSpec, arguments, kernel_specs
 from .vector_unit import VectorUnit
+
+# A smaller kernel takes a microsecond or less: as long as its threads would wait for one another.
+SHARED_WORK = 2**20
+# A dot product takes 64 products of int8 where an xor and a popcount take 512 bits; elementwise
+# work loads, computes and stores some vectors of 16 or 32 elements.
+INT8_WORK, ELEMENT_WORK = 8, 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,12 +37,16 @@ Operand = Value | Constant | Scratch
 
 @dataclass(frozen=True, slots=True)
 class KernelCall:
-    """One call: an operand for each of the kernel's arguments."""
+    """One call: an operand for each of the kernel's arguments.
+
+    is_shared: whether threads share its work; all else is for the first of them alone.
+    """
 
     node: str
     spec: KernelSpec
     arguments: tuple[Argument, ...]
     operands: tuple[Operand, ...]
+    is_shared: bool
 
     @property
     def pairs(self) -> Iterator[tuple[Argument, Operand]]:
@@ -64,7 +75,14 @@ def _call(node: Node, unit: VectorUnit) -> KernelCall:
     inputs = iter(node.inputs.values)
     found = arguments(spec, unit)
     operands = tuple(_operand(node, argument, inputs) for argument in found)
-    return KernelCall(node.name, spec, found, operands)
+    return KernelCall(node.name, spec, found, operands, is_shared=_work(node) >= SHARED_WORK)
+
+
+def _work(node: Node) -> int:
+    """About how many binary multiply-accumulates would take as long as a block."""
+    block, found = node.block, counts(node.block)
+    elements = block.out_channels * block.out_size**2
+    return found.binary_macs + INT8_WORK * found.float_macs + ELEMENT_WORK * elements
 
 
 def _operand(node: Node, argument: Argument, inputs: Iterator[Value]) -> Operand:

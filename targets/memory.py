@@ -49,15 +49,15 @@ def plan_arena(variants: Sequence[Sequence[KernelCall]], *, threads: int) -> Are
 def buffers(variants: Sequence[Sequence[KernelCall]], *, threads: int) -> tuple[Buffer, ...]:
     """Everything that calls need in memory beside the image and their constants.
 
-    Every thread has scratch buffers of its own; those of one name are as large as the variant
-    needs that needs most. The logits are copied out after the last call.
+    Threads that share a call have scratch buffers of their own; those of one name are as large as
+    the variant needs that needs most. The logits are copied out after the last call.
     """
     found: dict[Value | Scratch, Buffer] = {}
     for index, call in chain.from_iterable(map(enumerate, variants)):
         for argument, operand in call.pairs:
             if isinstance(operand, Constant) or operand == IMAGE_VALUE:
                 continue
-            copies = threads if isinstance(operand, Scratch) else 1
+            copies = threads if isinstance(operand, Scratch) and call.is_shared else 1
             known = found.get(operand, Buffer(operand, 0, index, index))
             size_bytes = max(known.size_bytes, copies * aligned(argument.size_bytes))
             found[operand] = Buffer(operand, size_bytes, known.first, max(known.last, index))

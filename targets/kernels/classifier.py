@@ -16,10 +16,9 @@ _MOST_INT32_PIXELS = 2**13
 
 
 def classifier(block: Classifier, memory: Memory, unit: VectorUnit) -> None:
-    """Build the kernel's body. It is one step of work: logits need all features."""
-    with shared((1,), memory):
-        _write_features(block, memory, unit)
-        _write_logits(block, memory, unit)
+    """Build the kernel's body. Every share computes all features, which each logit needs."""
+    _write_features(block, memory, unit)
+    _write_logits(block, memory, unit)
 
 
 def _write_features(block: Classifier, memory: Memory, unit: VectorUnit) -> None:
@@ -55,7 +54,7 @@ def _write_logits(block: Classifier, memory: Memory, unit: VectorUnit) -> None:
     features = sum(map(padded_channels, block.in_channels))
     classes = padded_channels(block.classes)
     for tiles in lane_tiles(block.classes, unit.lanes):
-        with T.serial(tiles.count * tiles.pieces) as tile:
+        with shared((tiles.count * tiles.pieces,), memory) as (tile,):
             lanes, first = tiles.lanes, tiles.first + tile * tiles.lanes
             total = accumulator("int32", lanes)
             add_to(total, load(memory["bias"], first, lanes), lanes)

@@ -59,7 +59,8 @@ def test_program_computes_what_the_formulas_say(
     assert len(found) == len(wanted) - 1  # all but the image
 
 
-def test_every_variant_computes_the_same(tmp_path: Path) -> None:
+def test_every_variant_computes_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("targets.lower.SHARED_WORK", 0)
     frozen = frozen_example("reduction")
     images = random_images(frozen.graph, np.random.default_rng(4), count=6)
     target = named_target("x86-64")
@@ -89,8 +90,13 @@ def test_tuned_kernels_compute_the_same(tmp_path: Path) -> None:
         assert found == {key: asdict(tile) for key, tile in tiles.items()}
 
 
-@pytest.mark.parametrize("target_name", ["host", "aarch64"])
-def test_threads_change_no_logit(target_name: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("target_name", "shared_work"), [("host", 0), ("host", 2**16), ("host", 2**30), ("aarch64", 0)]
+)
+def test_threads_change_no_logit(
+    target_name: str, shared_work: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("targets.lower.SHARED_WORK", shared_work)
     frozen = frozen_example("reduction")
     images = random_images(frozen.graph, np.random.default_rng(4), count=20)
     artefacts = compile_example("reduction", target_name, folder=tmp_path, threads=3)
@@ -101,7 +107,8 @@ def test_threads_change_no_logit(target_name: str, tmp_path: Path) -> None:
     assert json.loads(artefacts.manifest.read_text())["threads"] == 3
 
 
-def test_threads_of_the_caller_share_a_run(tmp_path: Path) -> None:
+def test_threads_of_the_caller_share_a_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("targets.lower.SHARED_WORK", 0)
     frozen = frozen_example("cell")
     artefacts = compile_example("cell", "host", folder=tmp_path, threads=2)
     library = ctypes.CDLL(str(artefacts.library))

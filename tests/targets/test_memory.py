@@ -57,14 +57,18 @@ def test_values_live_from_their_writer_to_their_last_reader() -> None:
     assert found[Value("classifier", "logits")] == (4, 4)
 
 
-def test_every_thread_has_scratch_of_its_own() -> None:
+def test_threads_that_share_have_scratch_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("targets.lower.SHARED_WORK", 2**18)
     calls = lower(EXAMPLE_GRAPHS["cell"](), AVX512)
     one, three = (
         {each.owner: each.size_bytes for each in buffers([calls], threads=threads)}
         for threads in (1, 3)
     )
+    shared = {call.node for call in calls if call.is_shared}
+    assert 0 < len(shared) < len(calls)
     for owner, size_bytes in one.items():
-        assert three[owner] == size_bytes * (3 if isinstance(owner, Scratch) else 1)
+        copied = isinstance(owner, Scratch) and owner.node in shared
+        assert three[owner] == size_bytes * (3 if copied else 1)
 
 
 def test_variants_share_an_arena() -> None:
