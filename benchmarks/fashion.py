@@ -82,7 +82,7 @@ def measure(folder: Path, options: Options) -> None:
 def commands(*, quick: bool) -> tuple[str, ...]:
     """The commands before compiling, in their order."""
     space, data = ("demo", "fashion-mini") if quick else ("fashion", "fashion-mnist")
-    search, train = ("1 --warmup-epochs 0", "1") if quick else ("8 --warmup-epochs 3", "19")
+    search, train = ("1 --warmup-epochs 0", "1") if quick else ("8 --warmup-epochs 3", "32")
     return (
         f"profile --space {space} --out host.jsonl --resume",
         f"search --space {space} --data {data} --budget latency={1e3 * BUDGET_MS:g}us "
