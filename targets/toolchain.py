@@ -24,7 +24,8 @@ _C_FLAGS = (
     "-std=c99", "-O2", "-g0", "-fPIC", "-fno-sanitize=all", "-ffunction-sections",
     "-fdata-sections", "-fno-unwind-tables", "-fno-asynchronous-unwind-tables",
 )  # fmt: skip
-_LINK_FLAGS = ("-O2", "-s", "-Wl,--gc-sections", "-Wl,--build-id=none")
+_LINK_FLAGS = ("-O2", "-Wl,--gc-sections", "-Wl,--build-id=none")
+_STRIP = "-s"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,10 +51,14 @@ class Toolchain:
         with ThreadPoolExecutor(os.cpu_count()) as pool:
             return list(pool.map(compiled, sources))
 
-    def link_program(self, objects: Sequence[str], output: str) -> None:
-        """Link a static executable, which needs no libraries on the board."""
-        self._build_libc_once()
-        self._run("cc", "-static", *_LINK_FLAGS, *objects, "-o", output)
+    def link_program(self, objects: Sequence[str], output: str, *, symbols: bool = False) -> None:
+        """Link a static executable, which needs no libraries on the board.
+
+        symbols: whether the names of its functions stay in it, for tools that look into it.
+        """
+        flags = _LINK_FLAGS if symbols else (*_LINK_FLAGS, _STRIP)
+        self._build_libc_once(flags)
+        self._run("cc", "-static", *flags, *objects, "-o", output)
 
     def link_library(self, objects: Sequence[str], output: str, *, exports: Sequence[str]) -> None:
         """Link a shared library that needs no other, whichever C library the board has."""
@@ -61,22 +66,23 @@ class Toolchain:
         script.write_text(f"{{ global: {' '.join(f'{name};' for name in exports)} local: *; }};\n")
         self._run(
             "cc", "-shared", "-nostdlib", "-lcompiler_rt", f"-Wl,--version-script={script.name}",
-            "-Wl,-z,defs", f"-Wl,-soname,{output}", *_LINK_FLAGS, *objects, "-o", output,
+            "-Wl,-z,defs", f"-Wl,-soname,{output}", *_LINK_FLAGS, _STRIP, *objects, "-o", output,
         )  # fmt: skip
 
     def archive(self, objects: Sequence[str], output: str) -> None:
         """Gather objects in a static library."""
         self._run("ar", "rcsD", output, *objects)
 
-    def _build_libc_once(self) -> None:
+    def _build_libc_once(self, flags: Sequence[str]) -> None:
         """Say why the first program for a target takes long, and remember that it was built."""
         target = self.target
-        marker = zig_cache() / f"barsctl-{_zig_version()}-{target.zig_triple}"
+        kind = "" if _STRIP in flags else "-symbols"
+        marker = zig_cache() / f"barsctl-{_zig_version()}-{target.zig_triple}{kind}"
         if marker.exists():
             return
         self.notify(f"building the C library for {target.machine}, once, in a minute or two")
         (self.folder / "nothing.c").write_text("int main(void) { return 0; }\n")
-        self._run("cc", "-static", *_LINK_FLAGS, "nothing.c", "-o", "nothing")
+        self._run("cc", "-static", *flags, "nothing.c", "-o", "nothing")
         marker.touch()
 
     def _run(self, tool: str, *words: str, cache: Path | None = None) -> None:

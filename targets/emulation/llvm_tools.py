@@ -1,0 +1,36 @@
+"""LLVM's command-line tools, of the release that TVM compiles with where it is there."""
+
+import shutil
+import subprocess
+
+from targets.ending import ending
+from targets.errors import TargetError
+
+_RELEASE = 22
+_DEADLINE_S = 300.0
+
+
+def run_llvm(tool: str, *words: str, stdin: str = "") -> str:
+    """What a tool writes. Raises TargetError where it is missing or fails."""
+    path = shutil.which(f"{tool}-{_RELEASE}") or shutil.which(tool)
+    if path is None:
+        raise TargetError(
+            f"{tool} is not installed, and cycles are modelled with it; "
+            f"on Debian: apt install llvm-{_RELEASE}"
+        )
+    try:
+        done = subprocess.run(
+            [path, *words], input=stdin, capture_output=True, text=True, check=False,
+            timeout=_DEADLINE_S,
+        )  # fmt: skip
+    except subprocess.TimeoutExpired:
+        raise TargetError(f"{tool}: no answer within {_DEADLINE_S:g} s") from None
+    if done.returncode != 0:
+        raise TargetError(f"{tool} failed ({ending(done.returncode)}): {_reason(done.stderr)}")
+    return done.stdout
+
+
+def _reason(stderr: str) -> str:
+    """The first line that speaks of an error: those behind it repeat the input."""
+    lines = stderr.strip().splitlines() or ["it gave no reason"]
+    return next((line for line in lines if "error" in line), lines[-1])
