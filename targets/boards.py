@@ -95,6 +95,7 @@ CORTEX_A72 = Target(
     vector_unit=NEON_ARMV8,
 )
 
+# Without use-misched, LLVM orders code for the Cortex-A7 as if it had registers for all of a loop.
 ARMV7 = Target(
     name="armv7",
     summary="32-bit ARM with NEON and hard floats (Cortex-A7 and later)",
@@ -102,7 +103,7 @@ ARMV7 = Target(
     cpu_flags=frozenset({"neon", "vfpv4"}),
     llvm_triple="armv7a-linux-gnueabihf",
     llvm_cpu="cortex-a7",
-    llvm_features=("+neon", "+vfp4"),
+    llvm_features=("+neon", "+vfp4", "+use-misched"),
     llvm_float_abi="hard",
     zig_triple="arm-linux-musleabihf",
     emulator=("qemu-arm", "-cpu", "cortex-a7"),

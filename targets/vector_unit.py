@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
+CountSums = Literal["bytes", "uadalp", "vpadal"]
 DotProduct = Literal["vpdpbusd", "pmaddwd", "saddlp", "vpadals"]
 SignBits = Literal["mask", "pairwise_adds"]
 
@@ -21,11 +22,12 @@ class VectorUnit:
 
     lanes: most channels that elementwise work takes at a time. binary, conv: tiles of binary and of
     int8 convolutions, where a kernel was not tuned. tuned_tiles: what tuning tries instead, for
-    either. count_bits: 32 where the processor counts the bits of 32-bit lanes itself, 8
-    where it counts those of bytes, 4 where a table counts those of nibbles. dot_product: the
-    instruction that adds products of 8-bit numbers to int32. sign_bits: how a comparison becomes
-    one bit per lane. rolled: whether the innermost loops must stay loops, because unrolled they
-    would need more registers than there are.
+    either. count_bits: 32 where the processor counts the bits of 32-bit lanes itself, 8 where it
+    counts those of bytes, 4 where a table counts those of nibbles. count_sums: the instruction that
+    adds up counts of bytes, if it is no plain addition of bytes. dot_product: the instruction that
+    adds products of 8-bit numbers to int32. sign_bits: how a comparison becomes one bit per lane.
+    rolled: whether the innermost loops must stay loops, because unrolled they would need more
+    registers than there are.
     """
 
     vector_bits: int
@@ -34,6 +36,7 @@ class VectorUnit:
     conv: Tile
     tuned_tiles: tuple[Tile, ...]
     count_bits: Literal[4, 8, 32]
+    count_sums: CountSums
     dot_product: DotProduct
     sign_bits: SignBits
     rolled: bool
@@ -46,6 +49,7 @@ SSE = VectorUnit(
     conv=Tile(lanes=16, pixels=2),
     tuned_tiles=(Tile(16, 2), Tile(16, 6), Tile(16, 8)),
     count_bits=4,
+    count_sums="bytes",
     dot_product="pmaddwd",
     sign_bits="mask",
     rolled=False,
@@ -57,6 +61,7 @@ AVX2 = VectorUnit(
     conv=Tile(lanes=16, pixels=4),
     tuned_tiles=(Tile(32, 2), Tile(32, 6), Tile(16, 6), Tile(16, 8)),
     count_bits=4,
+    count_sums="bytes",
     dot_product="pmaddwd",
     sign_bits="mask",
     rolled=False,
@@ -68,6 +73,7 @@ AVX512 = VectorUnit(
     conv=Tile(lanes=16, pixels=8),
     tuned_tiles=(Tile(32, 4), Tile(32, 5), Tile(32, 7), Tile(16, 7)),
     count_bits=32,
+    count_sums="bytes",
     dot_product="vpdpbusd",
     sign_bits="mask",
     rolled=False,
@@ -79,6 +85,7 @@ NEON_ARMV7 = VectorUnit(
     conv=Tile(lanes=16, pixels=2),
     tuned_tiles=(Tile(16, 1), Tile(16, 3), Tile(16, 4)),
     count_bits=8,
+    count_sums="vpadal",
     dot_product="vpadals",
     sign_bits="pairwise_adds",
     rolled=True,
@@ -90,6 +97,7 @@ NEON_ARMV8 = VectorUnit(
     conv=Tile(lanes=16, pixels=4),
     tuned_tiles=(Tile(16, 2), Tile(16, 3), Tile(16, 6)),
     count_bits=8,
+    count_sums="uadalp",
     dot_product="saddlp",
     sign_bits="mask",
     rolled=True,

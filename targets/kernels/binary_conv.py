@@ -39,8 +39,10 @@ def _counter(
     if counts_by_table(block, unit):
         write_offsets(block, memory)
         return partial(pair_counts, memory=memory)
-    counts = word_counts if unit.count_bits == 32 else byte_counts
-    return partial(counts, sources=sources(block, memory), weights=memory["weights"])
+    read, weights = sources(block, memory), memory["weights"]
+    if unit.count_bits == 32:
+        return partial(word_counts, sources=read, weights=weights)
+    return partial(byte_counts, unit=unit, sources=read, weights=weights)
 
 
 def _write_signs(counts: list[Expr], tile: BinaryTile, memory: Memory, unit: VectorUnit) -> None:

@@ -1,5 +1,6 @@
 """The vector operations that kernels are written in. Expressions are TVM's; buffers are flat."""
 
+from contextlib import nullcontext
 from typing import Any
 
 from tvm import tirx
@@ -86,7 +87,12 @@ def fill(buffer: Buffer, start: Expr, count: int, *, value: int) -> None:
 
 
 def loop(count: int, *, rolled: bool) -> Any:
-    """A loop; `rolled` hides its length from LLVM, which would unroll it until registers spill."""
+    """A loop; `rolled` hides its length from LLVM, which would unroll it until registers spill.
+
+    There is none around a single step: LLVM would take a part of the sums out of it.
+    """
+    if count == 1:
+        return nullcontext(tirx.const(0, "int32"))
     if not rolled:
         return T.serial(count)
     length = T.alloc_buffer((1,), "int32", annotations={"tirx.volatile": True})

@@ -26,6 +26,7 @@ BINARY_CONVS: list[Block] = [
     BinaryConv((16,), 33, 5, 2, 8, full("none", shortcuts=3)),
     BinaryConv((256,), 32, 3, 1, 4, Epilogue(inner_stored=False, inner_signs=1)),
     BinaryConv((1056,), 16, 1, 1, 3, PLAIN),
+    BinaryConv((131104,), 8, 1, 1, 1, PLAIN),
     BinaryConv((520, 520), 8, 3, 1, 2, Epilogue(outer=True, inner_stored=False)),
 ]
 CONVS: list[Block] = [

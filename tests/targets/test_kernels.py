@@ -110,27 +110,38 @@ def test_shares_make_up_the_whole(library: Library, parts: int) -> None:
         check(call)
 
 
-def test_counts_hold_when_every_bit_differs(library: Library) -> None:
-    # 33 words: one more than a sum of bytes could hold, 32 * 8 = 256.
-    spec = next(spec for spec in SPECS if spec.key.startswith("binary_conv(in_channels=1056,"))
+def differing(channels: int, unit: VectorUnit) -> Call:
+    """A call whose every bit differs from its weight."""
+    start = f"binary_conv(in_channels={channels},"
+    spec = next(spec for spec in SPECS if spec.key.startswith(start))
     case = random_case(spec.block, np.random.default_rng(0))
-    weights = np.ones((16, 1056, 1, 1), np.int8)
-    differing = replace(
-        case,
-        frozen=replace(case.frozen, weights=weights),
-        inputs=(np.ones((3, 3, 1056), np.int64),),
+    assert case.frozen.weights is not None
+    weights = np.ones_like(case.frozen.weights)
+    inputs = (np.ones_like(case.inputs[0]),)
+    return prepare(
+        spec, replace(case, frozen=replace(case.frozen, weights=weights), inputs=inputs), unit
     )
-    call = prepare(spec, differing, library.unit)
+
+
+# 33 and 4097 words: more than a sum of 8 and of 16 bits could hold.
+MANY_CHANNELS = [1056, 131104]
+
+
+@pytest.mark.parametrize("channels", MANY_CHANNELS)
+def test_counts_hold_when_every_bit_differs(library: Library, channels: int) -> None:
+    call = differing(channels, library.unit)
     assert run(library, call) == 0
     check(call)
 
 
-@pytest.mark.parametrize("name", ["aarch64", "armv7"])
+@pytest.mark.parametrize("name", ["aarch64", "cortex-a72", "armv7"])
 def test_arm_kernels_compute_the_formulas(name: str, tmp_path: Path) -> None:
     target = named_target(name)
     if shutil.which(target.emulator[0]) is None:
         pytest.skip(f"{target.emulator[0]} is not installed")
-    calls = [prepared(spec, seed, target.vector_unit) for spec in SPECS for seed in SEEDS]
+    unit = target.vector_unit
+    calls = [prepared(spec, seed, unit) for spec in SPECS for seed in SEEDS]
+    calls += [differing(channels, unit) for channels in MANY_CHANNELS]
     (tmp_path / "driver.c").write_text(driver_source(calls))
     (tmp_path / "kernels.o").write_bytes(object_file(SPECS, target))
     tools = Toolchain(target, tmp_path, notify=print)
