@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from .target import Target
-from .vector_unit import AVX2, AVX512, NEON_ARMV7, NEON_ARMV8, SSE
+from .vector_unit import AVX2, AVX512, NEON_ARMV7, NEON_ARMV8, NEON_CORTEX_A72, SSE
 
 _V2_FLAGS = frozenset({"cx16", "lahf_lm", "popcnt", "sse4_1", "sse4_2", "ssse3"})
 _V3_FLAGS = _V2_FLAGS | frozenset(
@@ -92,7 +92,7 @@ CORTEX_A72 = Target(
     llvm_float_abi=None,
     zig_triple="aarch64-linux-musl",
     emulator=("qemu-aarch64", "-cpu", "cortex-a72"),
-    vector_unit=NEON_ARMV8,
+    vector_unit=NEON_CORTEX_A72,
 )
 
 # Without use-misched, LLVM orders code for the Cortex-A7 as if it had registers for all of a loop.

@@ -1,6 +1,6 @@
 """Vector units as data: everything that the kernels' register tiles ask of a processor."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 CountSums = Literal["bytes", "uadalp", "vpadal"]
@@ -82,8 +82,8 @@ NEON_ARMV7 = VectorUnit(
     vector_bits=128,
     lanes=16,
     binary=Tile(lanes=16, pixels=2),
-    conv=Tile(lanes=16, pixels=2),
-    tuned_tiles=(Tile(16, 1), Tile(16, 3), Tile(16, 4)),
+    conv=Tile(lanes=16, pixels=1),
+    tuned_tiles=(Tile(16, 1), Tile(16, 2), Tile(16, 3), Tile(16, 4)),
     count_bits=8,
     count_sums="vpadal",
     dot_product="vpadals",
@@ -95,10 +95,14 @@ NEON_ARMV8 = VectorUnit(
     lanes=16,
     binary=Tile(lanes=16, pixels=4),
     conv=Tile(lanes=16, pixels=4),
-    tuned_tiles=(Tile(16, 2), Tile(16, 3), Tile(16, 6)),
+    tuned_tiles=(Tile(16, 2), Tile(16, 3), Tile(16, 4), Tile(16, 6), Tile(32, 2)),
     count_bits=8,
     count_sums="uadalp",
     dot_product="saddlp",
     sign_bits="mask",
     rolled=True,
+)
+# The best tiles by LLVM's model of the core; see benchmarks/arm.py.
+NEON_CORTEX_A72 = replace(
+    NEON_ARMV8, binary=Tile(lanes=32, pixels=2), conv=Tile(lanes=16, pixels=3)
 )
