@@ -21,10 +21,10 @@ from harness.xor_popcount import XorPopcount, xor_popcount
 from space.blocks import BinaryConv, Block, Conv, Epilogue
 from targets.boards import X86_64_V3, X86_64_VPOPCNT
 
-SIGN, RESIDUAL = "sign", "residual + sign"
+SIGN, REAL, RESIDUAL = "sign", "real", "residual + sign"
 EPILOGUES = {
     SIGN: Epilogue(inner_stored=False, inner_signs=1),
-    "real": Epilogue(),
+    REAL: Epilogue(),
     "prelu": Epilogue("prelu"),
     "prelu + residual": Epilogue("prelu", shortcuts=1),
     RESIDUAL: Epilogue(shortcuts=1, inner_signs=1),
@@ -60,7 +60,7 @@ def main() -> None:
 def forms(shape: ConvShape) -> dict[str, Block]:
     """The block of a layer with each epilogue; a stem is an int8 convolution of an image."""
     if shape in STEMS:
-        return {name: stem(shape, EPILOGUES[name]) for name in (SIGN, "prelu")}
+        return {name: stem(shape, EPILOGUES[name]) for name in (REAL, "prelu")}
     return {
         name: BinaryConv(
             (shape.in_channels,), shape.out_channels, shape.kernel_size, shape.stride,
@@ -120,7 +120,7 @@ def ratio(times: Times, name: str, *, over: list[float]) -> float:
 
 def row(shape: ConvShape, times: Times) -> dict[str, Cell]:
     """A layer's medians, and how far the rounds were apart."""
-    spread = np.quantile(times[SIGN], [0.1, 0.9]) / statistics.median(times[SIGN])
+    spread = np.quantile(times[REAL], [0.1, 0.9]) / statistics.median(times[REAL])
     return {
         "layer": str(shape),
         **{f"{name}, us": statistics.median(each) for name, each in times.items()},
@@ -140,7 +140,7 @@ def checks(times: Mapping[ConvShape, Times]) -> list[Check]:
         found += against(shape, times[shape], f"avx2 {SIGN}", fp32=10, int8_least=2.5)
     for shape in STEMS:
         over = int8(times[shape])
-        found.append(Check(f"{shape}, over int8", ratio(times[shape], SIGN, over=over), 2))
+        found.append(Check(f"{shape}, over int8", ratio(times[shape], REAL, over=over), 2))
     return found
 
 
