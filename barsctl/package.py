@@ -49,7 +49,7 @@ class PackageSettings:
         if self.images is not None and self.images < 1:
             raise BarsError(f"images {self.images}: at least 1 must be compared")
         if self.table is not None:
-            _require_usable(self.table, self.targets, threads=self.threads)
+            _require_usable(self.table, self.targets)
 
     def table_for(self, target: Target) -> LatencyTable | None:
         """The table where it is this target's."""
@@ -62,10 +62,10 @@ class PackageSettings:
         return {} if table is None else table.tiles
 
 
-def _require_usable(table: LatencyTable, targets: Sequence[Target], *, threads: int) -> None:
+def _require_usable(table: LatencyTable, targets: Sequence[Target]) -> None:
     names = [target.name for target in targets]
     name = table.header.target if table.header.target in names else names[0]
-    require_fit(table, target=name, kernel_hash=kernel_hash(), threads=threads)
+    require_fit(table, target=name, kernel_hash=kernel_hash())
 
 
 def write_package(

@@ -91,7 +91,9 @@ def _report(
 ) -> TargetReport:
     notify(f"running the program for {target.name}")
     table = settings.table_for(target)
-    predicted_ms = None if table is None else network_cost(table, expected.graph.blocks)
+    # A table tells what its own number of threads takes.
+    fits = table is not None and table.header.threads == settings.threads
+    predicted_ms = network_cost(table, expected.graph.blocks) if table and fits else None
     program = _checked(target, files, expected, images=settings.images)
     return TargetReport(target, files, program, predicted_ms)
 

@@ -27,8 +27,7 @@ def read_latency_table(path: Path | None) -> LatencyTable | None:
         raise BarsError(
             f"latency table {path} cannot be read ({error}); write one with barsctl profile"
         ) from error
-    header = table.header
-    require_fit(table, target=header.target, kernel_hash=kernel_hash(), threads=header.threads)
+    require_fit(table, target=table.header.target, kernel_hash=kernel_hash())
     return table
 
 

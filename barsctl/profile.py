@@ -59,7 +59,7 @@ def profile(
     """
     start = time.monotonic()
     _require_usable(target, table, resume=resume)
-    rows = resume_table(table, table_header(target)).rows
+    rows = resume_table(table, table_header(target, tuned=tune)).rows
     missing = [spec for spec in specs if spec.key not in rows]
     kept = len(specs) - len(missing)
     measured: list[TableRow] = []
@@ -96,7 +96,7 @@ def _require_usable(target: Target, table: Path, *, resume: bool) -> None:
         raise BarsError(f"{table}: there is no folder {table.parent}; create it first")
 
 
-def table_header(target: Target) -> TableHeader:
+def table_header(target: Target, *, tuned: bool) -> TableHeader:
     """What rows measured here and now hold for."""
     return TableHeader(
         format=2,
@@ -108,6 +108,7 @@ def table_header(target: Target) -> TableHeader:
         compiler=_compiler(),
         date=datetime.now(UTC).isoformat(timespec="seconds"),
         way="measured",
+        tuned=tuned,
     )
 
 

@@ -16,7 +16,7 @@ from harness.bitserial_conv import bitserial_conv
 from harness.built_kernels import BuiltKernels, built_kernels
 from harness.onnx_convs import ConvShape, float_conv, int8_conv
 from harness.report import Cell, Check, read_options, report
-from harness.xor_popcount import XorPopcount, xor_popcount
+from harness.xor_popcount import XorPopcount, require_vpopcnt, xor_popcount
 
 from space.blocks import BinaryConv, Block, Conv, Epilogue
 from targets.boards import X86_64_V3, X86_64_VPOPCNT
@@ -41,6 +41,7 @@ RUNS = 5
 def main() -> None:
     """Time every layer and report."""
     options = read_options(__doc__)
+    require_vpopcnt()
     blocks = [block for shape in [*SHAPES, POINTWISE, *STEMS] for block in forms(shape).values()]
     with ExitStack() as stack:
         fast = stack.enter_context(built_kernels(blocks, X86_64_VPOPCNT))

@@ -32,7 +32,8 @@ class TableHeader:
     """What the rows hold for.
 
     cpu and isa_features: as read on the device. kernel_hash: of the kernels' sources. date: ISO
-    8601. way: measured on the device, counted under an emulator, or modelled from the code.
+    8601. way: measured on the device, counted under an emulator, or modelled from the code. tuned:
+    whether kernels have tiles of their own.
     """
 
     format: Literal[1, 2]
@@ -44,6 +45,7 @@ class TableHeader:
     compiler: str
     date: str
     way: Way
+    tuned: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,16 +101,15 @@ class LatencyTable:
         return self.rows[key].median_us
 
 
-def require_fit(table: LatencyTable, *, target: str, kernel_hash: str, threads: int) -> None:
-    """Raise CostError where a table is of another target, other kernels or other threads."""
-    header = table.header
-    wanted = {"target": target, "kernel_hash": kernel_hash, "threads": threads}
-    found = {"target": header.target, "kernel_hash": header.kernel_hash, "threads": header.threads}
+def require_fit(table: LatencyTable, *, target: str, kernel_hash: str) -> None:
+    """Raise CostError where a table is of another target or of other kernels."""
+    wanted = {"target": target, "kernel_hash": kernel_hash}
+    found = {"target": table.header.target, "kernel_hash": table.header.kernel_hash}
     for name, value in wanted.items():
         if found[name] != value:
             raise CostError(
                 f"latency table has {name} {found[name]}, the compiler has {value}; a table holds "
-                "for its own target, kernels and threads only: run `barsctl profile` again"
+                "for its own target and kernels only: run `barsctl profile` again"
             )
 
 
@@ -160,10 +161,10 @@ def _require_same(path: Path, found: TableHeader, wanted: TableHeader) -> None:
 def _parse(path: Path, lines: Sequence[bytes]) -> LatencyTable:
     if not lines:
         raise CostError(f"{path} is empty; a table begins with its header: run `barsctl profile`")
-    header = _record(path, lines[0], _HEADER, number=1)
+    header = _record(path, _current(lines[0], lines[0], tuned=False), _HEADER, number=1)
     rows: dict[str, TableRow] = {}
     for number, line in enumerate(lines[1:], start=2):
-        current = line if header.format > 1 else _untuned(line)
+        current = _current(line, lines[0], tile=None)
         row = _record(path, current, _ROW, number=number)
         if row.key in rows:
             raise CostError(f"{path}: line {number}: {row.key} is there twice; drop one of them")
@@ -171,13 +172,13 @@ def _parse(path: Path, lines: Sequence[bytes]) -> LatencyTable:
     return LatencyTable(header, rows)
 
 
-def _untuned(line: bytes) -> bytes:
-    """A row of format 1 as one of format 2; what is no row stays as it is."""
+def _current(line: bytes, header: bytes, **added: object) -> bytes:
+    """A line with what format 2 added, where the header is one of format 1."""
     try:
-        fields = json.loads(line)
-    except ValueError:
-        return line
-    return json.dumps({**fields, "tile": None}).encode() if isinstance(fields, dict) else line
+        is_old = json.loads(header)["format"] == 1
+        return json.dumps({**json.loads(line), **added}).encode() if is_old else line
+    except (ValueError, TypeError, KeyError):
+        return line  # it is refused where it is parsed
 
 
 def _record(path: Path, line: bytes, adapter: TypeAdapter[T], *, number: int) -> T:

@@ -64,7 +64,7 @@ def tvm_library(
 
 @cache
 def kernel_hash() -> str:
-    """A hash of the kernels' sources: tables and programs of one hash have the same kernels."""
+    """A hash of the kernels' sources: with it and with its tile, a kernel is the same."""
     digest = sha256()
     for pattern in _SOURCES:
         for path in sorted(_FOLDER.glob(pattern)):

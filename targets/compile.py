@@ -10,6 +10,7 @@ from space.frozen import FrozenNetwork
 
 from .assemble import assemble
 from .build import kernel_hash, object_file
+from .errors import TargetError
 from .lower import specs
 from .manifest import FILE, Fields, file_fields, write_manifest
 from .network_plan import Plan, Variant, plan_network
@@ -43,6 +44,11 @@ def compile_network(
     kernels that were tuned on the target, by their spec's key. The same network gives the same
     bytes everywhere. Raises TargetError where it cannot be compiled.
     """
+    if tiles and target.variants:
+        raise TargetError(
+            f"target {target.name} holds kernels for {len(target.variants)} processors, and tuned "
+            "tiles are of one: compile for that one, or without a table"
+        )
     plan = plan_network(frozen, name, target, threads=threads)
     kernels = [_kernels(variant, tiles) for variant in plan.variants]
     folder.mkdir(parents=True, exist_ok=True)

@@ -63,6 +63,7 @@ def header(plan: Plan) -> str:
 /* What the functions return beside 0. */
 #define {upper}_UNALIGNED_ARENA (-1)
 #define {upper}_WRONG_PROCESSOR (-2)
+#define {upper}_WRONG_PART (-3)
 /* What the network was trained on as logits is these integers times this scale. */
 #define {upper}_LOGIT_SCALE {plan.frozen.logit_scale!r}
 
@@ -132,7 +133,7 @@ int {name}_run_observed(void *arena, const uint8_t *image, int32_t *logits, obse
                         void *context);
 int {name}_run_part(void *arena, const uint8_t *image, int32_t *logits, int part, int parts,
                     void (*meet)(void *team), void *team);
-void {name}_choose_kernels(int variant);
+int {name}_choose_kernels(int variant);
 
 static const char *const class_names[] = {{
 {_lines(_c_text(text) for text in class_names)}

@@ -67,6 +67,8 @@ int {name}_run_part(void *arena, const uint8_t *image, int32_t *logits, int part
                     void (*meet)(void *team), void *team)
 {{
     int32_t status = is_aligned(arena) ? 0 : UNALIGNED_ARENA;
+    if (part < 0 || part >= parts || parts > {name.upper()}_THREADS)
+        return WRONG_PART;
     /* A thread that fails goes on to meet the others. */
     for (int index = 0; index < CALLS; index++) {{
         if (!is_shared[index]) {{
@@ -130,9 +132,9 @@ def _choice(name: str, variants: Sequence[Variant]) -> str:
     """`call`, by the kernels that the processor runs, and how a program overrides the choice."""
     if len(variants) == 1:
         return f"""\
-void {name}_choose_kernels(int variant)
+int {name}_choose_kernels(int variant)
 {{
-    (void)variant;
+    return variant == 0;
 }}
 
 static int32_t call(int index, unsigned char *a, const uint8_t *image, int part, int parts)
@@ -140,8 +142,8 @@ static int32_t call(int index, unsigned char *a, const uint8_t *image, int part,
     return call_0(index, a, image, part, parts);
 }}
 """
-    checks = "".join(
-        f"    if ({variant.target.runtime_check}())\n        return {index};\n"
+    runs = "\n".join(
+        f"    case {index}: return {variant.target.runtime_check}();"
         for index, variant in enumerate(variants)
     )
     cases = "\n".join(
@@ -153,25 +155,32 @@ static int32_t call(int index, unsigned char *a, const uint8_t *image, int part,
 
 /* Which kernels to run. Asking the processor takes microseconds where it is a virtual one, so that
  * the answer is kept; threads that ask at the same time get the same answer. */
-enum {{ UNKNOWN = -1, NONE = -2 }};
+enum {{ UNKNOWN = -1, VARIANTS = {len(variants)} }};
 static int chosen = UNKNOWN;
 
-static int best_variant(void)
+static int runs(int variant)
 {{
-{checks}    return NONE;
+    switch (variant) {{
+{runs}
+    }}
+    return 0;
 }}
 
-void {name}_choose_kernels(int variant)
+int {name}_choose_kernels(int variant)
 {{
+    if (!runs(variant))
+        return 0;
     __atomic_store_n(&chosen, variant, __ATOMIC_RELAXED);
+    return 1;
 }}
 
 static int32_t call(int index, unsigned char *a, const uint8_t *image, int part, int parts)
 {{
     int variant = __atomic_load_n(&chosen, __ATOMIC_RELAXED);
     if (variant == UNKNOWN) {{
-        variant = best_variant();
-        {name}_choose_kernels(variant);
+        for (variant = 0; variant < VARIANTS && !runs(variant);)
+            variant++;
+        __atomic_store_n(&chosen, variant, __ATOMIC_RELAXED);
     }}
     switch (variant) {{
 {cases}

@@ -69,7 +69,10 @@ def kernel_specs(block: Block) -> tuple[KernelSpec, ...]:
 
 @dataclass(frozen=True, slots=True)
 class Argument:
-    """A parameter of a kernel: a pointer to an array of this shape, C order, 64-byte aligned."""
+    """A parameter of a kernel: a pointer to an array of this shape, in C order.
+
+    It is 64-byte aligned, but for the image, which lies where the caller has it.
+    """
 
     name: str
     role: Role
@@ -177,7 +180,8 @@ def threshold_dtype(block: Block, unit: VectorUnit) -> str:
     """The type that a block's signs are compared in: int16, but for counts that are wider."""
     if not signs_compare_counts(block):
         return "int16"
-    is_narrow = unit.count_bits < 32 and block.reduction < 2**15
+    # A threshold that every count is below is one more than the largest.
+    is_narrow = unit.count_bits < 32 and block.reduction + 1 < 2**15
     return "int16" if is_narrow else "int32"
 
 

@@ -3,6 +3,8 @@
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from .errors import TargetError
+
 CountSums = Literal["bytes", "uadalp", "vpadal"]
 DotProduct = Literal["vpdpbusd", "pmaddwd", "saddlp", "vpadals"]
 SignBits = Literal["mask", "pairwise_adds"]
@@ -14,6 +16,13 @@ class Tile:
 
     lanes: int
     pixels: int
+
+    def __post_init__(self) -> None:
+        if self.lanes not in (16, 32) or self.pixels < 1:
+            raise TargetError(
+                f"tile of {self.lanes} channels x {self.pixels} pixels: it must be 16 or 32 "
+                "channels, which fill words of bits, and at least 1 pixel"
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +78,7 @@ AVX2 = VectorUnit(
 AVX512 = VectorUnit(
     vector_bits=512,
     lanes=32,
-    binary=Tile(lanes=16, pixels=14),
+    binary=Tile(lanes=16, pixels=16),
     conv=Tile(lanes=16, pixels=8),
     tuned_tiles=(Tile(32, 4), Tile(32, 5), Tile(32, 7), Tile(16, 7)),
     count_bits=32,
@@ -102,7 +111,7 @@ NEON_ARMV8 = VectorUnit(
     sign_bits="mask",
     rolled=True,
 )
-# The best tiles by LLVM's model of the core; see benchmarks/arm.py.
+# The fastest tiles by LLVM's model of the core.
 NEON_CORTEX_A72 = replace(
     NEON_ARMV8, binary=Tile(lanes=32, pixels=2), conv=Tile(lanes=16, pixels=3)
 )

@@ -2,6 +2,7 @@
 
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -9,10 +10,17 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from targets.boards import X86_64_VPOPCNT
+from targets.host import runs_here
 from targets.toolchain import run_zig
 
 SOURCE = Path(__file__).with_name("xor_popcount.c")
 STEP_BITS = 512
+
+
+def require_vpopcnt() -> None:
+    """End the benchmark, in words, on a processor that cannot run it."""
+    if not runs_here(X86_64_VPOPCNT):
+        sys.exit(f"this benchmark needs {X86_64_VPOPCNT.summary}; it is left out here")
 
 
 @dataclass(frozen=True, slots=True)

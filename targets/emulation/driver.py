@@ -46,7 +46,7 @@ int main(int argc, char **argv)
 def driver_source(specs: Sequence[KernelSpec], unit: VectorUnit) -> str:
     """The program: its argument 1 calls the first kernel, 2 the second; without one it calls none.
 
-    All kernels do all of their work, one after the other's bytes.
+    A kernel does all of its work, on the same random bytes in every run.
     """
     declarations = [
         f"int32_t {symbol}({'void *, ' * count}int32_t, int32_t);"

@@ -1,4 +1,4 @@
-"""LLVM's command-line tools, of the release that TVM compiles with where it is there."""
+"""LLVM's command-line tools, of the release that TVM compiles with: older ones lack options."""
 
 import shutil
 import subprocess
@@ -12,10 +12,10 @@ _DEADLINE_S = 300.0
 
 def run_llvm(tool: str, *words: str, stdin: str = "") -> str:
     """What a tool writes. Raises TargetError where it is missing or fails."""
-    path = shutil.which(f"{tool}-{_RELEASE}") or shutil.which(tool)
+    path = shutil.which(f"{tool}-{_RELEASE}")
     if path is None:
         raise TargetError(
-            f"{tool} is not installed, and cycles are modelled with it; "
+            f"{tool}-{_RELEASE} is not installed, and cycles are modelled with it; "
             f"on Debian: apt install llvm-{_RELEASE}"
         )
     try:

@@ -72,7 +72,7 @@ class Program:
             return {path.name: np.load(path, allow_pickle=False) for path in folder.iterdir()}
 
     def latency(self, *, runs: int) -> Latency:
-        """Time runs of one image on one core."""
+        """Time runs of one image, on all threads that the program was compiled for."""
         answer = json.loads(self._run("--bench", str(runs), "--json"))
         return Latency(**answer, kind="emulated" if self.emulated else "measured")
 

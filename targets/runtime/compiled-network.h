@@ -25,7 +25,7 @@ struct traced_call {
 typedef void (*observer)(void *context, int call, const uint8_t *arena);
 
 /* What running a network returns beside 0. */
-enum { UNALIGNED_ARENA = -1, WRONG_PROCESSOR = -2 };
+enum { UNALIGNED_ARENA = -1, WRONG_PROCESSOR = -2, WRONG_PART = -3 };
 
 struct network {
     const char *name;
@@ -41,7 +41,7 @@ struct network {
      * unless one is chosen by its index. */
     int variants;
     const char *const *variant_names;
-    void (*choose_kernels)(int variant);
+    int (*choose_kernels)(int variant); /* whether the processor runs them */
     int threads; /* how many may run it together, each calling run_part */
     /* These return 0, or what a failing kernel returned; `observe` may be null. */
     int (*run_observed)(void *arena, const uint8_t *image, int32_t *logits, observer observe,

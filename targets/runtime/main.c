@@ -26,7 +26,7 @@ struct session {
     int32_t *logits;
     struct team *team;
     const uint8_t *pixels; /* of the team's current run */
-    int status;            /* of that run, in the caller's thread */
+    int status;            /* of that run: 0, or what a thread failed with */
     FILE *logits_file;
     uint64_t images;
     uint8_t *kept_pixels; /* the first image, for the benchmark */
@@ -50,8 +50,8 @@ static void run_part(void *context, int part, int parts)
     struct session *session = context;
     int status = network.run_part(session->arena, session->pixels, session->logits, part, parts,
                                   team_meet, session->team);
-    if (part == 0)
-        session->status = status;
+    if (status != 0)
+        __atomic_store_n(&session->status, status, __ATOMIC_RELAXED);
 }
 
 static bool run(struct session *session, const uint8_t *pixels)
@@ -59,6 +59,7 @@ static bool run(struct session *session, const uint8_t *pixels)
     if (!session->team)
         return ended_well(network.run_observed(session->arena, pixels, session->logits, NULL, NULL));
     session->pixels = pixels;
+    session->status = 0;
     team_run(session->team);
     return ended_well(session->status);
 }
@@ -254,8 +255,11 @@ int main(int count, char **words)
     struct session session = {.options = &options};
     session.format =
         (struct image_format){network.image_size, network.image_channels, options.raw};
-    if (options.variant >= 0)
-        network.choose_kernels(options.variant);
+    if (options.variant >= 0 && !network.choose_kernels(options.variant)) {
+        complain("--kernels %s: this processor has not their instructions",
+                 network.variant_names[options.variant]);
+        return CANNOT;
+    }
     void *arena = NULL;
     int no_arena = posix_memalign(&arena, ARENA_ALIGNMENT, network.arena_bytes);
     session.arena = arena;

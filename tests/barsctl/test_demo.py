@@ -10,7 +10,7 @@ from space.decode import decode
 from space.presets import named_space
 
 HEADER = TableHeader(
-    format=1,
+    format=2,
     target="host",
     cpu="a processor",
     isa_features=(),
@@ -19,6 +19,7 @@ HEADER = TableHeader(
     compiler="a compiler",
     date="2026-01-01T00:00:00+00:00",
     way="measured",
+    tuned=False,
 )
 
 

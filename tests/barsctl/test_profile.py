@@ -1,6 +1,7 @@
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError
 from pathlib import Path
 
@@ -11,7 +12,6 @@ from barsctl.errors import BarsError
 from barsctl.profile import Profile, profile, space_specs, table_header
 from costmodels.errors import CostError
 from costmodels.latency_table import TableRow, read_table
-from space.blocks import BinaryConv, Conv
 from space.cost_terms import cost_terms
 from space.presets import SPACES
 from space.search_space import SearchSpace, Stage
@@ -20,7 +20,7 @@ from targets.catalog import named_target
 from targets.host import runs_here
 from targets.kernel_specs import kernel_specs
 from targets.measure import Failed, Measured
-from targets.tiling import candidate_tiles
+from targets.vector_unit import Tile
 from tests.targets.timed_blocks import small_specs
 
 HOST = named_target("host")
@@ -62,14 +62,21 @@ def test_killed_profile_resumes_where_it_was(tmp_path: Path) -> None:
     assert all(priced.cost(term.block) > 0 for term in cost_terms(SPACE))
 
 
-def test_tuned_rows_name_their_tiles(tmp_path: Path) -> None:
+def test_tuned_rows_name_their_tiles(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[bool] = []
+    _, tuned, _ = small_specs()
+
+    def measured(*_: object, tune: bool) -> Iterator[Measured]:
+        asked.append(tune)
+        return iter([Measured(tuned, (1.0,), Tile(16, 7))])
+
+    monkeypatch.setattr(profiling, "measure", measured)
     table = tmp_path / "host.jsonl"
-    specs = space_specs([SPACE])
-    profile(specs, HOST, table=table, resume=False, tune=True)
-    tiles = read_table(table).tiles
-    for spec in specs:
-        assert tiles.get(spec.key) in (None, *candidate_tiles(spec, HOST.vector_unit))
-        assert spec.key not in tiles or isinstance(spec.block, BinaryConv | Conv)
+    profile((tuned,), HOST, table=table, resume=False, tune=True)
+    assert asked == [True]
+    assert read_table(table).tiles == {tuned.key: Tile(16, 7)}
+    with pytest.raises(CostError, match="tuned is True, now False"):
+        profile((tuned,), HOST, table=table, resume=True)
 
 
 def test_specs_of_spaces_are_all_and_distinct() -> None:
@@ -132,7 +139,7 @@ def test_failed_kernel_has_no_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
 
 def test_header_says_what_was_measured_and_where() -> None:
-    header = table_header(HOST)
+    header = table_header(HOST, tuned=False)
     assert (header.target, header.threads, header.way) == ("host", 1, "measured")
     assert set(HOST.cpu_flags) <= set(header.isa_features)
     assert header.compiler.startswith("apache-tvm 0.")

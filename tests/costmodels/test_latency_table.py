@@ -25,6 +25,7 @@ DATA = Path(__file__).parent.parent / "data"
 HEADER = TableHeader(
     format=2, target="cortex-a53", cpu="ARM Cortex-A53", isa_features=("neon", "vfpv4"), threads=1,
     kernel_hash="0a1b", compiler="tvm 0.27", date="2026-01-02T03:04:05Z", way="measured",
+    tuned=True,
 )  # fmt: skip
 SMALL_SUM = Sum(16, 8, Epilogue(shortcuts=2))
 LARGE_SUM = Sum(64, 8, Epilogue(shortcuts=2))
@@ -87,6 +88,7 @@ def test_resuming_drops_a_torn_line(path: Path, cut: int) -> None:
         ({"kernel_hash": "ffff"}, "kernel_hash is '0a1b', now 'ffff'"),
         ({"way": "emulated"}, "way is 'measured', now 'emulated'"),
         ({"threads": 2}, "threads is 1, now 2"),
+        ({"tuned": False}, "tuned is True, now False"),
     ],
 )
 def test_resuming_needs_the_same_header(path: Path, change: dict[str, Any], message: str) -> None:
@@ -97,7 +99,7 @@ def test_resuming_needs_the_same_header(path: Path, change: dict[str, Any], mess
 
 
 def test_fitting_tables_pass() -> None:
-    require_fit(LatencyTable(HEADER, {}), target="cortex-a53", kernel_hash="0a1b", threads=1)
+    require_fit(LatencyTable(HEADER, {}), target="cortex-a53", kernel_hash="0a1b")
 
 
 @pytest.mark.parametrize(
@@ -105,11 +107,10 @@ def test_fitting_tables_pass() -> None:
     [
         ({"target": "host"}, "target cortex-a53, the compiler has host; .*profile"),
         ({"kernel_hash": "ffff"}, "kernel_hash 0a1b, the compiler has ffff; .*profile"),
-        ({"threads": 2}, "threads 1, the compiler has 2; .*profile"),
     ],
 )
-def test_tables_that_do_not_fit_are_refused(wanted: dict[str, Any], message: str) -> None:
-    fitting: dict[str, Any] = {"target": "cortex-a53", "kernel_hash": "0a1b", "threads": 1}
+def test_tables_that_do_not_fit_are_refused(wanted: dict[str, str], message: str) -> None:
+    fitting = {"target": "cortex-a53", "kernel_hash": "0a1b"}
     with pytest.raises(CostError, match=message):
         require_fit(LatencyTable(HEADER, {}), **(fitting | wanted))
 
@@ -157,7 +158,7 @@ def test_empty_files_are_refused(tmp_path: Path) -> None:
 def test_old_files_still_load() -> None:
     row = replace(SMALL_ROW, key="sum(channels=16)")
     first, second = (read_table(DATA / f"latency-table-{number}.jsonl") for number in (1, 2))
-    assert first == LatencyTable(replace(HEADER, format=1), {row.key: row})
+    assert first == LatencyTable(replace(HEADER, format=1, tuned=False), {row.key: row})
     assert second == LatencyTable(HEADER, {row.key: replace(row, tile=Tile(16, 7))})
 
 

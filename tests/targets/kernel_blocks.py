@@ -24,6 +24,8 @@ BINARY_CONVS: list[Block] = [
     BinaryConv((96,), 16, 1, 2, 13, SIGNED),
     BinaryConv((33, 31), 8, 5, 1, 6, SIGNED),
     BinaryConv((16,), 33, 5, 2, 8, full("none", shortcuts=3)),
+    BinaryConv((33, 40), 24, 7, 1, 5, SIGNED),
+    BinaryConv((33, 40), 24, 9, 2, 6, full("prelu", shortcuts=1)),
     BinaryConv((256,), 32, 3, 1, 4, Epilogue(inner_stored=False, inner_signs=1)),
     BinaryConv((1056,), 16, 1, 1, 3, PLAIN),
     BinaryConv((131104,), 8, 1, 1, 1, PLAIN),

@@ -11,12 +11,13 @@ static const struct traced_value traced_values[] = {{"node.first", "<i2", "(2,)"
                                                     {"node.second", "|u1", "(1, 2)", 128, 2}};
 static const struct traced_call traced_calls[] = {{"node", 0, 2}};
 
-static const char *const variant_names[] = {"fast", "slow"};
+static const char *const variant_names[] = {"fast", "slow", "alien"};
 static int variant;
 
-static void choose_kernels(int chosen)
+static int choose_kernels(int chosen)
 {
     variant = chosen;
+    return chosen < 2;
 }
 
 static int status(const uint8_t *image)
@@ -49,15 +50,16 @@ static int run_part(void *arena, const uint8_t *image, int32_t *logits, int part
     met[part] = image[part % CLASSES];
     meet(team);
     /* What every other part wrote before the meeting must be there. */
+    int missed = 0;
     for (int other = 0; other < parts; other++)
-        if (met[other] != image[other % CLASSES])
-            return 6;
+        missed += met[other] != image[other % CLASSES];
     meet(team);
     for (int i = CLASSES * part / parts; i < CLASSES * (part + 1) / parts; i++)
         logits[i] = image[i] + variant;
-    return status(image);
+    /* One part alone fails, and not the caller's. */
+    return missed ? 6 : part == parts - 1 ? status(image) : 0;
 }
 
 const struct network network = {"pixels", SIZE, CHANNELS, CLASSES, class_names, 192, 1, traced_calls,
-                                traced_values, 2, variant_names, choose_kernels, THREADS,
+                                traced_values, 3, variant_names, choose_kernels, THREADS,
                                 run_observed, run_part};

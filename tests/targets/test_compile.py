@@ -2,6 +2,7 @@
 
 import ctypes
 import json
+import platform
 import shutil
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
@@ -14,6 +15,7 @@ from threading import Barrier
 import numpy as np
 import pytest
 
+from targets.assemble import RUNTIME
 from targets.build import kernel_hash
 from targets.catalog import named_target
 from targets.compile import Artefacts, compile_network
@@ -23,6 +25,7 @@ from targets.lower import lower, specs
 from targets.runners import runnable
 from targets.runners.program import NotRunnable, Program
 from targets.tiling import candidate_tiles
+from targets.vector_unit import Tile
 from targets.verify import canonical_values, first_difference
 from tests.frozen_oracle import oracle_logits, oracle_values, random_images
 
@@ -181,6 +184,46 @@ def test_shared_library_runs_in_any_process(compiled: Artefacts) -> None:
         assert library.tiny_run_in(ctypes.c_void_p(aligned), pointers[0], pointers[2]) == 0
         np.testing.assert_array_equal(logits, [wanted, wanted])
     assert library.tiny_run_in(ctypes.c_void_p(aligned + 4), pointers[0], pointers[2]) == -1
+    for part, parts in ((0, 2), (-1, 1), (1, 1)):  # it was compiled for one thread
+        assert library.tiny_run_part(None, pointers[0], pointers[2], part, parts, None, None) == -3
+
+
+def test_images_may_lie_anywhere(compiled: Artefacts) -> None:
+    library = ctypes.CDLL(str(compiled.library))
+    frozen = frozen_example("cell")
+    image = random_images(frozen.graph, np.random.default_rng(6), count=1)
+    logits = np.zeros(frozen.graph.classes, np.int32)
+    for offset in (1, 3, 8):
+        room = np.zeros(image.size + 64, np.uint8)
+        start = -room.ctypes.data % 64 + offset
+        room[start : start + image.size] = image.ravel()
+        address = ctypes.c_void_p(room.ctypes.data + start)
+        assert library.tiny_run(address, ctypes.c_void_p(logits.ctypes.data)) == 0
+        np.testing.assert_array_equal(logits, oracle_logits(frozen, image)[0])
+
+
+def test_tiles_of_one_processor_are_not_for_several(tmp_path: Path) -> None:
+    frozen = frozen_example("cell")
+    with pytest.raises(TargetError, match=r"x86-64 holds kernels for 3 processors, and tuned"):
+        compile_network(
+            frozen, named_target("x86-64"), tmp_path, name="tiny",
+            class_names=[""] * frozen.graph.classes, notify=print, tiles={"some": Tile(16, 7)},
+        )  # fmt: skip
+
+
+@pytest.mark.skipif(shutil.which("gcc") is None, reason="gcc is not installed")
+def test_processor_is_asked_what_the_system_tells(tmp_path: Path) -> None:
+    variants = named_target("x86-64").variants
+    if platform.machine() != "x86_64":
+        pytest.skip("this is no x86")
+    checks = " ".join(f'printf("%d ", {each.runtime_check}());' for each in variants)
+    (tmp_path / "ask.c").write_text(
+        f'#include <stdio.h>\n#include "x86-features.h"\nint main(void) {{ {checks} return 0; }}\n'
+    )
+    command = ["gcc", "-std=c99", "-Wall", "-Werror", f"-I{RUNTIME}", "ask.c", "-o", "ask"]
+    subprocess.run(command, cwd=tmp_path, check=True)
+    done = subprocess.run([tmp_path / "ask"], check=True, capture_output=True, text=True)
+    assert [word == "1" for word in done.stdout.split()] == [runs_here(each) for each in variants]
 
 
 @pytest.mark.skipif(shutil.which("gcc") is None, reason="gcc is not installed")

@@ -6,7 +6,7 @@ from space.frozen import FrozenBlock, Requantize, Threshold
 from targets.errors import TargetError
 from targets.kernel_constants import constants, count_threshold
 from targets.kernel_specs import KernelSpec, arguments, kernel_specs
-from targets.vector_unit import AVX512
+from targets.vector_unit import AVX2, AVX512
 
 from .kernel_blocks import BLOCKS
 from .kernel_reference import random_case
@@ -88,6 +88,18 @@ def test_signs_alone_compare_counts() -> None:
         value = ((terms - 2 * count) * multiplier.astype(np.int64) + offset) >> 4
         wanted = (np.clip(value, -(2**15), 2**15 - 1) < sign.threshold) ^ sign.flip
         np.testing.assert_array_equal((count < threshold) ^ flip, wanted)
+
+
+@pytest.mark.parametrize(("channels", "dtype"), [(32766, "int16"), (32767, "int32")])
+def test_thresholds_hold_one_more_than_every_count(channels: int, dtype: str) -> None:
+    block = BinaryConv((channels,), 1, 1, 1, 1, Epilogue(inner_stored=False, inner_signs=1))
+    lowest = Threshold(np.array([-(2**15)], np.int16), np.array([False]))
+    frozen = FrozenBlock(
+        np.ones((1, channels, 1, 1), np.int8), requantize(multiplier=1, offset=0), (lowest,)
+    )
+    threshold = constants(one(block), frozen, AVX2)["inner_sign0_threshold"]
+    assert threshold.dtype == dtype
+    assert threshold[0] == channels + 1  # the sign is the same for every count
 
 
 def test_real_sources_are_read_with_an_offset() -> None:

@@ -4,6 +4,7 @@ import ctypes
 import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -18,15 +19,18 @@ from targets.build import object_file
 from targets.catalog import named_target
 from targets.host import runs_here
 from targets.kernel_specs import KernelSpec, kernel_specs
+from targets.target import Target
+from targets.tiling import NO_TILES, Tiles
 from targets.toolchain import Toolchain
 from targets.vector_unit import VectorUnit
 
-from .kernel_blocks import BLOCKS
+from .kernel_blocks import BINARY_CONVS, BLOCKS, CONVS
 from .kernel_driver import driver_input, driver_source, take_driver_output
-from .kernel_memory import Call, outputs, prepare
+from .kernel_memory import GARBAGE, Call, outputs, prepare
 from .kernel_reference import expected, random_case
 
 SPECS = [kernel_specs(block)[0] for block in BLOCKS]
+TILED = [kernel_specs(block)[0] for block in [*BINARY_CONVS, *CONVS]]
 SEEDS = range(2)
 
 
@@ -48,8 +52,13 @@ def library(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
     target = named_target(request.param)
     if not runs_here(target):
         pytest.skip(f"this machine does not execute programs for {target.name}")
-    folder = tmp_path_factory.mktemp(target.name)
-    (folder / "kernels.o").write_bytes(object_file(SPECS, target))
+    return linked(SPECS, target, tmp_path_factory.mktemp(target.name))
+
+
+def linked(
+    specs: Sequence[KernelSpec], target: Target, folder: Path, tiles: Tiles = NO_TILES
+) -> Library:
+    (folder / "kernels.o").write_bytes(object_file(specs, target, tiles=tiles))
     command = [sys.executable, "-m", "ziglang", "cc", "-target", target.zig_triple, "-shared"]
     command += ["-nostdlib", "kernels.o", "-o", "kernels.so"]
     subprocess.run(command, cwd=folder, check=True)
@@ -61,6 +70,12 @@ def run(library: Library, call: Call, *, part: int = 0, parts: int = 1) -> int:
     function.restype = ctypes.c_int32
     pointers = [ctypes.c_void_p(call.memory[each.name].ctypes.data) for each in call.arguments]
     return int(function(*pointers, part, parts))
+
+
+def spoil_scratch(call: Call) -> None:
+    for each in call.arguments:
+        if each.role == "scratch":
+            call.memory[each.name][: each.size_bytes] = GARBAGE
 
 
 def check(call: Call) -> None:
@@ -80,6 +95,21 @@ def test_kernel_computes_the_frozen_formulas(library: Library, block: Block) -> 
         call = prepared(kernel_specs(block)[0], seed, library.unit)
         assert run(library, call) == 0
         check(call)
+
+
+@pytest.mark.parametrize("name", ["x86-64-vpopcnt", "x86-64-v3", "x86-64-v2"])
+def test_tuned_kernels_compute_the_frozen_formulas(name: str, tmp_path: Path) -> None:
+    target = named_target(name)
+    if not runs_here(target):
+        pytest.skip(f"this machine does not execute programs for {target.name}")
+    for tile in target.vector_unit.tuned_tiles:
+        folder = tmp_path / f"{tile.lanes}x{tile.pixels}"  # a library is loaded once per path
+        folder.mkdir()
+        library = linked(TILED, target, folder, dict.fromkeys(TILED, tile))
+        for spec in TILED:
+            call = prepared(spec, 0, library.unit)
+            assert run(library, call) == 0
+            check(call)
 
 
 @pytest.mark.parametrize("block", BLOCKS, ids=name_of)
@@ -106,6 +136,7 @@ def test_shares_make_up_the_whole(library: Library, parts: int) -> None:
     for spec in SPECS:
         call = prepared(spec, 0, library.unit)
         for part in range(parts):
+            spoil_scratch(call)
             assert run(library, call, part=part, parts=parts) == 0
         check(call)
 
@@ -142,13 +173,31 @@ def test_arm_kernels_compute_the_formulas(name: str, tmp_path: Path) -> None:
     unit = target.vector_unit
     calls = [prepared(spec, seed, unit) for spec in SPECS for seed in SEEDS]
     calls += [differing(channels, unit) for channels in MANY_CHANNELS]
-    (tmp_path / "driver.c").write_text(driver_source(calls))
-    (tmp_path / "kernels.o").write_bytes(object_file(SPECS, target))
-    tools = Toolchain(target, tmp_path, notify=print)
-    objects = tools.compile([Path("driver.c")], include=tmp_path)
-    tools.link_program([*objects, "kernels.o"], "driver")
-    command = [*target.emulator, str(tmp_path / "driver")]
-    done = subprocess.run(command, input=driver_input(calls), capture_output=True, check=True)
-    take_driver_output(calls, done.stdout)
+    emulate(calls, target, tmp_path, object_file(SPECS, target))
     for call in calls:
         check(call)
+
+
+@pytest.mark.parametrize("name", ["aarch64", "armv7"])
+def test_tuned_arm_kernels_compute_the_formulas(name: str, tmp_path: Path) -> None:
+    target = named_target(name)
+    if shutil.which(target.emulator[0]) is None:
+        pytest.skip(f"{target.emulator[0]} is not installed")
+    for tile in target.vector_unit.tuned_tiles:
+        kernels = object_file(TILED, target, tiles=dict.fromkeys(TILED, tile))
+        calls = [prepared(spec, 0, target.vector_unit) for spec in TILED]
+        emulate(calls, target, tmp_path, kernels)
+        for call in calls:
+            check(call)
+
+
+def emulate(calls: list[Call], target: Target, folder: Path, kernels: bytes) -> None:
+    """Run the calls in the target's emulator."""
+    (folder / "driver.c").write_text(driver_source(calls))
+    (folder / "kernels.o").write_bytes(kernels)
+    tools = Toolchain(target, folder, notify=print)
+    objects = tools.compile([Path("driver.c")], include=folder)
+    tools.link_program([*objects, "kernels.o"], "driver")
+    command = [*target.emulator, str(folder / "driver")]
+    done = subprocess.run(command, input=driver_input(calls), capture_output=True, check=True)
+    take_driver_output(calls, done.stdout)

@@ -118,6 +118,11 @@ def test_other_kernels_can_be_chosen(program: PixelProgram, images: Path) -> Non
     np.testing.assert_array_equal(slow, best + 1)
 
 
+def test_kernels_that_the_processor_lacks_are_refused(program: PixelProgram, images: Path) -> None:
+    found = program.refusal("--kernels", "alien", images)
+    assert found == "--kernels alien: this processor has not their instructions"
+
+
 def test_processors_without_kernels_are_told(program: PixelProgram, tmp_path: Path) -> None:
     np.save(tmp_path / "old.npy", np.array([[14, 0], [0, 0]], np.uint8))
     assert program.refusal(tmp_path / "old.npy").startswith("this processor has not the instr")

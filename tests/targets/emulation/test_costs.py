@@ -12,9 +12,9 @@ from targets.errors import TargetError
 from tests.targets.timed_blocks import small_specs
 
 SPECS = small_specs()
-TOOLS = ("llvm-mca", "llvm-objdump")
+TOOLS = ("llvm-mca-22", "llvm-objdump-22")
 needs_llvm = pytest.mark.skipif(
-    not all(shutil.which(f"{tool}-22") or shutil.which(tool) for tool in TOOLS),
+    not all(map(shutil.which, TOOLS)),
     reason=f"{' or '.join(TOOLS)} is not installed",
 )
 needs_emulator = pytest.mark.skipif(
@@ -70,7 +70,7 @@ def test_code_that_no_assembler_reads_is_told_in_one_line() -> None:
 
 def test_missing_tools_name_the_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "")
-    with pytest.raises(TargetError, match=r"^llvm-mca is not installed.*apt install llvm-22$"):
+    with pytest.raises(TargetError, match=r"^llvm-mca-22 is not installed.*apt install llvm-22$"):
         modelled_cycles([Stretch(("nop",), 1)], AARCH64, core="cortex-a72")
 
 
