@@ -7,8 +7,6 @@ the input is the same for all of them, a vector of weights the same for all pixe
 from collections.abc import Callable
 from functools import partial
 
-from tvm.tirx.script import builder as T
-
 from space.blocks import BinaryConv
 from targets.kernel_specs import signs_compare_counts
 from targets.pair_table import counts_by_table
@@ -20,7 +18,7 @@ from .byte_counts import byte_counts
 from .epilogue import requantized, write_outputs, write_signs_of_counts
 from .memory import Memory
 from .pair_counts import pair_counts, write_offsets
-from .vectors import Expr, in_memory, load
+from .vectors import Expr, looped
 from .word_counts import word_counts
 
 
@@ -54,11 +52,8 @@ def _write_signs(counts: list[Expr], tile: BinaryTile, memory: Memory, unit: Vec
 
 def _write_values(counts: list[Expr], tile: BinaryTile, memory: Memory, unit: VectorUnit) -> None:
     epilogue = tile.block.epilogue
-    totals = in_memory(counts, "uint32", lanes=tile.lanes)
-    # A loop, because a copy of this for each pixel takes long to compile.
-    with T.serial(tile.size) as i:
+    for i, total in looped(counts, "uint32", lanes=tile.lanes):
         place = tile.pixel_place(i)
-        total = load(totals, i * tile.lanes, tile.lanes)
         activated = epilogue.activation != "none"
         value = requantized(total, memory, place=place, activated=activated)
         write_outputs(value, memory, place=place, epilogue=epilogue, unit=unit)

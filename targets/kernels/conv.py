@@ -27,10 +27,10 @@ from .vectors import (
     constant,
     convert,
     fill,
-    in_memory,
     let,
     load,
     loop,
+    looped,
     splat,
     store,
 )
@@ -73,10 +73,9 @@ def conv(block: Conv, memory: Memory, unit: VectorUnit) -> None:
         _write_columns(block, memory)
     for tile in _tiles(block, memory, unit):
         lanes = tile.place.lanes
-        totals = in_memory(_totals(tile, memory, unit), "int32", lanes=lanes)
-        with T.serial(tile.size) as i:
+        for i, sums in looped(_totals(tile, memory, unit), "int32", lanes=lanes):
             place = replace(tile.place, pixel=tile.place.pixel + i)
-            total = convert(load(totals, i * lanes, lanes), "uint32", lanes=lanes)
+            total = convert(sums, "uint32", lanes=lanes)
             activated = block.epilogue.activation != "none"
             value = requantized(total, memory, place=place, activated=activated)
             write_outputs(value, memory, place=place, epilogue=block.epilogue, unit=unit)

@@ -1,5 +1,6 @@
 """The vector operations that kernels are written in. Expressions are TVM's; buffers are flat."""
 
+from collections.abc import Iterator
 from contextlib import nullcontext
 from typing import Any
 
@@ -8,6 +9,8 @@ from tvm.tirx.script import builder as T
 
 Expr = Any
 Buffer = Any
+# TVM calls its runtime for arrays of 1 KiB and more, which programs do not have.
+_MOST_ARRAY_BYTES = 1023
 
 
 def load(buffer: Buffer, index: Expr, lanes: int) -> Expr:
@@ -72,12 +75,21 @@ def add_to(buffer: Buffer, value: Expr, lanes: int) -> None:
     store(buffer, 0, load(buffer, 0, lanes) + value, lanes=lanes)
 
 
-def in_memory(vectors: list[Expr], dtype: str, *, lanes: int) -> Buffer:
-    """Vectors one after another in a small array, for a loop over them."""
-    buffer = T.alloc_buffer((len(vectors) * lanes,), dtype)
-    for i, vector in enumerate(vectors):
-        store(buffer, i * lanes, vector, lanes=lanes)
-    return buffer
+def looped(vectors: list[Expr], dtype: str, *, lanes: int) -> Iterator[tuple[Expr, Expr]]:
+    """Open a loop over vectors of 32-bit lanes; yields the index and the vector.
+
+    A loop, because a copy of its body for each takes long to compile. The vectors are put into an
+    array for it, or into a few, each with a loop: larger ones would come from a heap.
+    """
+    arrays = -(-len(vectors) // (_MOST_ARRAY_BYTES // (4 * lanes)))
+    size = -(-len(vectors) // arrays)
+    for first in range(0, len(vectors), size):
+        part = vectors[first : first + size]
+        buffer = T.alloc_buffer((len(part) * lanes,), dtype)
+        for i, vector in enumerate(part):
+            store(buffer, i * lanes, vector, lanes=lanes)
+        with T.serial(len(part)) as i:
+            yield first + i, load(buffer, i * lanes, lanes)
 
 
 def fill(buffer: Buffer, start: Expr, count: int, *, value: int) -> None:

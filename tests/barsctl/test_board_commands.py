@@ -85,7 +85,8 @@ def test_what_cannot_be_done_is_one_line(
 def test_profile_reports_what_it_measured(
     barsctl: CommandLine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def measure(specs: Sequence[KernelSpec], _: Target) -> list[Measured | Failed]:
+    def measure(specs: Sequence[KernelSpec], _: Target, *, tune: bool) -> list[Measured | Failed]:
+        assert not tune
         return [Measured(spec, (2.0, 2.0)) for spec in specs]
 
     monkeypatch.setattr(profiling, "measure", measure)
@@ -106,7 +107,8 @@ def test_profile_reports_what_it_measured(
 def test_profile_with_a_failed_kernel_exits_one(
     barsctl: CommandLine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def measure(specs: Sequence[KernelSpec], _: Target) -> list[Measured | Failed]:
+    def measure(specs: Sequence[KernelSpec], _: Target, *, tune: bool) -> list[Measured | Failed]:
+        assert not tune
         return [Failed(specs[0], "SIGILL"), *(Measured(spec, (2.0,)) for spec in specs[1:])]
 
     monkeypatch.setattr(profiling, "measure", measure)

@@ -8,12 +8,19 @@ import pytest
 import tvm
 
 from space.blocks import BinaryConv, Classifier, Conv, Epilogue, Pool, Sum
-from targets.boards import AARCH64, ARMV7, X86_64_V3
+from targets.boards import (
+    AARCH64,
+    ARMV7,
+    CORTEX_A72,
+    X86_64_V2,
+    X86_64_V3,
+    X86_64_VPOPCNT,
+)
 from targets.build import kernel_hash, object_file, tvm_library
 from targets.build_request import BuildRequest, TiledKernel, request_from_json, request_to_json
 from targets.errors import TargetError
 from targets.host import host_target
-from targets.kernel_specs import kernel_specs
+from targets.kernel_specs import KernelSpec, kernel_specs
 from targets.target import Target
 from targets.vector_unit import AVX512, Tile
 
@@ -27,6 +34,12 @@ BLOCKS = (
     Pool("max", 8, 8, 8, 3, 2, 4, Epilogue(inner_signs=1)),
     Classifier((8,), 10, 2),
 )
+# Rows long enough for whole tiles, of all widths of a group.
+WIDE = (
+    BinaryConv((8,), 56, 3, 1, 64, Epilogue(activation="prelu")),
+    BinaryConv((8,), 48, 1, 1, 64, Epilogue()),
+    Conv(3, 56, 3, 1, 64, True, Epilogue()),
+)
 SPECS = [kernel_specs(block)[0] for block in BLOCKS]
 SUM = [SPECS[2]]
 
@@ -37,12 +50,20 @@ def symbols(path: Path, *options: str) -> set[str]:
     return set(done.stdout.split())
 
 
-@pytest.mark.parametrize("target", [X86_64_V3, AARCH64, ARMV7], ids=lambda target: target.name)
+@pytest.mark.parametrize(
+    "target",
+    [X86_64_VPOPCNT, X86_64_V3, X86_64_V2, AARCH64, CORTEX_A72, ARMV7],
+    ids=lambda target: target.name,
+)
 def test_objects_need_only_memory_functions(target: Target, tmp_path: Path) -> None:
     path = tmp_path / "kernels.o"
-    path.write_bytes(object_file(SPECS, target))
-    assert {spec.symbol for spec in SPECS} <= symbols(path, "--defined-only")
-    assert symbols(path, "-u") <= {"memcpy", "memset", "__aeabi_memcpy", "__aeabi_memset"}
+    wide = [KernelSpec(block) for block in WIDE]
+    unit = target.vector_unit
+    for tile in (unit.binary, unit.conv, *unit.tuned_tiles):
+        path.write_bytes(object_file([*SPECS, *wide], target, tiles=dict.fromkeys(wide, tile)))
+        assert {spec.symbol for spec in SPECS} <= symbols(path, "--defined-only")
+        assert symbols(path, "-u") <= {"memcpy", "memset", "__aeabi_memcpy", "__aeabi_memset"}
+        assert not [symbol for symbol in symbols(path) if "TVM" in symbol]
 
 
 def test_equal_requests_give_equal_objects() -> None:
