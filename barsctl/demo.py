@@ -13,9 +13,10 @@ from typing import Final
 
 import torch
 
-from costmodels.latency_table import LatencyTable, read_table
+from costmodels.latency_table import LatencyTable
 from costmodels.protocol import network_cost, term_costs
 from costmodels.selection import smallest_cost
+from costmodels.table_file import read_table
 from space.cost_terms import cost_terms
 from space.counts import Counts, total_counts
 from space.decisions import decisions
@@ -34,7 +35,7 @@ from .package import PackageSettings, write_package
 from .package_check import check_package
 from .package_report import Package
 from .package_report import summary as package_summary
-from .profile import profile, space_specs
+from .profile import ProfileSettings, profile, space_specs
 from .search import SearchSettings
 from .search_run import SearchConfig, search_run
 from .train import TrainSettings
@@ -80,7 +81,7 @@ def demo(settings: DemoSettings, *, notify: Notify) -> Demo:
     data = DataChoice(DATA, None, None, settings.seed)
     space, seconds = named_space(SPACE), dict[str, float]()
     with _timed("profile", seconds, notify):
-        table = _measured_table(space, settings.folder / TABLE)
+        table = _measured_table(space, settings.folder / TABLE, notify)
     budget = settings.budget or middle_budget(space, table)
     notify(f"the budget is {budget}")
     with _timed("search", seconds, notify):
@@ -109,8 +110,9 @@ def _cpu() -> torch.device:
     return torch.device("cpu")
 
 
-def _measured_table(space: SearchSpace, path: Path) -> LatencyTable:
-    profile(space_specs([space]), named_target("host"), table=path, resume=True)
+def _measured_table(space: SearchSpace, path: Path, notify: Notify) -> LatencyTable:
+    settings = ProfileSettings(named_target("host"))
+    profile(space_specs([space]), settings, table=path, resume=True, notify=notify)
     return read_table(path)
 
 

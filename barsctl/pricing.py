@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from costmodels.latency_table import LatencyTable, read_table, require_fit
+from costmodels.latency_table import LatencyTable, require_fit
 from costmodels.protocol import CostModel, term_costs
 from costmodels.registry import COST_MODELS
 from costmodels.selection import Budget as HardBudget
+from costmodels.table_file import read_table
 from space.cost_terms import CostTerm
 from targets.build import kernel_hash
 

@@ -1,4 +1,4 @@
-"""Profiling: every kernel that search spaces can need, measured on this machine into a table."""
+"""Profiling: what the kernels of search spaces cost on a board, measured into a table."""
 
 import time
 from collections.abc import Iterable, Sequence
@@ -7,22 +7,38 @@ from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from statistics import median
+from typing import Literal
 
 import numpy as np
 
-from costmodels.latency_table import TableHeader, TableRow, append_row, resume_table
+from costmodels.latency_table import LatencyTable, TableHeader, TableRow
+from costmodels.table_file import append_line, resume_table
 from space.cost_terms import cost_terms
 from space.search_space import SearchSpace
 from targets.boards import AARCH64, ARMV7, X86_64_VPOPCNT
 from targets.build import kernel_hash
-from targets.host import host_flags, runs_here
+from targets.host import cpu_flags
 from targets.kernel_specs import KernelSpec, kernel_specs
-from targets.measure import Failed, Measured, measure
+from targets.measuring.device import device_at, require_executes
+from targets.measuring.measure import measure, require_measurable
+from targets.measuring.measured import Failed, Measured
+from targets.measuring.place import LOCAL, Place
 from targets.target import Target
+from targets.toolchain import Notify
 
 from .errors import BarsError
-from .machine import cpu_name
+from .machine import named_in
 from .progress import progress_bar
+
+
+@dataclass(frozen=True, slots=True)
+class ProfileSettings:
+    """What is measured, and how. tune: kernels with the best of a few tiles, which rows name."""
+
+    target: Target
+    place: Place = LOCAL
+    threads: int = 1
+    tune: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +53,7 @@ class Profile:
     @property
     def spread(self) -> float:
         """The median over the kernels of (p90 - p10) / median; 0 where none was measured."""
-        spreads = [(row.p90_us - row.p10_us) / row.median_us for row in self.measured]
+        spreads = [(row.p90 - row.p10) / row.median for row in self.measured if row.median]
         return median(spreads) if spreads else 0.0
 
 
@@ -47,46 +63,13 @@ def space_specs(spaces: Iterable[SearchSpace]) -> tuple[KernelSpec, ...]:
     return tuple(dict.fromkeys(spec for block in blocks for spec in kernel_specs(block)))
 
 
-def profile(
-    specs: Sequence[KernelSpec], target: Target, *, table: Path, resume: bool, tune: bool = False
-) -> Profile:
-    """Measure the kernels that the table has no row for, and write each row as it is measured.
+def open_table(settings: ProfileSettings, table: Path, *, resume: bool) -> LatencyTable:
+    """The table so far, a new one where there is no file; a board is asked for its processor.
 
-    tune: with the fastest of a few tiles each, which the row names.
-
-    Raises BarsError where the table is there and `resume` was not asked for, or where kernels for
-    the target cannot be built or run here; CostError where the table holds for something else.
+    Raises BarsError where the table is there and `resume` was not asked for, TargetError where
+    nothing can be measured, CostError where the table holds for something else.
     """
-    start = time.monotonic()
-    _require_usable(target, table, resume=resume)
-    rows = resume_table(table, table_header(target, tuned=tune)).rows
-    missing = [spec for spec in specs if spec.key not in rows]
-    kept = len(specs) - len(missing)
-    measured: list[TableRow] = []
-    failed: list[Failed] = []
-    with progress_bar(f"profile {target.name}", len(specs), done_steps=kept) as advance:
-        for result in measure(missing, target, tune=tune):
-            if isinstance(result, Failed):
-                failed.append(result)
-                advance("failed")
-                continue
-            measured.append(table_row(result))
-            append_row(table, measured[-1])
-            advance(f"{measured[-1].median_us:.1f} us")
-    return Profile(tuple(measured), kept, tuple(failed), time.monotonic() - start)
-
-
-def _require_usable(target: Target, table: Path, *, resume: bool) -> None:
-    if target.variants:
-        raise BarsError(
-            f"{target.name} stands for {', '.join(each.name for each in target.variants)}: a "
-            "table holds for one processor; take one of them"
-        )
-    if not runs_here(target):
-        raise BarsError(
-            f"kernels for {target.name} do not run on this machine, and an emulator's time is no "
-            "board's; run barsctl profile on the board, or take --target host"
-        )
+    require_measurable(settings.target, settings.place, threads=settings.threads)
     if table.exists() and not resume:
         raise BarsError(
             f"{table} is there already; a table is measured in one go or resumed: "
@@ -94,22 +77,73 @@ def _require_usable(target: Target, table: Path, *, resume: bool) -> None:
         )
     if not table.parent.is_dir():
         raise BarsError(f"{table}: there is no folder {table.parent}; create it first")
+    return resume_table(table, table_header(settings))
 
 
-def table_header(target: Target, *, tuned: bool) -> TableHeader:
-    """What rows measured here and now hold for."""
+def profile(
+    specs: Sequence[KernelSpec], settings: ProfileSettings, *,
+    table: Path, resume: bool, notify: Notify,
+) -> Profile:  # fmt: skip
+    """Measure the kernels that the table has no row of, and write each row as it is measured.
+
+    See `open_table` for what is raised; beside it TargetError where the board is lost.
+    """
+    start = time.monotonic()
+    rows = open_table(settings, table, resume=resume).rows
+    missing = [spec for spec in specs if spec.key not in rows or rows[spec.key].way == "learned"]
+    kept = len(specs) - len(missing)
+    measured: list[TableRow] = []
+    failed: list[Failed] = []
+    with progress_bar(f"profile {settings.target.name}", len(specs), done_steps=kept) as advance:
+        results = measure(
+            missing, settings.target, settings.place,
+            notify=notify, threads=settings.threads, tune=settings.tune,
+        )  # fmt: skip
+        for result in results:
+            if isinstance(result, Failed):
+                failed.append(result)
+                advance("failed")
+                continue
+            measured.append(table_row(result, settings.place))
+            append_line(table, measured[-1])
+            advance(f"{measured[-1].median:.4g} {cost_unit(settings.place)}")
+    return Profile(tuple(measured), kept, tuple(failed), time.monotonic() - start)
+
+
+def table_header(settings: ProfileSettings) -> TableHeader:
+    """What rows measured now hold for. Raises TargetError where a board cannot run them."""
+    target, place = settings.target, settings.place
+    if place.way in ("emulated", "modelled"):
+        cpu, features = _emulated_cpu(target, place), tuple(sorted(target.cpu_flags))
+    else:
+        device = device_at(place)
+        require_executes(device, target, place)
+        cpu, features = named_in(device.cpu_info), _isa_features(device.cpu_info)
     return TableHeader(
-        format=2,
+        format=3,
         target=target.name,
-        cpu=cpu_name(),
-        isa_features=_isa_features(),
-        threads=1,
+        way=place.way,
+        place=str(place),
+        unit=cost_unit(place),
+        cpu=cpu,
+        isa_features=features,
+        threads=settings.threads,
         kernel_hash=kernel_hash(),
         compiler=_compiler(),
         date=datetime.now(UTC).isoformat(timespec="seconds"),
-        way="measured",
-        tuned=tuned,
+        tuned=settings.tune,
     )
+
+
+def cost_unit(place: Place) -> Literal["us", "instructions"]:
+    """The unit of what is measured at a place."""
+    return "instructions" if place.way == "emulated" else "us"
+
+
+def _emulated_cpu(target: Target, place: Place) -> str:
+    if place.way == "modelled" and target.core is not None:
+        return f"LLVM's model of {target.core.llvm_cpu} at {target.core.clock_ghz:g} GHz"
+    return " ".join(target.emulator)
 
 
 def _compiler() -> str:
@@ -122,23 +156,25 @@ def _compiler() -> str:
         ) from None
 
 
-def _isa_features() -> tuple[str, ...]:
+def _isa_features(cpu_info: str) -> tuple[str, ...]:
     """Of the processor's flags, those that some target of the catalog asks for."""
     asked = frozenset[str]().union(
         *(target.cpu_flags for target in (X86_64_VPOPCNT, AARCH64, ARMV7))
     )
-    return tuple(sorted(host_flags() & asked))
+    return tuple(sorted(cpu_flags(cpu_info) & asked))
 
 
-def table_row(measured: Measured) -> TableRow:
-    """The quantiles of a kernel's times."""
-    p10_us, median_us, p90_us = np.quantile(measured.times_us, [0.1, 0.5, 0.9]).tolist()
+def table_row(measured: Measured, place: Place) -> TableRow:
+    """The quantiles of a kernel's costs."""
+    assert isinstance(measured.subject, KernelSpec)
+    p10, middle, p90 = np.quantile(measured.costs, [0.1, 0.5, 0.9]).tolist()
     return TableRow(
-        key=measured.spec.key,
-        n=len(measured.times_us),
-        median_us=median_us,
-        p10_us=p10_us,
-        p90_us=p90_us,
-        min_us=min(measured.times_us),
+        key=measured.subject.key,
+        way=place.way,
+        n=len(measured.costs),
+        median=middle,
+        p10=p10,
+        p90=p90,
+        min=min(measured.costs),
         tile=measured.tile,
     )

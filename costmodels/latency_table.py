@@ -1,104 +1,136 @@
-"""Latency tables: measured kernels of one board, as JSON Lines (format 2; 1 had no tiles).
+"""Latency tables: what the kernels of one board cost, measured one by one, as a cost model."""
 
-The first line is the header, each other line one kernel spec. Rows are appended as they are
-measured; a torn last line, left by an interruption, is dropped on resuming.
-"""
-
-import json
 import math
-import os
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
-from pathlib import Path
-from typing import Literal, TypeVar
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Literal
 
-from pydantic import TypeAdapter
-
-from space.atomic import write_atomically
 from space.blocks import Block
-from space.errors import SpaceError
-from space.strict_json import parse_strict
 from targets.kernel_specs import kernel_specs
+from targets.measuring.place import Way
 from targets.vector_unit import Tile
 
+from .correction import Correction
 from .errors import CostError
 
-Way = Literal["measured", "emulated", "modelled"]
-T = TypeVar("T")
+Unit = Literal["us", "instructions"]
+RowWay = Way | Literal["learned"]
 
 
 @dataclass(frozen=True, slots=True)
 class TableHeader:
     """What the rows hold for.
 
+    way: timed on this machine (local) or on a board (rpc), counted in an emulator (emulated), or
+    modelled from such counts (modelled). place: where, as for `profile --on`. unit: of all costs.
     cpu and isa_features: as read on the device. kernel_hash: of the kernels' sources. date: ISO
-    8601. way: measured on the device, counted under an emulator, or modelled from the code. tuned:
-    whether kernels have tiles of their own.
+    8601. tuned: whether kernels have tiles of their own.
     """
 
-    format: Literal[1, 2]
+    format: Literal[3]
     target: str
+    way: Way
+    place: str
+    unit: Unit
     cpu: str
     isa_features: tuple[str, ...]
     threads: int
     kernel_hash: str
     compiler: str
     date: str
-    way: Way
     tuned: bool
 
 
 @dataclass(frozen=True, slots=True)
 class TableRow:
-    """n runs of the kernel with this key, in microseconds; tile: its own, if it was tuned."""
+    """n samples of the kernel with this key, in the table's unit; tile: its own, if it was tuned.
+
+    way: as the header's, or learned from other rows, without a sample.
+    """
 
     key: str
+    way: RowWay
     n: int
-    median_us: float
-    p10_us: float
-    p90_us: float
-    min_us: float
+    median: float
+    p10: float
+    p90: float
+    min: float
     tile: Tile | None = None
 
     def __post_init__(self) -> None:
-        ordered = 0 <= self.min_us <= self.p10_us <= self.median_us <= self.p90_us < math.inf
-        if self.n < 1 or not ordered:
-            raise CostError(
-                f"{self.key}: n={self.n}, min {self.min_us}, p10 {self.p10_us}, median "
-                f"{self.median_us}, p90 {self.p90_us} us; n must be at least 1 and times finite, "
-                "not negative and in this order: measure the kernel again"
-            )
+        quantiles = (self.min, self.p10, self.median, self.p90)
+        _require_quantiles(self.key, self.n, quantiles, least_n=int(self.way != "learned"))
 
 
-_HEADER = TypeAdapter(TableHeader)
-_ROW = TypeAdapter(TableRow)
+@dataclass(frozen=True, slots=True)
+class NetworkRow:
+    """n samples of a whole network, in the table's unit; network: what tells it from others."""
+
+    network: str
+    way: Way
+    n: int
+    median: float
+    p10: float
+    p90: float
+    min: float
+
+    def __post_init__(self) -> None:
+        quantiles = (self.min, self.p10, self.median, self.p90)
+        _require_quantiles(f"network {self.network}", self.n, quantiles, least_n=1)
+
+
+def _require_quantiles(what: str, n: int, found: tuple[float, ...], *, least_n: int) -> None:
+    ordered = found[0] >= 0 and list(found) == sorted(found) and found[-1] < math.inf
+    if n < least_n or not ordered:
+        raise CostError(
+            f"{what}: n={n}, min, p10, median and p90 {found}; n must be at least {least_n} and "
+            "costs finite, not negative and in this order: measure again"
+        )
 
 
 @dataclass(frozen=True, slots=True)
 class LatencyTable:
-    """A cost model: the latency of a block is the sum of its kernels' medians."""
+    """A cost model: a block costs what its kernels do, corrected where the table has a correction.
+
+    A table of times is the model "latency" in ms, one of counts "instructions".
+    """
 
     header: TableHeader
     rows: dict[str, TableRow]
-    name: str = "latency"
-    unit: str = "ms"
+    networks: dict[str, NetworkRow] = field(default_factory=dict)
+    correction: Correction | None = None
+
+    @property
+    def name(self) -> str:
+        return "latency" if self.header.unit == "us" else "instructions"
+
+    @property
+    def unit(self) -> str:
+        return "ms" if self.header.unit == "us" else "instructions"
 
     def cost(self, block: Block) -> float:
-        """Milliseconds. Raises CostError where a kernel of the block was not measured."""
-        return sum(self._median_us(spec.key) for spec in kernel_specs(block)) / 1000
+        """In the model's unit. Raises CostError where a kernel of the block was not measured."""
+        cost = sum(self._kernel_costs(block))
+        return cost / 1000 if self.header.unit == "us" else cost
 
     @property
     def tiles(self) -> dict[str, Tile]:
         """Of the kernels that were tuned, by key."""
         return {key: row.tile for key, row in self.rows.items() if row.tile is not None}
 
-    def _median_us(self, key: str) -> float:
+    def _kernel_costs(self, block: Block) -> Iterator[float]:
+        for spec in kernel_specs(block):
+            median = self.median(spec.key)
+            yield median if self.correction is None else self.correction.kernel_cost(median)
+
+    def median(self, key: str) -> float:
+        """A kernel's median in the table's unit. Raises CostError where it was not measured."""
         if key not in self.rows:
             raise CostError(
                 f"{key} is not in the latency table of {self.header.target}; every kernel of a "
                 "network needs a row: run `barsctl profile` again for its space"
             )
-        return self.rows[key].median_us
+        return self.rows[key].median
 
 
 def require_fit(table: LatencyTable, *, target: str, kernel_hash: str) -> None:
@@ -111,78 +143,3 @@ def require_fit(table: LatencyTable, *, target: str, kernel_hash: str) -> None:
                 f"latency table has {name} {found[name]}, the compiler has {value}; a table holds "
                 "for its own target and kernels only: run `barsctl profile` again"
             )
-
-
-def read_table(path: Path) -> LatencyTable:
-    """The table of a file. Raises CostError where it breaks a rule, OSError if unreadable."""
-    lines = path.read_bytes().splitlines(keepends=True)
-    if lines and not lines[-1].endswith(b"\n"):
-        raise CostError(f"{path}: line {len(lines)} is torn; run `barsctl profile` again to resume")
-    return _parse(path, lines)
-
-
-def resume_table(path: Path, header: TableHeader) -> LatencyTable:
-    """The table so far, ready for `append_row`: a new one where there is no file.
-
-    Raises CostError where the file breaks a rule or has another header (but for its date).
-    """
-    lines = path.read_bytes().splitlines(keepends=True) if path.exists() else []
-    whole = lines[:-1] if lines and not lines[-1].endswith(b"\n") else lines
-    # The header is written whole: a file that is one torn line is none of ours, and stays.
-    table = _parse(path, whole or lines) if lines else LatencyTable(header, {})
-    _require_same(path, replace(table.header, date=header.date), header)
-    if whole != lines or not whole:
-        write_atomically(path, b"".join(whole) or _line(header))
-    return table
-
-
-def append_row(path: Path, row: TableRow) -> None:
-    """Append a row to a table's file and wait until it is on the disk."""
-    with path.open("a") as file:
-        file.write(_line(row))
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def _line(record: TableHeader | TableRow) -> str:
-    return json.dumps(asdict(record)) + "\n"
-
-
-def _require_same(path: Path, found: TableHeader, wanted: TableHeader) -> None:
-    old, new = asdict(found), asdict(wanted)
-    for name, value in new.items():
-        if old[name] != value:
-            raise CostError(
-                f"{path}: {name} is {old[name]!r}, now {value!r}; rows of one table are measured "
-                "alike: write to another file"
-            )
-
-
-def _parse(path: Path, lines: Sequence[bytes]) -> LatencyTable:
-    if not lines:
-        raise CostError(f"{path} is empty; a table begins with its header: run `barsctl profile`")
-    header = _record(path, _current(lines[0], lines[0], tuned=False), _HEADER, number=1)
-    rows: dict[str, TableRow] = {}
-    for number, line in enumerate(lines[1:], start=2):
-        current = _current(line, lines[0], tile=None)
-        row = _record(path, current, _ROW, number=number)
-        if row.key in rows:
-            raise CostError(f"{path}: line {number}: {row.key} is there twice; drop one of them")
-        rows[row.key] = row
-    return LatencyTable(header, rows)
-
-
-def _current(line: bytes, header: bytes, **added: object) -> bytes:
-    """A line with what format 2 added, where the header is one of format 1."""
-    try:
-        is_old = json.loads(header)["format"] == 1
-        return json.dumps({**json.loads(line), **added}).encode() if is_old else line
-    except (ValueError, TypeError, KeyError):
-        return line  # it is refused where it is parsed
-
-
-def _record(path: Path, line: bytes, adapter: TypeAdapter[T], *, number: int) -> T:
-    try:
-        return parse_strict(line, adapter, what=f"{path}: line {number}")
-    except SpaceError as error:
-        raise CostError(str(error)) from error

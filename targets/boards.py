@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from .target import Target
+from .target import Core, Target
 from .vector_unit import AVX2, AVX512, NEON_ARMV7, NEON_ARMV8, NEON_CORTEX_A72, SSE
 
 _V2_FLAGS = frozenset({"cx16", "lahf_lm", "popcnt", "sse4_1", "sse4_2", "ssse3"})
@@ -69,7 +69,7 @@ X86_64 = replace(
 # Code scheduled for the Cortex-A53 runs well on larger cores; the reverse is several times slower.
 AARCH64 = Target(
     name="aarch64",
-    summary="any 64-bit ARM (scheduled for the Cortex-A53)",
+    summary="any 64-bit ARM (scheduled for the Cortex-A53, Raspberry Pi 3)",
     machine="aarch64",
     cpu_flags=frozenset({"asimd"}),
     llvm_triple="aarch64-linux-gnu",
@@ -79,6 +79,7 @@ AARCH64 = Target(
     zig_triple="aarch64-linux-musl",
     emulator=("qemu-aarch64", "-cpu", "cortex-a53"),
     vector_unit=NEON_ARMV8,
+    core=Core("cortex-a53", clock_ghz=1.2),
 )
 
 CORTEX_A72 = Target(
@@ -93,6 +94,7 @@ CORTEX_A72 = Target(
     zig_triple="aarch64-linux-musl",
     emulator=("qemu-aarch64", "-cpu", "cortex-a72"),
     vector_unit=NEON_CORTEX_A72,
+    core=Core("cortex-a72", clock_ghz=1.5),
 )
 
 # Without use-misched, LLVM orders code for the Cortex-A7 as if it had registers for all of a loop.

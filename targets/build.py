@@ -16,7 +16,6 @@ from .errors import TargetError
 from .kernel_specs import KernelSpec
 from .target import Target
 from .tiling import NO_TILES, Tiles
-from .toolchain import run_zig
 
 _FOLDER = Path(__file__).parent
 # What decides a kernel's code and its parameters, beside the target.
@@ -43,23 +42,8 @@ def object_file(
     """
     with TemporaryDirectory(prefix="barsctl-build-") as folder:
         path = Path(folder) / "kernels.o"
-        _write_object(specs, target, path, tvm_calls=False, prefix=prefix, tiles=tiles)
+        _write_object(specs, target, path, prefix=prefix, tiles=tiles)
         return path.read_bytes()
-
-
-def tvm_library(
-    specs: Sequence[KernelSpec], target: Target, path: Path, *, tiles: Tiles = NO_TILES
-) -> None:
-    """Write a shared library that TVM loads, with each spec's kernel under its symbol.
-
-    Raises TargetError where it cannot be built.
-    """
-    with TemporaryDirectory(prefix="barsctl-build-") as folder:
-        kernels = Path(folder) / "kernels.o"
-        _write_object(specs, target, kernels, tvm_calls=True, tiles=tiles)
-        # Without the C library: the process that loads it has one.
-        words = ("-shared", "-nostdlib", kernels.name, "-o", str(path.resolve()))
-        run_zig("cc", *words, target=target, folder=Path(folder))
 
 
 @cache
@@ -78,16 +62,15 @@ def _write_object(
     target: Target,
     path: Path,
     *,
-    tvm_calls: bool,
     tiles: Tiles,
-    prefix: str = "",
+    prefix: str,
 ) -> None:
     if find_spec("tvm") is None:
         raise TargetError(
             "building kernels needs apache-tvm; install it with: pip install 'barsctl[compile]'"
         )
     kernels = tuple(TiledKernel(spec.block, tiles.get(spec)) for spec in specs)
-    request = BuildRequest(target, kernels, str(path), tvm_calls, prefix)
+    request = BuildRequest(target, kernels, str(path), prefix)
     deadline_s = _START_DEADLINE_S + _KERNEL_DEADLINE_S * len(specs)
     # -P: no file of the user's folder is taken for a module.
     command = [sys.executable, "-P", "-m", "targets.kernels.worker"]

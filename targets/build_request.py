@@ -23,13 +23,12 @@ class TiledKernel:
 class BuildRequest:
     """These kernels as one object at `path`.
 
-    tvm_calls: in TVM's calling convention instead of C's. prefix: in front of every symbol.
+    prefix: in front of every symbol.
     """
 
     target: Target
     kernels: tuple[TiledKernel, ...]
     path: str
-    tvm_calls: bool
     prefix: str = ""
 
 

@@ -18,7 +18,9 @@ from .trace import TracedValue, traced_values
 # No name of a network has a hyphen: these files never clash with its header or the runtime's.
 _CALLS, _ARENA, _PROGRAM = "network-calls.c", "network-arena.c", "network-program.c"
 _WEIGHTS, _WEIGHTS_DATA = "network-weights.S", "network-weights.bin"
-LIBRARY_SOURCES = (_CALLS, _ARENA, _WEIGHTS)
+# The network on an arena of the caller's, and the library with one of its own.
+NETWORK_SOURCES = (_CALLS, _WEIGHTS)
+LIBRARY_SOURCES = (*NETWORK_SOURCES, _ARENA)
 PROGRAM_SOURCES = (_PROGRAM,)
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from space.blocks import Block
 from space.counts import counts
 from space.graph import BlockGraph, Node, Value
 
@@ -75,14 +76,14 @@ def _call(node: Node, unit: VectorUnit) -> KernelCall:
     inputs = iter(node.inputs.values)
     found = arguments(spec, unit)
     operands = tuple(_operand(node, argument, inputs) for argument in found)
-    return KernelCall(node.name, spec, found, operands, is_shared=_work(node) >= SHARED_WORK)
+    return KernelCall(node.name, spec, found, operands, is_shared=is_shared(node.block))
 
 
-def _work(node: Node) -> int:
-    """About how many binary multiply-accumulates would take as long as a block."""
-    block, found = node.block, counts(node.block)
-    elements = block.out_channels * block.out_size**2
-    return found.binary_macs + INT8_WORK * found.float_macs + ELEMENT_WORK * elements
+def is_shared(block: Block) -> bool:
+    """Whether threads share a block's kernel: it takes as long as some binary operations do."""
+    found, elements = counts(block), block.out_channels * block.out_size**2
+    work = found.binary_macs + INT8_WORK * found.float_macs + ELEMENT_WORK * elements
+    return work >= SHARED_WORK
 
 
 def _operand(node: Node, argument: Argument, inputs: Iterator[Value]) -> Operand:

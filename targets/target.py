@@ -6,6 +6,14 @@ from .vector_unit import VectorUnit
 
 
 @dataclass(frozen=True, slots=True)
+class Core:
+    """A core that LLVM models, by its name for -mcpu, and the clock that it runs at on a board."""
+
+    llvm_cpu: str
+    clock_ghz: float
+
+
+@dataclass(frozen=True, slots=True)
 class Target:
     """A processor to compile for, in the words of each tool.
 
@@ -15,7 +23,8 @@ class Target:
     zig_triple: for `python -m ziglang cc -target`; all but the kernels is for any processor of it.
     emulator: the command in front of a program on another machine; empty where there is none.
     variants: the processors of a program that chooses among their kernels when it runs, the best
-    first. runtime_check: the C function that says whether a processor runs a variant.
+    first. runtime_check: the C function that says whether a processor runs a variant. core: to
+    model times on; None where LLVM models none.
     """
 
     name: str
@@ -31,6 +40,7 @@ class Target:
     vector_unit: VectorUnit
     variants: tuple["Target", ...] = ()
     runtime_check: str = ""
+    core: Core | None = None
 
     @property
     def processors(self) -> tuple["Target", ...]:

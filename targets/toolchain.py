@@ -28,6 +28,14 @@ _LINK_FLAGS = ("-O2", "-Wl,--gc-sections", "-Wl,--build-id=none")
 _STRIP = "-s"
 
 
+def core_count() -> int:
+    """The cores that this process may use."""
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:
+        return os.cpu_count() or 1
+
+
 @dataclass(frozen=True, slots=True)
 class Toolchain:
     """Tools for one target that work in one folder; `notify` hears what takes long."""
@@ -48,7 +56,7 @@ class Toolchain:
             self._run("cc", *words, cache=zig_cache() if source.is_absolute() else None)
             return output
 
-        with ThreadPoolExecutor(os.cpu_count()) as pool:
+        with ThreadPoolExecutor(core_count()) as pool:
             return list(pool.map(compiled, sources))
 
     def link_program(self, objects: Sequence[str], output: str, *, symbols: bool = False) -> None:
@@ -62,11 +70,18 @@ class Toolchain:
 
     def link_library(self, objects: Sequence[str], output: str, *, exports: Sequence[str]) -> None:
         """Link a shared library that needs no other, whichever C library the board has."""
+        self._link_shared(["-Wl,-z,defs", f"-Wl,-soname,{output}", *objects], output, exports)
+
+    def link_module(self, objects: Sequence[str], output: str, *, exports: Sequence[str]) -> None:
+        """Link a shared library that uses the C library of the process that loads it."""
+        self._link_shared(objects, output, exports)
+
+    def _link_shared(self, words: Sequence[str], output: str, exports: Sequence[str]) -> None:
         script = self.folder / "exports.map"
         script.write_text(f"{{ global: {' '.join(f'{name};' for name in exports)} local: *; }};\n")
         self._run(
             "cc", "-shared", "-nostdlib", "-lcompiler_rt", f"-Wl,--version-script={script.name}",
-            "-Wl,-z,defs", f"-Wl,-soname,{output}", *_LINK_FLAGS, _STRIP, *objects, "-o", output,
+            *_LINK_FLAGS, _STRIP, *words, "-o", output,
         )  # fmt: skip
 
     def archive(self, objects: Sequence[str], output: str) -> None:

@@ -10,7 +10,7 @@ import typer
 from barsctl.errors import VerificationError
 from barsctl.table import print_table
 
-from .options import Json
+from .options import Json, notify
 
 if TYPE_CHECKING:
     from barsctl.package_report import Package, TargetReport
@@ -64,8 +64,8 @@ def compile_run(
     )
     folder = out or (run if run.is_dir() else run.parent) / "compiled"
     trained = read_trained(run)
-    artefacts = write_package(trained, settings, folder=folder, notify=_notify)
-    package = check_package(trained, settings, artefacts, folder=folder, notify=_notify)
+    artefacts = write_package(trained, settings, folder=folder, notify=notify)
+    package = check_package(trained, settings, artefacts, folder=folder, notify=notify)
     if as_json:
         typer.echo(json.dumps(summary(package), indent=2))
     else:
@@ -74,10 +74,6 @@ def compile_run(
         typer.echo(f"warning: {warning}", err=True)
     if package.mismatches:
         raise VerificationError("; ".join(package.mismatches))
-
-
-def _notify(line: str) -> None:
-    typer.echo(line, err=True)
 
 
 def default_name(run: Path) -> str:

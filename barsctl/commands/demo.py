@@ -10,7 +10,7 @@ from barsctl.budgets import Budget, format_cost
 from barsctl.errors import VerificationError
 from barsctl.table import print_table
 
-from .options import Json, Seed, budget
+from .options import Json, Seed, budget, notify
 
 if TYPE_CHECKING:
     from barsctl.demo import Demo
@@ -38,7 +38,7 @@ def demo(
     """
     from barsctl.demo import DemoSettings, demo, summary
 
-    done = demo(DemoSettings(out, arm, latency, seed), notify=_notify)
+    done = demo(DemoSettings(out, arm, latency, seed), notify=notify)
     if as_json:
         typer.echo(json.dumps(summary(done), indent=2))
     else:
@@ -47,10 +47,6 @@ def demo(
         typer.echo(f"warning: {warning}", err=True)
     if done.package.mismatches:
         raise VerificationError("; ".join(done.package.mismatches))
-
-
-def _notify(line: str) -> None:
-    typer.echo(line, err=True)
 
 
 def _print(done: "Demo", out: Path) -> None:

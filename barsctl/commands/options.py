@@ -9,6 +9,8 @@ import typer
 from barsctl.budgets import UNITS, Budget, parse_budget
 from barsctl.data.names import DataName
 from barsctl.errors import BarsError
+from targets.errors import TargetError
+from targets.measuring.place import Place, parse_place
 
 
 def budget(text: str) -> Budget:
@@ -17,6 +19,19 @@ def budget(text: str) -> Budget:
         return parse_budget(text)
     except BarsError as error:
         raise typer.BadParameter(str(error)) from error
+
+
+def place(text: str | Place) -> Place:
+    """Return where to measure; a wrong word is wrong usage."""
+    try:
+        return parse_place(str(text))
+    except TargetError as error:
+        raise typer.BadParameter(str(error)) from error
+
+
+def notify(line: str) -> None:
+    """Print what goes on, beside the result."""
+    typer.echo(line, err=True)
 
 
 def finite(number: str | float) -> float:
@@ -64,6 +79,14 @@ Budgets = Annotated[
 Table = Annotated[
     Path | None, typer.Option(help="Latency table of the board, from barsctl profile.")
 ]
+On = Annotated[
+    Place,
+    typer.Option(
+        parser=place, metavar="PLACE",
+        help="Where kernels run: local, rpc://HOST:PORT, tracker://HOST:PORT/KEY, or nowhere: "
+        "emulated (instructions are counted), modelled (LLVM's model of the core).",
+    ),
+]  # fmt: skip
 Resume = Annotated[bool, typer.Option("--resume", help="Go on after the last whole epoch.")]
 Device = Annotated[Literal["auto", "cpu", "cuda"], typer.Option(help="Where to compute.")]
 Seed = Annotated[int, typer.Option(min=0, help="Of everything that is random.")]

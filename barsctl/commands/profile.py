@@ -1,6 +1,8 @@
-"""`barsctl profile`: the latency table of this machine."""
+"""`barsctl profile`: the latency table of a board."""
 
 import json
+from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -8,11 +10,14 @@ import typer
 
 from barsctl.errors import BarsError
 from space.presets import SPACES, named_space
+from targets.measuring.place import LOCAL
+from targets.subjects.subject import subject_name
 
-from .options import Json
+from .options import Json, On, notify
 
 if TYPE_CHECKING:
     from barsctl.profile import Profile
+    from costmodels.correction import Correction
 
 BUSY_SPREAD = 0.5
 
@@ -21,60 +26,86 @@ def profile(
     space: Annotated[
         list[str], typer.Option(help=f"Spaces whose kernels to measure: {', '.join(SPACES)}.")
     ] = ["demo"],  # noqa: B006 (typer reads it, nobody changes it)
-    target: Annotated[str, typer.Option(help="A target that runs here: barsctl targets.")] = "host",
+    target: Annotated[str, typer.Option(help="The board's target: barsctl targets.")] = "host",
+    on: On = LOCAL,
     out: Annotated[
         Path | None, typer.Option(help="The table's file; latency-TARGET.jsonl by default.")
     ] = None,
     image_size: Annotated[int | None, typer.Option(help="Instead of the spaces' own.")] = None,
     image_channels: Annotated[int | None, typer.Option(help="Instead of the spaces' own.")] = None,
     classes: Annotated[int | None, typer.Option(help="Instead of the spaces' own.")] = None,
+    threads: Annotated[int, typer.Option(min=1, help="Threads that share a kernel.")] = 1,
     tune: Annotated[
         bool,
         typer.Option("--tune", help="Try a few register tiles per kernel and keep the fastest."),
     ] = False,
+    calibrate: Annotated[
+        int,
+        typer.Option(
+            min=0, metavar="N", help="Measure N whole networks too, and correct sums by them."
+        ),
+    ] = 0,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with a table that is there.")
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Measure every kernel that a space can need on this machine, for search and derive.
+    """Measure every kernel that a space can need on a board, for search and derive.
 
     Example: barsctl profile --space demo --out host.jsonl
     """
-    from barsctl.profile import profile, space_specs
+    from barsctl.calibrate import calibrate as calibrated
+    from barsctl.profile import ProfileSettings, profile, space_specs
     from targets.catalog import named_target
 
-    chosen = named_target(target)
+    settings = ProfileSettings(named_target(target), on, threads, tune)
     spaces = [
         named_space(name, image_size=image_size, image_channels=image_channels, classes=classes)
         for name in space
     ]
     table = out or Path(f"latency-{target}.jsonl")
-    done = profile(space_specs(spaces), chosen, table=table, resume=resume, tune=tune)
-    typer.echo(json.dumps(_summary(done, table), indent=2) if as_json else _line(done, table))
+    done = profile(space_specs(spaces), settings, table=table, resume=resume, notify=notify)
+    correction = None
+    if calibrate and not done.failed:
+        correction = calibrated(spaces, table, networks=calibrate, place=on, notify=notify)
+    if as_json:
+        typer.echo(json.dumps(_summary(done, table, correction), indent=2))
+    else:
+        for line in _lines(done, table, correction):
+            typer.echo(line)
     if done.failed:
         first = done.failed[0]
         raise BarsError(
-            f"{len(done.failed)} kernels could not be measured, the first, {first.spec.key}, "
-            f"because {first.reason}; {table} has the others: try again with --resume"
+            f"{len(done.failed)} kernels could not be measured, the first, "
+            f"{subject_name(first.subject)}, because {first.reason}; "
+            f"{table} has the others: try again with --resume"
         )
 
 
-def _summary(done: "Profile", table: Path) -> dict[str, object]:
+def _summary(done: "Profile", table: Path, correction: "Correction | None") -> dict[str, object]:
     return {
         "table": str(table),
         "measured": len(done.measured),
         "kept": done.kept,
-        "failed": [{"key": each.spec.key, "reason": each.reason} for each in done.failed],
+        "failed": [
+            {"key": subject_name(each.subject), "reason": each.reason} for each in done.failed
+        ],
         "seconds": round(done.seconds, 1),
         "spread": round(done.spread, 4),
+        "correction": None if correction is None else asdict(correction),
     }
 
 
-def _line(done: "Profile", table: Path) -> str:
+def _lines(done: "Profile", table: Path, correction: "Correction | None") -> Iterator[str]:
     kept = f", {done.kept} kept" if done.kept else ""
     busy = " (other work shared the core: rather measure again)" * (done.spread > BUSY_SPREAD)
-    return (
+    yield (
         f"{table}: {len(done.measured)} kernels measured{kept} in {done.seconds:.0f} s; "
         f"p10 to p90 spread {done.spread:.0%}{busy}"
     )
+    if correction is not None:
+        yield (
+            f"corrected by {correction.networks} whole networks: a network takes "
+            f"{correction.scale:.3f} times the sum of its kernels and {correction.overhead:.3g} "
+            f"more for each; error on networks held out {correction.held_out_error:.1%}"
+        )

@@ -1,7 +1,7 @@
-"""Counting what kernels execute in an emulator: exact, and equal every time.
+"""Counting what subjects execute in an emulator: exact, and equal every time.
 
-A run that calls no kernel is subtracted from every run that calls one. What remains, beside the
-program's own functions, is the kernel's work: its function, and the C library's that it calls.
+A run of no subject is subtracted from every run of one. What remains, beside the program's own
+functions, is the subject's work, the C library's functions that it calls among it.
 """
 
 import shutil
@@ -11,19 +11,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from targets.build import object_file
 from targets.ending import ending, last_line
 from targets.errors import TargetError
 from targets.host import host_target
 from targets.kernel_specs import KernelSpec
+from targets.subjects.library import build_counting_program
+from targets.subjects.subject import Subject
 from targets.target import Target
-from targets.tiling import NO_TILES, Tiles
+from targets.tiling import Tiles
 from targets.toolchain import Notify, Toolchain, run_zig
 
-from .driver import OWN_FUNCTIONS, driver_source
-
 PROGRAM = "program"
-_KERNELS = "kernels.o"
+# Functions of the program that are no subject's work.
+_OWN_FUNCTIONS = frozenset({"main", "fill_memory", "run_subject"})
 _PLUGIN_SOURCE = Path(__file__).parent / "count_executions.c"
 _PLUGIN = "count_executions.so"
 # Some ten thousand times the largest kernel's time on the slowest machine that can build it.
@@ -32,48 +32,55 @@ _DEADLINE_S = 600.0
 
 @dataclass(frozen=True, slots=True)
 class Executed:
-    """What one run of a kernel executed: function -> address -> how often."""
+    """What one run of a subject executed: function -> address -> how often."""
 
-    spec: KernelSpec
+    subject: Subject
     functions: Mapping[str, Mapping[int, int]]
 
     @property
     def instructions(self) -> int:
         return sum(sum(counts.values()) for counts in self.functions.values())
 
+    def called_instructions(self, spec: KernelSpec) -> int:
+        """Of these, those outside of a kernel's function: of the C library's that it calls."""
+        return self.instructions - sum(self.functions[spec.symbol].values())
+
+
+@dataclass(frozen=True, slots=True)
+class CountedProgram:
+    """A program of subjects in a folder. nothing: what a run of none of them executes."""
+
+    subjects: tuple[Subject, ...]
+    target: Target
+    folder: Path
+    nothing: Mapping[tuple[str, int], int]
+
     @property
-    def called_instructions(self) -> int:
-        """Of these, those of the C library's functions that the kernel calls."""
-        return self.instructions - sum(self.functions[self.spec.symbol].values())
+    def path(self) -> Path:
+        return self.folder / PROGRAM
+
+    def executed(self, index: int) -> Executed:
+        """Run one subject once. Raises TargetError where it fails; runs may go on side by side."""
+        counts = _run(index + 1, self.target, self.folder) - Counter(self.nothing)
+        return Executed(self.subjects[index], _by_function(counts))
 
 
-def executed(
-    specs: Sequence[KernelSpec],
-    target: Target,
-    folder: Path,
-    *,
-    notify: Notify,
-    tiles: Tiles = NO_TILES,
-) -> list[Executed]:
-    """Build a program of the kernels in an empty folder and run each of them there once.
+def counted_program(
+    subjects: Sequence[Subject], target: Target, folder: Path, *, notify: Notify, tiles: Tiles
+) -> CountedProgram:
+    """Build a program of subjects, at least one, in an empty folder.
 
     tiles: of kernels that were tuned.
     Raises TargetError where the target has no emulator, a tool is missing or one fails.
     """
-    _check_emulator(target)
-    if not specs:
-        return []
+    require_emulator(target)
     _build_plugin(folder, notify)
-    (folder / _KERNELS).write_bytes(object_file(specs, target, tiles=tiles))
-    _link_program(specs, target, folder, notify=notify)
-    nothing = _run(0, target, folder)
-    return [
-        Executed(spec, _by_function(_run(number, target, folder) - nothing))
-        for number, spec in enumerate(specs, start=1)
-    ]
+    build_counting_program(subjects, target, folder, PROGRAM, tiles=tiles, notify=notify)
+    return CountedProgram(tuple(subjects), target, folder, _run(0, target, folder))
 
 
-def _check_emulator(target: Target) -> None:
+def require_emulator(target: Target) -> None:
+    """Raise TargetError where instructions cannot be counted for a target here."""
     if not target.emulator:
         raise TargetError(
             f"target {target.name} names no emulator, and instructions are counted in one; "
@@ -93,19 +100,9 @@ def _build_plugin(folder: Path, notify: Notify) -> None:
     run_zig("cc", "-shared", "-nostdlib", *objects, "-o", _PLUGIN, target=host, folder=folder)
 
 
-def _link_program(
-    specs: Sequence[KernelSpec], target: Target, folder: Path, *, notify: Notify
-) -> None:
-    (folder / "driver.c").write_text(driver_source(specs, target.vector_unit))
-    tools = Toolchain(target, folder, notify)
-    objects = [*tools.compile([Path("driver.c")], include=folder), _KERNELS]
-    tools.link_program(objects, PROGRAM, symbols=True)
-
-
 def _run(number: int, target: Target, folder: Path) -> Counter[tuple[str, int]]:
-    """How often a run that calls this kernel executed each (function, address)."""
-    counts = folder / "counts.txt"
-    counts.unlink(missing_ok=True)
+    """How often a run of this subject, from 1 on, executed each (function, address)."""
+    counts = folder / f"counts-{number}.txt"
     name, *options = target.emulator
     plugin = ("-plugin", f"./{_PLUGIN},out={counts.name}")
     try:
@@ -122,7 +119,9 @@ def _run(number: int, target: Target, folder: Path) -> Counter[tuple[str, int]]:
             "all of the target's instructions, and does it load plugins, as QEMU 4.2 to 8.2 does "
             "(Debian 12's qemu-user, not -static)?"
         )
-    return _read(counts)
+    found = _read(counts)
+    counts.unlink()
+    return found
 
 
 def _read(counts: Path) -> Counter[tuple[str, int]]:
@@ -136,6 +135,6 @@ def _read(counts: Path) -> Counter[tuple[str, int]]:
 def _by_function(counts: Counter[tuple[str, int]]) -> dict[str, dict[int, int]]:
     found: dict[str, dict[int, int]] = {}
     for (function, address), executions in sorted(counts.items()):
-        if function not in OWN_FUNCTIONS:
+        if function not in _OWN_FUNCTIONS:
             found.setdefault(function, {})[address] = executions
     return found

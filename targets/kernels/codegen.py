@@ -1,7 +1,4 @@
-"""From TVM functions to machine code: plain C functions, or TVM's own calling convention.
-
-Both take the same passes, so that what is timed through TVM is what a program is linked with.
-"""
+"""From TVM functions to machine code: plain C functions."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -32,13 +29,11 @@ def write_object(
     target: Target,
     path: Path,
     *,
-    tvm_calls: bool,
     prefix: str,
 ) -> None:
     """Write an object file of all kernels, each with its tile, in the order of their symbols.
 
-    tvm_calls: in TVM's calling convention instead of
-    `int32_t symbol(void*, ..., int32_t part, int32_t parts)`.
+    They are `int32_t symbol(void*, ..., int32_t part, int32_t parts)`.
     prefix: in front of every symbol.
     Raises TargetError where LLVM does not know the target's processor or a feature.
     """
@@ -50,8 +45,7 @@ def write_object(
         for spec in sorted(tiles, key=lambda spec: spec.symbol)
     }
     module = transform.BindTarget(llvm.with_host(llvm))(tvm.IRModule(functions))
-    call = transform.MakePackedAPI() if tvm_calls else _POINTER_PARAMETERS
-    module = tvm.transform.Sequential([*_passes(), call, *_final_passes()])(module)
+    module = tvm.transform.Sequential([*_passes(), _POINTER_PARAMETERS, *_final_passes()])(module)
     tvm.get_global_func("target.build.llvm")(module, llvm).write_to_file(str(path))
 
 

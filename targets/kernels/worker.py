@@ -24,10 +24,7 @@ def main() -> int:
     request = request_from_json(sys.stdin.read())
     tiles = {KernelSpec(each.block): each.tile for each in request.kernels}
     try:
-        write_object(
-            tiles, request.target, Path(request.path),
-            tvm_calls=request.tvm_calls, prefix=request.prefix,
-        )  # fmt: skip
+        write_object(tiles, request.target, Path(request.path), prefix=request.prefix)
     except TargetError as error:
         sys.stderr.write(f"{error}\n")
         return REFUSED

@@ -17,8 +17,9 @@ from space.frozen import FrozenNetwork
 from space.frozen_file import read_frozen, write_frozen
 from space.frozen_tensors import frozen_tensors
 from space.graph import BlockGraph
+from space.random_frozen import random_frozen
 from tests.example_graphs import EXAMPLE_GRAPHS
-from tests.frozen_oracle import oracle_logits, random_frozen, random_images
+from tests.frozen_oracle import oracle_logits, random_images
 
 OLD_FILE = Path(__file__).parent.parent / "data" / "frozen-1.safetensors"
 

@@ -5,10 +5,10 @@ from pathlib import Path
 import numpy as np
 
 from space.frozen import FrozenNetwork
+from space.random_frozen import random_frozen
 from targets.catalog import named_target
 from targets.compile import Artefacts, compile_network
 from tests.example_graphs import EXAMPLE_GRAPHS
-from tests.frozen_oracle import random_frozen
 
 NAME = "tiny"
 

@@ -8,13 +8,14 @@ from numpy.typing import NDArray
 from space.blocks import Classifier, Conv, Epilogue
 from space.frozen import FrozenBlock, FrozenClassifier, FrozenNetwork, Requantize, Threshold
 from space.graph import IMAGE_VALUE, BlockGraph, Inputs, Value
+from space.random_frozen import random_frozen
 from targets.errors import TargetError
 from targets.onnx_blocks import QONNX_DOMAIN, exact_parts
 from targets.onnx_export import export_onnx
 from targets.onnx_part import tensor_name
 from targets.onnx_run import onnx_logits, onnx_values
 from tests.example_graphs import EXAMPLE_GRAPHS
-from tests.frozen_oracle import oracle_logits, oracle_values, random_frozen, random_images
+from tests.frozen_oracle import oracle_logits, oracle_values, random_images
 
 
 def random_example(name: str, *, seed: int) -> FrozenNetwork:

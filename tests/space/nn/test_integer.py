@@ -13,8 +13,9 @@ from space.graph import BlockGraph
 from space.nn.freeze import freeze
 from space.nn.integer import IntegerNetwork
 from space.nn.network import Network
+from space.random_frozen import random_frozen
 from tests.example_graphs import EXAMPLE_GRAPHS
-from tests.frozen_oracle import oracle_logits, oracle_values, random_frozen, random_images
+from tests.frozen_oracle import oracle_logits, oracle_values, random_images
 
 Build = Callable[[], BlockGraph]
 every_graph = pytest.mark.parametrize("build", EXAMPLE_GRAPHS.values(), ids=EXAMPLE_GRAPHS)

@@ -1,0 +1,84 @@
+"""Calibrating a latency table: the sum of kernels, corrected by networks measured whole."""
+
+from collections.abc import Iterator, Sequence
+from hashlib import sha256
+from itertools import cycle, islice
+from pathlib import Path
+
+import numpy as np
+
+from costmodels.correction import Correction, WholeNetwork, fit_correction
+from costmodels.latency_table import LatencyTable, NetworkRow
+from costmodels.table_file import CorrectionLine, append_line, read_table
+from space.decode import decode
+from space.genotype import random_genotype
+from space.graph import BlockGraph
+from space.search_space import SearchSpace
+from targets.kernel_specs import kernel_specs
+from targets.measuring.measured import Failed, Measured
+from targets.measuring.place import Place
+from targets.toolchain import Notify
+
+from .errors import BarsError
+from .measured_networks import measured_networks
+from .progress import progress_bar
+
+
+def calibrate(
+    spaces: Sequence[SearchSpace], table: Path, *, networks: int, place: Place, notify: Notify
+) -> Correction:
+    """Measure random networks of the spaces, fit the table's correction on them, and write both.
+
+    Networks that the table has already are not measured again. Raises BarsError where one cannot
+    be measured, TargetError where the board is lost, CostError where they are too few.
+    """
+    found = read_table(table)
+    graphs = {identity(graph): graph for graph in islice(random_networks(spaces), networks)}
+    missing = [graph for name, graph in graphs.items() if name not in found.networks]
+    rows = {name: found.networks[name] for name in graphs if name in found.networks}
+    with progress_bar("calibrate", len(graphs), done_steps=len(rows)) as advance:
+        for result in measured_networks(missing, found, place=place, notify=notify):
+            row = _row(result, place)
+            append_line(table, row)
+            rows[row.network] = row
+            advance(f"{row.median:.4g} {found.header.unit}")
+    correction = fit_correction([_whole(graphs[name], row, found) for name, row in rows.items()])
+    append_line(table, CorrectionLine(correction))
+    return correction
+
+
+def random_networks(spaces: Sequence[SearchSpace]) -> Iterator[BlockGraph]:
+    """Networks drawn from the spaces in turn, the same ones every time, without end."""
+    rng = np.random.default_rng(0)
+    for space in cycle(spaces):
+        yield decode(random_genotype(space, rng))
+
+
+def identity(graph: BlockGraph) -> str:
+    """Equal for networks of the same kernels."""
+    keys = sorted(spec.key for block in graph.blocks for spec in kernel_specs(block))
+    return sha256("\n".join(keys).encode()).hexdigest()[:16]
+
+
+def _row(result: Measured | Failed, place: Place) -> NetworkRow:
+    if isinstance(result, Failed):
+        raise BarsError(
+            f"a network could not be measured, because {result.reason}; what was measured is "
+            "kept: try again with --resume"
+        )
+    assert isinstance(result.subject, BlockGraph)
+    p10, middle, p90 = np.quantile(result.costs, [0.1, 0.5, 0.9]).tolist()
+    return NetworkRow(
+        network=identity(result.subject),
+        way=place.way,
+        n=len(result.costs),
+        median=middle,
+        p10=p10,
+        p90=p90,
+        min=min(result.costs),
+    )
+
+
+def _whole(graph: BlockGraph, row: NetworkRow, table: LatencyTable) -> WholeNetwork:
+    keys = [spec.key for block in graph.blocks for spec in kernel_specs(block)]
+    return WholeNetwork(row.median, sum(map(table.median, keys)), len(keys))
