@@ -23,6 +23,8 @@ from .errors import BarsError
 from .measured_networks import measured_networks
 from .progress import progress_bar
 
+MOST_DRAWS = 20
+
 
 def calibrate(
     spaces: Sequence[SearchSpace], table: Path, *, networks: int, place: Place, notify: Notify
@@ -33,7 +35,7 @@ def calibrate(
     be measured, TargetError where the board is lost, CostError where they are too few.
     """
     found = read_table(table)
-    graphs = {identity(graph): graph for graph in islice(random_networks(spaces), networks)}
+    graphs = _distinct(spaces, networks)
     missing = [graph for name, graph in graphs.items() if name not in found.networks]
     rows = {name: found.networks[name] for name in graphs if name in found.networks}
     with progress_bar("calibrate", len(graphs), done_steps=len(rows)) as advance:
@@ -45,6 +47,16 @@ def calibrate(
     correction = fit_correction([_whole(graphs[name], row, found) for name, row in rows.items()])
     append_line(table, CorrectionLine(correction))
     return correction
+
+
+def _distinct(spaces: Sequence[SearchSpace], count: int) -> dict[str, BlockGraph]:
+    """As many networks by their identity; fewer where the spaces hardly have so many."""
+    graphs: dict[str, BlockGraph] = {}
+    for graph in islice(random_networks(spaces), MOST_DRAWS * count):
+        graphs.setdefault(identity(graph), graph)
+        if len(graphs) == count:
+            break
+    return graphs
 
 
 def random_networks(spaces: Sequence[SearchSpace]) -> Iterator[BlockGraph]:

@@ -91,8 +91,8 @@ def _report(
 ) -> TargetReport:
     notify(f"running the program for {target.name}")
     table = settings.table_for(target)
-    # A table tells what its own number of threads takes.
-    fits = table is not None and table.header.threads == settings.threads
+    # A table tells what its own number of threads takes, and not always in time.
+    fits = table and table.unit == "ms" and table.header.threads == settings.threads
     predicted_ms = network_cost(table, expected.graph.blocks) if table and fits else None
     program = _checked(target, files, expected, images=settings.images)
     return TargetReport(target, files, program, predicted_ms)

@@ -13,7 +13,7 @@ from space.blocks import BinaryConv, Block, Conv, Epilogue
 from space.counts import counts
 from targets.boards import AARCH64, ARMV7, CORTEX_A72
 from targets.emulation.costs import EmulatedCost, emulated_costs
-from targets.kernel_specs import kernel_specs
+from targets.kernel_specs import KernelSpec, kernel_specs
 from targets.target import Target
 
 SIGN, RESIDUAL = "sign", "residual + sign"
@@ -72,7 +72,8 @@ def target_costs(target: Target) -> Costs:
 
 def steps(cost: EmulatedCost) -> float:
     """Vectors of 128 bits that the kernel's products fill."""
-    found = counts(cost.spec.block)
+    assert isinstance(cost.subject, KernelSpec)
+    found = counts(cost.subject.block)
     return found.binary_macs / 128 + found.float_macs / 16
 
 

@@ -47,9 +47,9 @@ def main() -> None:
         fast = stack.enter_context(built_kernels(blocks, X86_64_VPOPCNT))
         avx2 = stack.enter_context(built_kernels(blocks, X86_64_V3))
         limit = stack.enter_context(xor_popcount())
-        fast.time_us(blocks[0])  # starts its process, which chooses a core: all others join it
-        if fast.worker.core is not None:
-            os.sched_setaffinity(0, {fast.worker.core})
+        core = fast.worker.facts().core
+        if core is not None:  # which its process chose: all others join it
+            os.sched_setaffinity(0, {core})
         times = {
             shape: layer_times(shape, fast, avx2, limit, rounds=1 if options.quick else 9)
             for shape in [*SHAPES, POINTWISE, *STEMS]

@@ -23,7 +23,9 @@ from space.counts import counts
 from space.references import bireal18
 from targets.catalog import named_target
 from targets.kernel_specs import KernelSpec, kernel_specs
-from targets.measure import Measured, measure
+from targets.measuring.measure import measure
+from targets.measuring.measured import Measured
+from targets.measuring.place import LOCAL
 
 Times = Mapping[KernelSpec, float]
 
@@ -49,9 +51,10 @@ def main() -> None:
 def kernel_times_us(specs: list[KernelSpec]) -> Times:
     """The median microseconds of every kernel."""
     found = {}
-    for result in measure(specs, named_target("host")):
+    for result in measure(specs, named_target("host"), LOCAL, notify=print):
         assert isinstance(result, Measured), result
-        found[result.spec] = result.median_us
+        assert isinstance(result.subject, KernelSpec)
+        found[result.subject] = result.median
     return found
 
 

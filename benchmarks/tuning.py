@@ -14,7 +14,10 @@ from space.references import bireal18
 from targets.boards import X86_64_V2, X86_64_V3
 from targets.host import host_target, runs_here
 from targets.kernel_specs import KernelSpec, kernel_specs
-from targets.measure import Measured, measure
+from targets.measuring.measure import measure
+from targets.measuring.measured import Measured
+from targets.measuring.place import LOCAL
+from targets.subjects.subject import subject_name
 from targets.target import Target
 from targets.tiling import candidate_tiles
 
@@ -63,8 +66,10 @@ def row(name: str, specs: Sequence[KernelSpec], target: Target) -> dict[str, Cel
 
 def medians_us(specs: Sequence[KernelSpec], target: Target, *, tune: bool) -> dict[str, float]:
     """Median microseconds by key of the kernels that could be measured."""
-    results = measure(specs, target, tune=tune)
-    return {each.spec.key: each.median_us for each in results if isinstance(each, Measured)}
+    results = measure(specs, target, LOCAL, notify=print, tune=tune)
+    return {
+        subject_name(each.subject): each.median for each in results if isinstance(each, Measured)
+    }
 
 
 if __name__ == "__main__":

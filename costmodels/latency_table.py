@@ -80,7 +80,8 @@ class NetworkRow:
 
 
 def _require_quantiles(what: str, n: int, found: tuple[float, ...], *, least_n: int) -> None:
-    ordered = found[0] >= 0 and list(found) == sorted(found) and found[-1] < math.inf
+    smallest, p10, middle, p90 = found
+    ordered = 0 <= smallest <= p10 <= middle <= p90 < math.inf
     if n < least_n or not ordered:
         raise CostError(
             f"{what}: n={n}, min, p10, median and p90 {found}; n must be at least {least_n} and "

@@ -1,38 +1,47 @@
 """Kernels as `barsctl profile` builds and times them, for rounds that others share."""
 
-import statistics
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import numpy as np
+
 from space.blocks import Block
-from targets.build import tvm_library
-from targets.kernel_specs import kernel_specs
+from targets.kernel_specs import KernelSpec, kernel_specs
+from targets.measuring.place import LOCAL
+from targets.measuring.samples import undisturbed
+from targets.measuring.timing import TimingWorker
+from targets.subjects.library import build_timing_library
 from targets.target import Target
-from targets.timing import TimingWorker, timed_kernel
+from targets.tiling import NO_TILES
 
 
 @dataclass(frozen=True, slots=True)
 class BuiltKernels:
     """Kernels of blocks for one target, timed in a process of their own."""
 
-    target: Target
+    positions: dict[KernelSpec, int]
     library: Path
     worker: TimingWorker
 
     def time_us(self, block: Block) -> float:
         """The median microseconds of one run."""
         (spec,) = kernel_specs(block)
-        return statistics.median(self.worker.time_us(timed_kernel(spec, self.target, self.library)))
+        times_us = self.worker.times_us(self.library, self.positions[spec])
+        return float(np.median(undisturbed(times_us)))
 
 
 @contextmanager
 def built_kernels(blocks: Sequence[Block], target: Target) -> Iterator[BuiltKernels]:
     """Build the kernels; the process that times them ends with the context."""
-    specs = list(dict.fromkeys(spec for block in blocks for spec in kernel_specs(block)))
-    with TemporaryDirectory() as folder, TimingWorker() as worker:
+    specs = dict.fromkeys(spec for block in blocks for spec in kernel_specs(block))
+    positions = {spec: index for index, spec in enumerate(specs)}
+    with TemporaryDirectory() as folder, TimingWorker(LOCAL) as worker:
         library = Path(folder) / "kernels.so"
-        tvm_library(specs, target, library)
-        yield BuiltKernels(target, library, worker)
+        build_timing_library(
+            list(specs), target, Path(folder), library.name,
+            threads=1, tiles=NO_TILES, notify=print,
+        )  # fmt: skip
+        yield BuiltKernels(positions, library, worker)

@@ -11,8 +11,7 @@ from barsctl import profile as profiling
 from barsctl.commands.compile import default_name
 from targets.compile import Artefacts
 from targets.kernel_specs import KernelSpec
-from targets.measure import Failed, Measured
-from targets.target import Target
+from targets.measuring.measured import Failed, Measured
 from tests.barsctl.command_line import CommandLine
 from tests.barsctl.tiny_packages import TAMPERED, tamper, train_tiny
 
@@ -85,8 +84,7 @@ def test_what_cannot_be_done_is_one_line(
 def test_profile_reports_what_it_measured(
     barsctl: CommandLine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def measure(specs: Sequence[KernelSpec], _: Target, *, tune: bool) -> list[Measured | Failed]:
-        assert not tune
+    def measure(specs: Sequence[KernelSpec], *_: object, **__: object) -> list[Measured | Failed]:
         return [Measured(spec, (2.0, 2.0)) for spec in specs]
 
     monkeypatch.setattr(profiling, "measure", measure)
@@ -107,8 +105,7 @@ def test_profile_reports_what_it_measured(
 def test_profile_with_a_failed_kernel_exits_one(
     barsctl: CommandLine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def measure(specs: Sequence[KernelSpec], _: Target, *, tune: bool) -> list[Measured | Failed]:
-        assert not tune
+    def measure(specs: Sequence[KernelSpec], *_: object, **__: object) -> list[Measured | Failed]:
         return [Failed(specs[0], "SIGILL"), *(Measured(spec, (2.0,)) for spec in specs[1:])]
 
     monkeypatch.setattr(profiling, "measure", measure)

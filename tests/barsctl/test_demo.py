@@ -5,28 +5,14 @@ from barsctl.package_report import Checked, Unchecked
 from barsctl.profile import space_specs
 from barsctl.search import SearchSettings
 from barsctl.train import TrainSettings
-from costmodels.latency_table import LatencyTable, TableHeader, TableRow
 from space.decode import decode
 from space.presets import named_space
-
-HEADER = TableHeader(
-    format=2,
-    target="host",
-    cpu="a processor",
-    isa_features=(),
-    threads=1,
-    kernel_hash="0",
-    compiler="a compiler",
-    date="2026-01-01T00:00:00+00:00",
-    way="measured",
-    tuned=False,
-)
+from tests.example_tables import table_of
 
 
 def test_middle_budget_lies_between_the_extremes() -> None:
     space = named_space("demo")
-    rows = [TableRow(spec.key, 1, 1.0, 1.0, 1.0, 1.0) for spec in space_specs([space])]
-    table = LatencyTable(HEADER, {row.key: row for row in rows})
+    table = table_of(dict.fromkeys(space_specs([space]), 1.0))
     # At 1 us a kernel: the smallest network has 7 (stem, process, down, 3 nodes, classifier), the
     # widest 25 (stem, 4 cells of 4, a reduction of 4 and 3 downs, classifier); sqrt(7 * 25) = 13.2.
     assert len(decode(widest_genotype(space)).blocks) == 25

@@ -1,7 +1,7 @@
 import hashlib
 import json
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -12,15 +12,16 @@ from barsctl.package_check import check_package
 from barsctl.package_report import Checked, Unchecked
 from barsctl.trained_run import TrainedRun, read_trained
 from costmodels.errors import CostError
-from costmodels.latency_table import LatencyTable, TableHeader, TableRow
+from costmodels.latency_table import LatencyTable
 from space.frozen_file import read_frozen
 from targets.boards import AARCH64, X86_64
 from targets.build import kernel_hash
 from targets.catalog import named_target
 from targets.compile import Artefacts
 from targets.host import runs_here
-from targets.kernel_specs import kernel_specs
+from targets.kernel_specs import KernelSpec, kernel_specs
 from tests.barsctl.tiny_packages import TAMPERED, tamper, train_tiny
+from tests.example_tables import table_of
 
 SETTINGS = PackageSettings((named_target("host"), named_target("aarch64")), "tiny")
 needs_qemu = pytest.mark.skipif(
@@ -60,12 +61,10 @@ def host_only(compiled: Compiled, folder: Path) -> Compiled:
     return Compiled(compiled.run, (Artefacts(**moved, arena_bytes=host.arena_bytes),), folder)
 
 
-def table(*, rows: dict[str, TableRow], hash_of_kernels: str) -> LatencyTable:
-    header = TableHeader(
-        2, "host", "a processor", (), 1, hash_of_kernels, "a compiler", "2026-01-01", "measured",
-        tuned=False,
-    )  # fmt: skip
-    return LatencyTable(header, rows)
+def table(*specs: KernelSpec, hash_of_kernels: str) -> LatencyTable:
+    """A table in which each of these kernels takes 2 us."""
+    found = table_of(dict.fromkeys(specs, 2.0))
+    return replace(found, header=replace(found.header, kernel_hash=hash_of_kernels))
 
 
 @needs_qemu
@@ -90,11 +89,10 @@ def test_every_form_computes_the_same(compiled: Compiled) -> None:
 def test_manifest_holds_what_was_found(compiled: Compiled, tmp_path: Path) -> None:
     copy = host_only(compiled, tmp_path)
     frozen = read_frozen(copy.folder / "frozen.safetensors")
-    keys = {spec.key for block in frozen.graph.blocks for spec in kernel_specs(block)}
-    rows = {key: TableRow(key, 1, 2.0, 2.0, 2.0, 2.0) for key in keys}
+    specs = {spec for block in frozen.graph.blocks for spec in kernel_specs(block)}
     settings = PackageSettings(
         (named_target("host"),), "tiny", images=5,
-        table=table(rows=rows, hash_of_kernels=kernel_hash()),
+        table=table(*specs, hash_of_kernels=kernel_hash()),
     )  # fmt: skip
     check_package(copy.run, settings, copy.artefacts, folder=copy.folder, notify=ignore)
     manifest = json.loads((copy.folder / "host" / "manifest.json").read_text())
@@ -172,13 +170,13 @@ def test_calibration_sees_training_images_alone(compiled: Compiled) -> None:
 def test_table_of_other_kernels_is_refused() -> None:
     host = (named_target("host"),)
     with pytest.raises(CostError, match="kernel_hash another"):
-        PackageSettings(host, "tiny", table=table(rows={}, hash_of_kernels="another"))
+        PackageSettings(host, "tiny", table=table(hash_of_kernels="another"))
 
 
 def test_table_of_no_target_is_refused() -> None:
     arm = (named_target("aarch64"),)
     with pytest.raises(CostError, match="target host, the compiler has aarch64"):
-        PackageSettings(arm, "tiny", table=table(rows={}, hash_of_kernels=kernel_hash()))
+        PackageSettings(arm, "tiny", table=table(hash_of_kernels=kernel_hash()))
 
 
 def test_no_images_verify_nothing() -> None:

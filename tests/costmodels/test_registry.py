@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from costmodels.latency_table import LatencyTable, TableHeader, TableRow
+from costmodels.latency_table import LatencyTable
 from costmodels.protocol import CostModel, network_cost, term_costs
 from costmodels.registry import COST_MODELS
 from space.blocks import BinaryConv, Classifier, Conv, Epilogue
@@ -16,28 +16,25 @@ from space.genotype import choices_of, random_genotype
 from space.search_space import SearchSpace
 from targets.kernel_specs import kernel_specs
 from tests.example_spaces import EXAMPLE_SPACES, SMALL
+from tests.example_tables import table_of
 
 
-def table_of(space: SearchSpace) -> LatencyTable:
+def latency_of(space: SearchSpace) -> LatencyTable:
     """A table whose medians are 1, 2, 3, ... us, wider blocks slower."""
     blocks = dict.fromkeys(term.block for term in cost_terms(space))
-    keys = dict.fromkeys(
-        spec.key
+    specs = dict.fromkeys(
+        spec
         for block in sorted(blocks, key=lambda block: block.out_channels)
         for spec in kernel_specs(block)
     )
-    header = TableHeader(
-        2, "host", "cpu", (), 1, "hash", "compiler", "2026-01-01", "measured", tuned=False
-    )
-    rows = {key: TableRow(key, 9, us, us, us, us) for us, key in enumerate(keys, start=1)}
-    return LatencyTable(header, rows)
+    return table_of({spec: float(us) for us, spec in enumerate(specs, start=1)})
 
 
 SPACE_NAMES = ("node-cell-1-three-stages", "edge-kind-3-one-stage")
 PRICED = [
     pytest.param(model, EXAMPLE_SPACES[name], id=f"{model.name}-{name}")
     for name in SPACE_NAMES
-    for model in (*COST_MODELS.values(), table_of(EXAMPLE_SPACES[name]))
+    for model in (*COST_MODELS.values(), latency_of(EXAMPLE_SPACES[name]))
 ]
 every_model = pytest.mark.parametrize(("model", "space"), PRICED)
 

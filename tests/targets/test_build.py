@@ -3,9 +3,7 @@ import subprocess
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pytest
-import tvm
 
 from space.blocks import BinaryConv, Classifier, Conv, Epilogue, Pool, Sum
 from targets.boards import (
@@ -16,16 +14,12 @@ from targets.boards import (
     X86_64_V3,
     X86_64_VPOPCNT,
 )
-from targets.build import kernel_hash, object_file, tvm_library
+from targets.build import kernel_hash, object_file
 from targets.build_request import BuildRequest, TiledKernel, request_from_json, request_to_json
 from targets.errors import TargetError
-from targets.host import host_target
 from targets.kernel_specs import KernelSpec, kernel_specs
 from targets.target import Target
 from targets.vector_unit import AVX512, Tile
-
-from .kernel_memory import outputs, prepare
-from .kernel_reference import expected, random_case
 
 BLOCKS = (
     BinaryConv((8, 40), 16, 3, 2, 5, Epilogue(activation="prelu", inner_signs=1)),
@@ -70,26 +64,6 @@ def test_equal_requests_give_equal_objects() -> None:
     assert object_file(SPECS, ARMV7) == object_file([*reversed(SPECS), SPECS[0]], ARMV7)
 
 
-def test_tvm_library_computes_the_same(tmp_path: Path) -> None:
-    tvm_library(SPECS, host_target(), tmp_path / "kernels.so")
-    library = tvm.runtime.load_module(str(tmp_path / "kernels.so"))
-    for spec in SPECS:
-        case = random_case(spec.block, np.random.default_rng(0))
-        call = prepare(spec, case, host_target().vector_unit)
-        tensors = {
-            each.name: tvm.runtime.tensor(
-                call.memory[each.name][: each.size_bytes].view(each.dtype).reshape(each.shape)
-            )
-            for each in call.arguments
-        }
-        library[spec.symbol](*tensors.values(), 0, 1)
-        for each in call.arguments:
-            raw = np.ascontiguousarray(tensors[each.name].numpy()).view(np.uint8).ravel()
-            call.memory[each.name][: each.size_bytes] = raw
-        for port, value in expected(call.case).items():
-            np.testing.assert_array_equal(outputs(call)[port], value)
-
-
 def test_unknown_processor_is_refused() -> None:
     with pytest.raises(TargetError, match=r"LLVM knows no processor 'cortex-a999'.*-mcpu"):
         object_file(SUM, replace(AARCH64, llvm_cpu="cortex-a999"))
@@ -116,7 +90,7 @@ def test_no_file_of_the_user_is_taken_for_a_module(
 
 def test_request_survives_its_text() -> None:
     kernels = (TiledKernel(BLOCKS[0], Tile(16, 3)), TiledKernel(BLOCKS[2], None))
-    request = BuildRequest(ARMV7, kernels, "/tmp/kernels.o", tvm_calls=True)
+    request = BuildRequest(ARMV7, kernels, "/tmp/kernels.o")
     assert request_from_json(request_to_json(request)) == request
 
 

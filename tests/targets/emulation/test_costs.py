@@ -79,7 +79,7 @@ def test_missing_tools_name_the_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_costs_come_in_the_order_of_specs() -> None:
     cores = ("cortex-a53", "cortex-a72")
     costs = emulated_costs(SPECS, AARCH64, cores=cores, notify=print)
-    assert [cost.spec for cost in costs] == list(SPECS)
+    assert [cost.subject for cost in costs] == list(SPECS)
     for cost in costs:
         assert tuple(cost.cycles) == cores
         # Neither core starts more than three instructions a cycle; the first starts them in order.

@@ -10,13 +10,16 @@ import pytest
 from space.blocks import BinaryConv, Epilogue
 from targets.boards import AARCH64, ARMV7, X86_64_V3
 from targets.emulation import counting
-from targets.emulation.counting import executed
+from targets.emulation.counting import Executed, counted_program
 from targets.errors import TargetError
-from targets.kernel_specs import KernelSpec
+from targets.kernel_specs import KernelSpec, kernel_specs
+from targets.subjects import library
+from targets.subjects.subject import Subject
 from targets.target import Target
-from targets.tiling import Tiles
+from targets.tiling import NO_TILES, Tiles
 from targets.toolchain import Toolchain
 from targets.vector_unit import Tile
+from tests.example_graphs import EXAMPLE_GRAPHS
 from tests.targets.timed_blocks import small_specs
 
 # 1 + 5 * 2 + 2 instructions.
@@ -38,6 +41,7 @@ FUNCTION = """\
 .size {symbol}, . - {symbol}
 """
 SPECS = small_specs()
+NETWORK = EXAMPLE_GRAPHS["cell"]()
 
 
 def needs_emulator(target: Target) -> None:
@@ -56,7 +60,14 @@ def use_assembled(text: str, folder: Path, patch: pytest.MonkeyPatch) -> None:
         (name,) = tools.compile([Path("text.s")], include=folder)
         return (folder / name).read_bytes()
 
-    patch.setattr(counting, "object_file", object_file)
+    patch.setattr(library, "object_file", object_file)
+
+
+def executed(
+    subjects: Sequence[Subject], target: Target, folder: Path, *, tiles: Tiles = NO_TILES
+) -> list[Executed]:
+    program = counted_program(subjects, target, folder, notify=print, tiles=tiles)
+    return [program.executed(index) for index in range(len(subjects))]
 
 
 @pytest.mark.parametrize("target", [AARCH64, ARMV7], ids=lambda target: target.name)
@@ -65,9 +76,9 @@ def test_loop_has_the_count_of_its_text(
 ) -> None:
     needs_emulator(target)
     use_assembled(LOOPS[target.name], tmp_path, monkeypatch)
-    (run,) = executed(SPECS[:1], target, tmp_path, notify=print)
+    (run,) = executed(SPECS[:1], target, tmp_path)
     assert run.instructions == 13
-    assert run.called_instructions == 0
+    assert run.called_instructions(SPECS[0]) == 0
     (counts,) = run.functions.values()
     assert list(counts.values()) == [1, 5, 5, 1, 1]
     assert [address - min(counts) for address in counts] == [0, 4, 8, 12, 16]
@@ -78,9 +89,9 @@ def test_called_functions_are_part_of_the_count(
 ) -> None:
     needs_emulator(AARCH64)
     use_assembled(CALL, tmp_path, monkeypatch)
-    (run,) = executed(SPECS[:1], AARCH64, tmp_path, notify=print)
-    assert run.instructions - run.called_instructions == 7
-    assert run.called_instructions >= 4096 // 16
+    (run,) = executed(SPECS[:1], AARCH64, tmp_path)
+    assert run.instructions - run.called_instructions(SPECS[0]) == 7
+    assert run.called_instructions(SPECS[0]) >= 4096 // 16
     assert len(run.functions) == 2
 
 
@@ -90,19 +101,19 @@ def test_counts_of_two_runs_are_equal(target: Target, tmp_path: Path) -> None:
     once, again = tmp_path / "once", tmp_path / "again"
     for folder in (once, again):
         folder.mkdir()
-    first = executed(SPECS, target, once, notify=print)
-    assert [run.spec for run in first] == list(SPECS)
-    assert executed(SPECS, target, again, notify=print) == first
+    first = executed(SPECS, target, once)
+    assert [run.subject for run in first] == list(SPECS)
+    assert executed(SPECS, target, again) == first
 
 
 def test_binary_convolution_counts_every_word(tmp_path: Path) -> None:
     """Each 128 bits take an exclusive or, a count and an addition at least, and seldom ten more."""
     needs_emulator(AARCH64)
     spec = KernelSpec(BinaryConv((64,), 32, 3, 1, 8, Epilogue(inner_signs=1)))
-    (run,) = executed([spec], AARCH64, tmp_path, notify=print)
+    (run,) = executed([spec], AARCH64, tmp_path)
     steps = 8 * 8 * 32 * 64 * 9 // 128
     assert 3 * steps < run.instructions < 13 * steps
-    assert run.called_instructions < run.instructions / 100
+    assert run.called_instructions(spec) < run.instructions / 100
 
 
 def test_tiles_change_the_count(tmp_path: Path) -> None:
@@ -112,24 +123,26 @@ def test_tiles_change_the_count(tmp_path: Path) -> None:
     for tile in (AARCH64.vector_unit.binary, Tile(lanes=16, pixels=1)):
         folder = tmp_path / str(tile.pixels)
         folder.mkdir()
-        (run,) = executed([spec], AARCH64, folder, notify=print, tiles={spec: tile})
+        (run,) = executed([spec], AARCH64, folder, tiles={spec: tile})
         counts.append(run.instructions)
     # One pixel reads all weights for itself: 4 loads for as many counts, instead of for 16.
     assert counts[0] < counts[1]
 
 
-def test_nothing_to_count_builds_nothing(tmp_path: Path) -> None:
+def test_network_executes_its_kernels_and_little_more(tmp_path: Path) -> None:
     needs_emulator(AARCH64)
-    assert executed([], AARCH64, tmp_path, notify=print) == []
-    assert list(tmp_path.iterdir()) == []
+    specs = [spec for block in NETWORK.blocks for spec in kernel_specs(block)]
+    *kernels, network = executed([*specs, NETWORK], AARCH64, tmp_path)
+    total = sum(run.instructions for run in kernels)
+    assert total < network.instructions < 1.02 * total
 
 
 def test_targets_without_an_emulator_are_refused(tmp_path: Path) -> None:
     with pytest.raises(TargetError, match=r"^target x86-64-v3 names no emulator, .* choose"):
-        executed(SPECS, X86_64_V3, tmp_path, notify=print)
+        executed(SPECS, X86_64_V3, tmp_path)
     absent = replace(AARCH64, emulator=("qemu-of-nothing",))
     with pytest.raises(TargetError, match=r"^qemu-of-nothing is not installed.*qemu-user$"):
-        executed(SPECS, absent, tmp_path, notify=print)
+        executed(SPECS, absent, tmp_path)
 
 
 def test_emulators_without_plugins_are_refused(tmp_path: Path) -> None:
@@ -140,7 +153,7 @@ def test_emulators_without_plugins_are_refused(tmp_path: Path) -> None:
     with pytest.raises(
         TargetError, match=r"counted nothing \(exit 1\): unknown option plugin; does its"
     ):
-        executed(SPECS[:1], target, tmp_path, notify=print)
+        executed(SPECS[:1], target, tmp_path)
 
 
 def test_kernels_that_do_not_end_are_stopped(
@@ -150,4 +163,4 @@ def test_kernels_that_do_not_end_are_stopped(
     use_assembled("b .\n", tmp_path, monkeypatch)
     monkeypatch.setattr(counting, "_DEADLINE_S", 2.0)
     with pytest.raises(TargetError, match=r"^qemu-aarch64: a kernel did not end within 2 s$"):
-        executed(SPECS[:1], AARCH64, tmp_path, notify=print)
+        executed(SPECS[:1], AARCH64, tmp_path)
