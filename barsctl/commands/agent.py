@@ -8,11 +8,6 @@ import typer
 agent = typer.Typer(help="The program that runs kernels on a board.", no_args_is_help=True)
 
 
-@agent.callback()
-def options() -> None:
-    """The program that runs kernels on a board, for `barsctl profile`."""
-
-
 @agent.command()
 def build(
     target: Annotated[str, typer.Option(help="The board: barsctl targets.")],

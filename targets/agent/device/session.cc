@@ -65,8 +65,7 @@ static Ending watch(pid_t child, int client, double until, int *status)
 {
     while (waitpid(child, status, WNOHANG) == 0) {
         pollfd each = {client, POLLRDHUP, 0};
-        bool gone = wait(&each, 1, until);
-        if (gone)
+        if (wait(&each, 1, until))
             return Ending::client_left;
         if (ending())
             return Ending::agent_ends;
@@ -120,8 +119,10 @@ void serve(int client, const Address &from, double timeout_s, int core)
     Ending ending = watch(child, client, timeout_s > 0 ? start + timeout_s : FOREVER, &status);
     // Also what a kernel has started and left behind.
     kill(-child, SIGKILL);
-    if (ending != Ending::child_ended)
+    if (ending != Ending::child_ended) {
+        kill(child, SIGKILL);
         waitpid(child, &status, 0);
+    }
     char trouble[160];
     describe(ending, status, timeout_s, trouble);
     report(client, from, now() - start, trouble);

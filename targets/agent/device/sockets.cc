@@ -49,7 +49,8 @@ Descriptor listen_on(const char *host, const char *port)
         fprintf(stderr, "barsctl-agent: --host %s is no address of this machine\n", host);
         return Descriptor();
     }
-    Descriptor socket(::socket(found->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    // A client that is gone again before it is accepted must not make us wait for another.
+    Descriptor socket(::socket(found->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
     set(socket.number(), SOL_SOCKET, SO_REUSEADDR, 1);
     if (bind(socket.number(), found->ai_addr, found->ai_addrlen) != 0 ||
         listen(socket.number(), BACKLOG) != 0) {
@@ -61,37 +62,40 @@ Descriptor listen_on(const char *host, const char *port)
     return socket;
 }
 
+/* Wait for an event; false where it does not come in time or the agent ends. */
+static bool ready(int socket, short event, double until)
+{
+    pollfd each = {socket, event, 0};
+    while (!wait(&each, 1, until))
+        if (ending() || now() >= until)
+            return false;
+    return true;
+}
+
 static bool connected(int socket, const addrinfo *to, double until)
 {
     if (connect(socket, to->ai_addr, to->ai_addrlen) == 0)
         return true;
     if (errno != EINPROGRESS)
         return false;
-    pollfd each = {socket, POLLOUT, 0};
-    while (!wait(&each, 1, until))
-        if (ending() || now() >= until) {
-            errno = ETIMEDOUT;
-            return false;
-        }
-    socklen_t size = sizeof errno;
-    getsockopt(socket, SOL_SOCKET, SO_ERROR, &errno, &size);
-    return errno == 0;
+    int error = ETIMEDOUT;
+    socklen_t size = sizeof error;
+    if (ready(socket, POLLOUT, until))
+        getsockopt(socket, SOL_SOCKET, SO_ERROR, &error, &size);
+    return error == 0;
 }
 
 Descriptor connect_to(const char *host, const char *port, double until)
 {
     addrinfo *found = look_up(host, port, 0);
-    if (!found) {
-        errno = EHOSTUNREACH;
-        return Descriptor();
-    }
     Descriptor socket;
     for (addrinfo *each = found; each && !socket; each = each->ai_next) {
         socket.reset(::socket(each->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
         if (!connected(socket.number(), each, until))
             socket.reset();
     }
-    freeaddrinfo(found);
+    if (found)
+        freeaddrinfo(found);
     return socket;
 }
 
@@ -133,16 +137,6 @@ int own_port(int socket)
     int port = 0;
     sscanf(strrchr(address.text, ':'), ":%d", &port);
     return port;
-}
-
-/* Wait for one transfer; false where there is no more to wait for. */
-static bool ready(int socket, short event, double until)
-{
-    pollfd each = {socket, event, 0};
-    while (!wait(&each, 1, until))
-        if (ending() || now() >= until)
-            return false;
-    return true;
 }
 
 static bool passing(ssize_t moved)

@@ -14,7 +14,7 @@ struct Address {
 /* A listening socket, or none, with the reason printed. Port "0" takes any that is free. */
 Descriptor listen_on(const char *host, const char *port);
 
-/* A connection, or none; errno says why where the system does. */
+/* A connection, or none. */
 Descriptor connect_to(const char *host, const char *port, double until);
 
 /* The next client, or none. Its connection is given up where the client's machine falls silent. */

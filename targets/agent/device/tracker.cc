@@ -1,6 +1,5 @@
 #include "tracker.h"
 
-#include <errno.h>
 #include <inttypes.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -40,12 +39,9 @@ bool Tracker::connect()
     *match_key_ = '\0';
     connection_ = connect_to(options_.tracker_host, options_.tracker_port, until);
     int32_t magic = MAGIC;
-    if (!connection_ || !send_all(connection(), &magic, sizeof magic, until))
+    if (!connection_ || !send_all(connection(), &magic, sizeof magic, until) ||
+        !receive_all(connection(), &magic, sizeof magic, until) || magic != MAGIC)
         return false;
-    if (!receive_all(connection(), &magic, sizeof magic, until) || magic != MAGIC) {
-        errno = EPROTO;
-        return false;
-    }
     char request[256];
     snprintf(request, sizeof request, "[%d, {\"key\": \"server:%s\", \"addr\": [null, %d]}]",
              UPDATE_INFO, options_.key, own_port_);
@@ -85,11 +81,12 @@ void Tracker::keep()
     if (connection_)
         return;
     bool is_there = connect() && register_key();
-    if (is_there != was_there_)
+    if (is_there != was_there_ || !asked_before_)
         printf("tracker %s:%s: %s\n", options_.tracker_host, options_.tracker_port,
-               is_there ? "registered" : strerror(errno));
+               is_there ? "registered" : "does not answer, will be asked again");
     fflush(stdout);
     was_there_ = is_there;
+    asked_before_ = true;
     if (!is_there) {
         connection_.reset();
         *match_key_ = '\0';

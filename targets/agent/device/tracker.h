@@ -37,7 +37,7 @@ class Tracker {
     Descriptor connection_;
     char match_key_[96] = "";
     double last_pending_ = 0;
-    bool was_there_ = true;
+    bool asked_before_ = false, was_there_ = false;
     char reply_[1 << 16];
 };
 
