@@ -21,8 +21,8 @@ namespace agent {
 /* How a session ended. */
 enum class Ending { child_ended, client_left, too_late, agent_ends };
 
-// A client that reads nothing must not keep the agent from telling others.
-static constexpr timeval LAST_WORDS_TIME = {2, 0};
+// A client that reads nothing must not keep the agent from others.
+static constexpr timeval LAST_WORDS_TIME = {1, 0};
 
 /* Stay on one core, by default the last: the first ones serve most interrupts. Returns it, or -1
    where the system does not let us choose. */
@@ -93,6 +93,15 @@ static void describe(Ending ending, int status, double timeout_s, char (&text)[1
                  WEXITSTATUS(status));
 }
 
+/* A connection that is closed before all was read takes along what its client has not read. */
+static void read_to_the_end(int client)
+{
+    double until = now() + LAST_WORDS_TIME.tv_sec;
+    shutdown(client, SHUT_WR);
+    for (char byte; receive_all(client, &byte, sizeof byte, until);)
+        ;
+}
+
 static void report(int client, const Address &from, double seconds, const char *trouble)
 {
     printf("session of %s: %.1f s%s%s\n", from.text, seconds, *trouble ? ", " : "", trouble);
@@ -101,6 +110,7 @@ static void report(int client, const Address &from, double seconds, const char *
         return;
     setsockopt(client, SOL_SOCKET, SO_SNDTIMEO, &LAST_WORDS_TIME, sizeof LAST_WORDS_TIME);
     tell(client, trouble);
+    read_to_the_end(client);
 }
 
 void serve(int client, const Address &from, double timeout_s, int core)
@@ -110,8 +120,11 @@ void serve(int client, const Address &from, double timeout_s, int core)
     pid_t child = *folder.path() ? fork() : -1;
     if (child == 0)
         be_child(client, folder.path(), core);
+    char trouble[160];
     if (child < 0) {
-        report(client, from, 0, strerror(errno));
+        snprintf(trouble, sizeof trouble, "the board has no %s for a session: %s",
+                 *folder.path() ? "process" : "temporary folder (TMPDIR)", strerror(errno));
+        report(client, from, 0, trouble);
         return;
     }
     setpgid(child, child);
@@ -123,7 +136,6 @@ void serve(int client, const Address &from, double timeout_s, int core)
         kill(child, SIGKILL);
         waitpid(child, &status, 0);
     }
-    char trouble[160];
     describe(ending, status, timeout_s, trouble);
     report(client, from, now() - start, trouble);
 }

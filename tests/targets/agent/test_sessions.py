@@ -124,6 +124,15 @@ def test_silence_and_nonsense_pass(
         assert serves(host_agent, host_board, clients)
 
 
+def test_missing_folder_is_told(host_board: Board, clients: Clients) -> None:
+    with running_agent(host_board) as agent:
+        agent.sessions.rmdir()
+        (answer,) = clients.start(agent.port, ("device_info",)).answers()
+        assert "no temporary folder (TMPDIR) for a session: No such file or directory" in answer
+        agent.sessions.mkdir()
+        assert serves(agent, host_board, clients)
+
+
 def test_kernels_run_on_the_chosen_core(host_board: Board, clients: Clients) -> None:
     core = min(os.sched_getaffinity(0))
     with running_agent(host_board, "--core", str(core)) as agent:
