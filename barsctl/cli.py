@@ -12,6 +12,7 @@ from costmodels.errors import BudgetUnreachable, CostError
 from space.errors import SpaceError
 from targets.errors import TargetError
 
+from .commands.agent import agent
 from .commands.compile import compile_run
 from .commands.demo import demo
 from .commands.derive import derive
@@ -60,6 +61,7 @@ app.command("compile")(compile_run)
 app.command()(spaces)
 app.command()(targets)
 app.command()(doctor)
+app.add_typer(agent, name="agent")
 
 
 def main() -> None:

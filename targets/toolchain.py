@@ -107,7 +107,7 @@ class Toolchain:
 def run_zig(
     tool: str, *words: str, target: Target, folder: Path, cache: Path | None = None
 ) -> None:
-    """Run one of zig's tools, "cc" or "ar", in a folder.
+    """Run one of zig's tools, "cc", "c++" or "ar", in a folder.
 
     cache: where zig keeps what it builds, None for a place in the folder. Raises TargetError where
     ziglang is missing or the tool fails.
