@@ -12,6 +12,8 @@ import torch
 from torch import Tensor
 
 from costmodels.latency_table import LatencyTable, require_fit
+from costmodels.protocol import network_cost
+from space.blocks import Block
 from space.frozen_file import write_frozen
 from space.nn.freeze import freeze
 from targets.build import kernel_hash
@@ -56,6 +58,19 @@ class PackageSettings:
         fits = self.table is not None and self.table.header.target == target.name
         return self.table if fits else None
 
+    def predicted_ms(self, target: Target, blocks: Sequence[Block]) -> float | None:
+        """What a run takes by the table; None where it tells of something else.
+
+        That is another target or number of threads, or instructions instead of time. Raises
+        CostError where the table lacks a kernel of the blocks.
+        """
+        table = self.table_for(target)
+        if table is None:
+            return None
+        predicted = network_cost(table, blocks)
+        fits = table.unit == "ms" and table.header.threads == self.threads
+        return predicted if fits else None
+
     def tiles_for(self, target: Target) -> Mapping[str, Tile]:
         """The tiles that kernels were tuned to on the target, by key."""
         table = self.table_for(target)
@@ -63,8 +78,12 @@ class PackageSettings:
 
 
 def _require_usable(table: LatencyTable, targets: Sequence[Target]) -> None:
-    names = [target.name for target in targets]
-    name = table.header.target if table.header.target in names else names[0]
+    name, names = table.header.target, [target.name for target in targets]
+    if name not in names:
+        raise BarsError(
+            f"the latency table is of {name}, and the targets are {', '.join(names)}; a table "
+            f"holds for its own target: add --target {name}, or leave out --table"
+        )
     require_fit(table, target=name, kernel_hash=kernel_hash())
 
 
@@ -73,8 +92,11 @@ def write_package(
 ) -> tuple[Artefacts, ...]:
     """Freeze, export and compile; files of an earlier package are replaced.
 
-    Returns the files of each target. Raises SpaceError or TargetError where that cannot be done.
+    Returns the files of each target. Raises SpaceError or TargetError where that cannot be done,
+    CostError where the table lacks a kernel of the network.
     """
+    for target in settings.targets:
+        settings.predicted_ms(target, run.network.graph.blocks)
     folder.mkdir(parents=True, exist_ok=True)
     notify("freezing")
     frozen = freeze(run.network, calibration_pixels(run.dataset))

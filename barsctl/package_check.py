@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from costmodels.protocol import network_cost
 from space.frozen_file import read_frozen
 from space.graph import BlockGraph
 from targets.compile import Artefacts
@@ -90,10 +89,7 @@ def _report(
     notify: Notify,
 ) -> TargetReport:
     notify(f"running the program for {target.name}")
-    table = settings.table_for(target)
-    # A table tells what its own number of threads takes, and not always in time.
-    fits = table and table.unit == "ms" and table.header.threads == settings.threads
-    predicted_ms = network_cost(table, expected.graph.blocks) if table and fits else None
+    predicted_ms = settings.predicted_ms(target, expected.graph.blocks)
     program = _checked(target, files, expected, images=settings.images)
     return TargetReport(target, files, program, predicted_ms)
 

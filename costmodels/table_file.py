@@ -133,7 +133,7 @@ def _format(header: bytes) -> int:
     """The format of an older table, else the one of today: what is wrong is told on parsing."""
     try:
         found = json.loads(header)["format"]
-    except (ValueError, TypeError, KeyError):
+    except (ValueError, TypeError, KeyError, RecursionError):
         return FORMAT
     return found if found in (1, 2) else FORMAT
 
@@ -152,7 +152,7 @@ def _row_now(line: bytes, old_format: int) -> bytes:
     """An older table's rows were timed, and had their unit in their names."""
     try:
         fields = json.loads(line) if old_format != FORMAT else None
-    except ValueError:
+    except (ValueError, RecursionError):
         fields = None
     if not isinstance(fields, dict):
         return line

@@ -83,7 +83,8 @@ int {name}_run_in(void *arena, const uint8_t *image, int32_t *logits);
 
 /* Share `part` of `parts` (at most {upper}_THREADS) of a run that as many threads do together: each
  * calls this with the same arena, image and logits. `meet(team)` must return once all threads have
- * called it; the logits are there when all calls have returned. */
+ * called it. The logits are there when all calls have returned 0; one that fails still meets the
+ * others, but for a wrong part. */
 int {name}_run_part(void *arena, const uint8_t *image, int32_t *logits, int part, int parts,
     void (*meet)(void *team), void *team);
 

@@ -10,9 +10,8 @@ from .errors import TargetError
 from .kernel_constants import constants
 from .lower import Constant, KernelCall, lower
 from .memory import ALIGNMENT_BYTES, ArenaPlan, plan_arena
-from .target import Target
+from .target import MOST_THREADS, Target
 
-MOST_THREADS = 64
 # What may follow `#define NAME_` and stand in file names on every system.
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
 

@@ -4,6 +4,9 @@ from dataclasses import dataclass
 
 from .vector_unit import VectorUnit
 
+# That share a run.
+MOST_THREADS = 64
+
 
 @dataclass(frozen=True, slots=True)
 class Core:

@@ -9,6 +9,7 @@ import typer
 
 from barsctl.errors import VerificationError
 from barsctl.table import print_table
+from targets.target import MOST_THREADS
 
 from .options import Json, notify
 
@@ -34,7 +35,8 @@ def compile_run(
         typer.Option(help="Test images to compare; 256 under an emulator, else all up to 10000."),
     ] = None,
     threads: Annotated[
-        int, typer.Option(min=1, help="Threads of the program, which share every image.")
+        int,
+        typer.Option(min=1, max=MOST_THREADS, help="Of the program, which share every image."),
     ] = 1,
     table: Annotated[
         Path | None,

@@ -137,7 +137,9 @@ static bool visit_opened(const struct reading *reading, size_t file_bytes)
 {
     uint8_t start[8];
     size_t count = fread(start, 1, sizeof start, reading->file);
-    rewind(reading->file);
+    if (fseek(reading->file, 0, SEEK_SET) != 0)
+        return complain("%s: it is a stream, which cannot be read twice; give a file",
+                        reading->path);
     if (is_npy(start, count))
         return visit_npy(reading);
     if (is_png(start, count))

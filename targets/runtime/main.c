@@ -227,7 +227,7 @@ static bool start_team(struct session *session)
     if (threads == 1)
         return true;
     session->team = team_start(threads, run_part, session);
-    return session->team || complain("the system gives no %d threads", threads);
+    return session->team || complain("the system gives no %d threads; give fewer with --threads", threads);
 }
 
 static bool serve(struct session *session)
@@ -256,8 +256,8 @@ int main(int count, char **words)
     session.format =
         (struct image_format){network.image_size, network.image_channels, options.raw};
     if (options.variant >= 0 && !network.choose_kernels(options.variant)) {
-        complain("--kernels %s: this processor has not their instructions",
-                 network.variant_names[options.variant]);
+        complain("--kernels %s: this processor has not their instructions; leave it out for the "
+                 "best that it runs", network.variant_names[options.variant]);
         return CANNOT;
     }
     void *arena = NULL;

@@ -34,14 +34,28 @@ void print_help(void)
            "  --help           print this text\n");
 }
 
-static bool parse_count(const char *option, const char *word, int most, int *count)
+/* A number from 1 to `most`. */
+static bool parse_number(const char *word, int most, int *number)
 {
     char *end;
     long value = strtol(word, &end, 10);
     if (end == word || *end != 0 || value < 1 || value > most)
-        return complain("%s %s: give a number from 1 to %d", option, word, most);
-    *count = (int)value;
+        return false;
+    *number = (int)value;
     return true;
+}
+
+static bool parse_count(const char *option, const char *word, int most, int *count)
+{
+    return parse_number(word, most, count) ||
+           complain("%s %s: give a number from 1 to %d", option, word, most);
+}
+
+static bool parse_threads(const char *word, int *threads)
+{
+    return parse_number(word, network.threads, threads) ||
+           complain("--threads %s: give a number from 1 to %d, or compile it for more threads",
+                    word, network.threads);
 }
 
 static bool parse_shape(const char *word, bool *raw)
@@ -73,7 +87,7 @@ static bool parse_value(const char *option, const char *word, struct options *op
     if (strcmp(option, "--bench") == 0)
         return parse_count(option, word, MOST_BENCH_RUNS, &options->bench_runs);
     if (strcmp(option, "--threads") == 0)
-        return parse_count(option, word, network.threads, &options->threads);
+        return parse_threads(word, &options->threads);
     if (strcmp(option, "--kernels") == 0)
         return parse_variant(word, &options->variant);
     if (strcmp(option, "--shape") == 0)

@@ -81,6 +81,13 @@ def test_what_cannot_be_done_is_one_line(
     assert len(answer.err.splitlines()) == 1
 
 
+@pytest.mark.parametrize("threads", ["0", "65"])
+def test_numbers_of_threads_have_bounds(barsctl: CommandLine, threads: str) -> None:
+    answer = barsctl("compile", "gone", "--threads", threads)
+    assert answer.exit_code == 2
+    assert "--threads" in answer.err
+
+
 def test_profile_reports_what_it_measured(
     barsctl: CommandLine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

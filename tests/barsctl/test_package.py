@@ -175,8 +175,17 @@ def test_table_of_other_kernels_is_refused() -> None:
 
 def test_table_of_no_target_is_refused() -> None:
     arm = (named_target("aarch64"),)
-    with pytest.raises(CostError, match="target host, the compiler has aarch64"):
+    with pytest.raises(BarsError, match=r"of host, and the targets are aarch64; .* --target host"):
         PackageSettings(arm, "tiny", table=table(hash_of_kernels=kernel_hash()))
+
+
+def test_table_without_the_network_is_refused_first(compiled: Compiled, tmp_path: Path) -> None:
+    settings = PackageSettings(
+        (named_target("host"),), "tiny", table=table(hash_of_kernels=kernel_hash())
+    )
+    with pytest.raises(CostError, match="is not in the latency table of host"):
+        write_package(compiled.run, settings, folder=tmp_path / "new", notify=ignore)
+    assert not (tmp_path / "new").exists()
 
 
 def test_no_images_verify_nothing() -> None:

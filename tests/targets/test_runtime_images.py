@@ -302,3 +302,13 @@ def test_folders_give_their_pngs_by_name(grey_program: PixelProgram, tmp_path: P
 def test_missing_files_are_named(grey_program: PixelProgram, tmp_path: Path) -> None:
     missing = tmp_path / "none.png"
     assert grey_program.refusal(missing) == f"{missing}: No such file or directory"
+
+
+def test_streams_are_refused(grey_program: PixelProgram, tmp_path: Path) -> None:
+    np.save(tmp_path / "one.npy", numbered(SIZE, SIZE))
+    done = subprocess.run(
+        [str(grey_program.path), "/dev/stdin"],
+        input=(tmp_path / "one.npy").read_bytes(), capture_output=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert b"/dev/stdin: it is a stream, which cannot be read twice" in done.stderr

@@ -120,7 +120,8 @@ def test_other_kernels_can_be_chosen(program: PixelProgram, images: Path) -> Non
 
 def test_kernels_that_the_processor_lacks_are_refused(program: PixelProgram, images: Path) -> None:
     found = program.refusal("--kernels", "alien", images)
-    assert found == "--kernels alien: this processor has not their instructions"
+    reason = "this processor has not their instructions"
+    assert found == f"--kernels alien: {reason}; leave it out for the best that it runs"
 
 
 def test_processors_without_kernels_are_told(program: PixelProgram, tmp_path: Path) -> None:
@@ -147,7 +148,7 @@ def test_help_tells_what_the_network_reads(program: PixelProgram) -> None:
         (("--top", "2x", "x"), "--top 2x: give a number from 1 to 4"),
         (("--bench", "99999999999999999999"), "--bench 99999999999999999999: give a number from"),
         (("x", "--logits"), "--logits: it needs a value"),
-        (("--threads", "2", "x"), "--threads 2: give a number from 1 to 1"),
+        (("--threads", "2", "x"), "--threads 2: give a number from 1 to 1, or compile"),
         (("--kernels", "z80", "x"), "--kernels z80: the program has none for it; --help lists"),
         (("--what", "x"), "--what: no such option; --help lists them"),
         (("--shape", "3,3,1", "x"), "--shape 3,3,1: the network reads 2,2,1"),
