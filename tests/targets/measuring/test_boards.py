@@ -1,0 +1,204 @@
+"""Boards behind TVM's RPC: our agent, run here and under an emulator, and what goes wrong there."""
+
+import socket
+import subprocess
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from barsctl.profile import ProfileSettings, profile, space_specs
+from costmodels.table_file import read_table
+from targets.catalog import named_target
+from targets.errors import TargetError
+from targets.measuring import measure as measuring
+from targets.measuring import timed_bench
+from targets.measuring.measure import measure
+from targets.measuring.measured import Failed, Measured
+from targets.measuring.place import Place
+from targets.measuring.timing import Deadlines, TimingWorker, UnreachableError
+from targets.subjects.library import build_timing_library
+from targets.subjects.subject import Subject
+from targets.target import Target
+from targets.tiling import Tiles
+from targets.toolchain import Notify, run_zig
+from tests.barsctl.test_profile import SPACE
+from tests.example_graphs import EXAMPLE_GRAPHS
+from tests.targets.agent.agent_process import Agent, Board, built_board, running_agent
+from tests.targets.agent.rpc_clients import happens
+from tests.targets.agent.test_tracker import free_port, running_tracker
+from tests.targets.timed_blocks import small_specs
+
+SPECS = small_specs()
+BAD = SPECS[1]
+NETWORK = EXAMPLE_GRAPHS["cell"]()
+MISBEHAVING = Path(__file__).with_name("misbehaving.c")
+HOST = named_target("host")
+
+
+@pytest.fixture(scope="module", params=["host", "aarch64"])
+def machine(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> str:
+    name: str = request.param
+    built_board(name, tmp_path_factory.getbasetemp())
+    return name
+
+
+@pytest.fixture(scope="module")
+def board(tmp_path_factory: pytest.TempPathFactory) -> Board:
+    return built_board("host", tmp_path_factory.getbasetemp())
+
+
+def place_of(agent: Agent) -> Place:
+    return Place("rpc", "127.0.0.1", agent.port)
+
+
+def use_misbehaving(word: str, monkeypatch: pytest.MonkeyPatch, *, answer_s: float = 60.0) -> None:
+    """Let the bad kernel crash, or HANG, and wait for no answer longer than that."""
+
+    def build(
+        subjects: Sequence[Subject], target: Target, folder: Path, output: str, *,
+        threads: int, tiles: Tiles, notify: Notify,
+    ) -> None:  # fmt: skip
+        if BAD not in subjects:
+            build_timing_library(
+                subjects, target, folder, output, threads=threads, tiles=tiles, notify=notify
+            )
+        elif len(subjects) > 1:
+            raise TargetError("not together")
+        else:
+            flags = ("-shared", "-nostdlib", "-fPIC", "-O1", "-fno-sanitize=all", f"-D{word}")
+            run_zig("cc", *flags, str(MISBEHAVING), "-o", output, target=target, folder=folder)
+
+    monkeypatch.setattr(timed_bench, "build_timing_library", build)
+    patient = partial(TimingWorker, deadlines=Deadlines(answer_s=answer_s))
+    monkeypatch.setattr(measuring, "TimingWorker", patient)
+
+
+def test_kernels_and_networks_are_timed_on_a_board(
+    machine: str, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    there = built_board(machine, tmp_path_factory.getbasetemp())
+    with running_agent(there) as agent:
+        results = list(
+            measure([*SPECS, NETWORK], named_target(machine), place_of(agent), notify=print)
+        )
+    assert all(isinstance(each, Measured) and each.median > 0 for each in results)
+
+
+@pytest.mark.parametrize(
+    ("word", "answer_s", "reason"),
+    [("CRASH", 60.0, "signal 11"), ("HANG", 4.0, "no answer within")],
+)
+def test_misbehaving_kernel_costs_one_row(
+    word: str, answer_s: float, reason: str, machine: str,
+    tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    use_misbehaving(word, monkeypatch, answer_s=answer_s)
+    there = built_board(machine, tmp_path_factory.getbasetemp())
+    with running_agent(there) as agent:
+        found = {
+            each.subject: each
+            for each in measure(SPECS, named_target(machine), place_of(agent), notify=print)
+        }
+    failed = found.pop(BAD)
+    assert isinstance(failed, Failed)
+    assert reason in failed.reason
+    assert [type(each) for each in found.values()] == [Measured, Measured]
+
+
+@contextmanager
+def mortal_agent(board: Board) -> Iterator[tuple[subprocess.Popen[str], Place]]:
+    """An agent that may die before it is asked to end."""
+    command = [str(board.agent), "--host", "127.0.0.1", "--port", "0"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            port = int(process.stdout.readline().rpartition(":")[2])
+            yield process, Place("rpc", "127.0.0.1", port)
+        finally:
+            process.kill()
+
+
+def kill_after(
+    answers: int, process: subprocess.Popen[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Let the agent be killed after some answers."""
+    left = iter(range(answers))
+    ask = TimingWorker.times_us
+
+    def times_us(worker: TimingWorker, library: Path, subject: int) -> NDArray[np.float64]:
+        if next(left, None) is None:
+            process.kill()
+            process.wait()
+        return ask(worker, library, subject)
+
+    monkeypatch.setattr(TimingWorker, "times_us", times_us)
+
+
+def test_killed_agent_costs_no_row_that_was_measured(
+    board: Board, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table, specs = tmp_path / "table.jsonl", space_specs([SPACE])
+    with monkeypatch.context() as patch, mortal_agent(board) as (process, place):
+        patch.setattr(timed_bench, "GROUP", 1)
+        patch.setattr(timed_bench, "PAUSES_S", (0.0, 0.0))
+        kill_after(5, process, patch)
+        lost = pytest.raises(TargetError, match=r"rpc://.* cannot be reached .*is it started")
+        with lost:
+            profile(specs, ProfileSettings(HOST, place), table=table, resume=False, notify=print)
+    before = table.read_text()
+    assert 0 < len(read_table(table).rows) < len(specs)
+    with running_agent(board) as agent:
+        settings = ProfileSettings(HOST, place_of(agent))
+        done = profile(specs, settings, table=table, resume=True, notify=print)
+    assert done.failed == ()
+    assert table.read_text().startswith(before)
+    assert set(read_table(table).rows) == {spec.key for spec in specs}
+
+
+def test_port_that_says_nothing_is_told_within_its_deadline() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        place = Place("rpc", "127.0.0.1", silent.getsockname()[1])
+        worker = TimingWorker(place, deadlines=Deadlines(start_s=4.0))
+        mute = pytest.raises(UnreachableError, match=r"cannot be reached \(no answer within 4 s")
+        with worker, mute:
+            worker.facts()
+
+
+def test_fleet_behind_a_tracker_shares_the_kernels(
+    board: Board, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    port = free_port()
+    fleet = Place("rpc", "127.0.0.1", port, "fleet")
+    words = ("--tracker", f"127.0.0.1:{port}", "--key", "fleet")
+    monkeypatch.setattr(timed_bench, "GROUP", 1)
+    with running_tracker(port):
+        absent = pytest.raises(UnreachableError, match=r"tracker has no board 'fleet'; it has \[\]")
+        with TimingWorker(fleet) as worker, absent:
+            worker.facts()
+        with running_agent(board, *words), running_agent(board, *words):
+            assert happens(lambda: boards_at(fleet) == 2)
+            results = list(measure(SPECS, HOST, fleet, notify=print))
+    assert [type(each) for each in results] == [Measured] * 3
+
+
+def boards_at(place: Place) -> int:
+    """0 where nobody answers."""
+    try:
+        with TimingWorker(place) as worker:
+            return worker.facts().boards
+    except UnreachableError:
+        return 0
+
+
+def test_board_of_another_machine_is_refused(board: Board, tmp_path: Path) -> None:
+    with running_agent(board) as agent:
+        settings = ProfileSettings(named_target("aarch64"), place_of(agent))
+        foreign = pytest.raises(TargetError, match=r"is x86_64; kernels for aarch64 need .* asimd")
+        with foreign:
+            profile((), settings, table=tmp_path / "t.jsonl", resume=False, notify=print)
+    assert not (tmp_path / "t.jsonl").exists()
