@@ -20,6 +20,7 @@ from .commands.doctor import doctor
 from .commands.profile import profile
 from .commands.search import search
 from .commands.spaces import spaces
+from .commands.table import table
 from .commands.targets import targets
 from .commands.train import train
 from .errors import BarsError, ExitCode
@@ -62,6 +63,7 @@ app.command()(spaces)
 app.command()(targets)
 app.command()(doctor)
 app.add_typer(agent, name="agent")
+app.add_typer(table, name="table")
 
 
 def main() -> None:

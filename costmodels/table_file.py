@@ -48,7 +48,7 @@ def read_table(path: Path) -> LatencyTable:
     lines = path.read_bytes().splitlines(keepends=True)
     if lines and not lines[-1].endswith(b"\n"):
         raise CostError(f"{path}: line {len(lines)} is torn; run `barsctl profile` again to resume")
-    return _parse(path, lines)
+    return parse_table(path, lines)
 
 
 def resume_table(path: Path, header: TableHeader) -> LatencyTable:
@@ -59,7 +59,7 @@ def resume_table(path: Path, header: TableHeader) -> LatencyTable:
     lines = path.read_bytes().splitlines(keepends=True) if path.exists() else []
     whole = lines[:-1] if lines and not lines[-1].endswith(b"\n") else lines
     # The header is written whole: a file that is one torn line is none of ours, and stays.
-    table = _parse(path, whole or lines) if lines else LatencyTable(header, {})
+    table = parse_table(path, whole or lines) if lines else LatencyTable(header, {})
     _require_same(path, table.header, header)
     if whole != lines or not whole:
         write_atomically(path, b"".join(whole) or _text(header))
@@ -68,10 +68,13 @@ def resume_table(path: Path, header: TableHeader) -> LatencyTable:
 
 def write_table(path: Path, table: LatencyTable) -> None:
     """Write a whole table, atomically."""
-    lines: list[Line] = [table.header, *table.rows.values(), *table.networks.values()]
-    if table.correction is not None:
-        lines.append(CorrectionLine(table.correction))
-    write_atomically(path, "".join(map(_text, lines)))
+    write_atomically(path, "".join(map(_text, table_lines(table))))
+
+
+def table_lines(table: LatencyTable) -> list[Line]:
+    """What a table's file holds, in order."""
+    correction = [] if table.correction is None else [CorrectionLine(table.correction)]
+    return [table.header, *table.rows.values(), *table.networks.values(), *correction]
 
 
 def append_line(path: Path, line: TableRow | NetworkRow | CorrectionLine) -> None:
@@ -96,7 +99,8 @@ def _require_same(path: Path, found: TableHeader, wanted: TableHeader) -> None:
             )
 
 
-def _parse(path: Path, lines: Sequence[bytes]) -> LatencyTable:
+def parse_table(path: Path, lines: Sequence[bytes]) -> LatencyTable:
+    """The table that lines hold. Raises CostError that names the path where one breaks a rule."""
     if not lines:
         raise CostError(f"{path} is empty; a table begins with its header: run `barsctl profile`")
     old_format = _format(lines[0])

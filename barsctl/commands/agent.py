@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from .options import notify
+
 agent = typer.Typer(help="The program that runs kernels on a board.", no_args_is_help=True)
 
 
@@ -28,12 +30,8 @@ def build(
 
     chosen = named_target(target)
     folder = out or Path(f"barsctl-agent-{chosen.machine}")
-    files = build_agent(chosen, folder, wheels=wheels, notify=_notify)
+    files = build_agent(chosen, folder, wheels=wheels, notify=notify)
     typer.echo(
         f"{files.archive} ({files.archive.stat().st_size / 1e6:.1f} MB) and the folder "
         f"{files.folder}: copy one to the board and start {files.folder.name}/barsctl-agent there"
     )
-
-
-def _notify(line: str) -> None:
-    typer.echo(line, err=True)

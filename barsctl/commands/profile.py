@@ -16,6 +16,7 @@ from targets.subjects.subject import subject_name
 from .options import Json, On, notify
 
 if TYPE_CHECKING:
+    from barsctl.learned_rows import Learned
     from barsctl.profile import Profile
     from costmodels.correction import Correction
 
@@ -45,6 +46,12 @@ def profile(
             min=0, metavar="N", help="Measure N whole networks too, and correct sums by them."
         ),
     ] = 0,
+    rows: Annotated[
+        int | None,
+        typer.Option(
+            min=1, metavar="N", help="Measure N kernels only, and learn from them what others take."
+        ),
+    ] = None,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with a table that is there.")
     ] = False,
@@ -55,7 +62,9 @@ def profile(
     Example: barsctl profile --space demo --out host.jsonl
     """
     from barsctl.calibrate import calibrate as calibrated
+    from barsctl.learned_rows import learn_rows
     from barsctl.profile import ProfileSettings, profile, space_specs
+    from costmodels.learned import spread_sample
     from targets.catalog import named_target
 
     settings = ProfileSettings(named_target(target), on, threads, tune)
@@ -64,14 +73,17 @@ def profile(
         for name in space
     ]
     table = out or Path(f"latency-{target}.jsonl")
-    done = profile(space_specs(spaces), settings, table=table, resume=resume, notify=notify)
+    specs, unit = space_specs(spaces), settings.target.vector_unit
+    chosen = specs if rows is None else spread_sample(specs, rows, unit=unit)
+    done = profile(chosen, settings, table=table, resume=resume, notify=notify)
+    learned = learn_rows(specs, table, unit) if rows is not None and not done.failed else None
     correction = None
     if calibrate and not done.failed:
         correction = calibrated(spaces, table, networks=calibrate, place=on, notify=notify)
     if as_json:
-        typer.echo(json.dumps(_summary(done, table, correction), indent=2))
+        typer.echo(json.dumps(_summary(done, table, learned, correction), indent=2))
     else:
-        for line in _lines(done, table, correction):
+        for line in _lines(done, table, learned, correction):
             typer.echo(line)
     if done.failed:
         first = done.failed[0]
@@ -82,7 +94,9 @@ def profile(
         )
 
 
-def _summary(done: "Profile", table: Path, correction: "Correction | None") -> dict[str, object]:
+def _summary(
+    done: "Profile", table: Path, learned: "Learned | None", correction: "Correction | None"
+) -> dict[str, object]:
     return {
         "table": str(table),
         "measured": len(done.measured),
@@ -92,17 +106,25 @@ def _summary(done: "Profile", table: Path, correction: "Correction | None") -> d
         ],
         "seconds": round(done.seconds, 1),
         "spread": round(done.spread, 4),
+        "learned": None if learned is None else asdict(learned),
         "correction": None if correction is None else asdict(correction),
     }
 
 
-def _lines(done: "Profile", table: Path, correction: "Correction | None") -> Iterator[str]:
+def _lines(
+    done: "Profile", table: Path, learned: "Learned | None", correction: "Correction | None"
+) -> Iterator[str]:
     kept = f", {done.kept} kept" if done.kept else ""
     busy = " (other work shared the core: rather measure again)" * (done.spread > BUSY_SPREAD)
     yield (
         f"{table}: {len(done.measured)} kernels measured{kept} in {done.seconds:.0f} s; "
         f"p10 to p90 spread {done.spread:.0%}{busy}"
     )
+    if learned is not None:
+        yield (
+            f"{learned.rows} more were learned from them; at least {learned.near_share:.0%} of "
+            "kernels held out are within 10%"
+        )
     if correction is not None:
         yield (
             f"corrected by {correction.networks} whole networks: a network takes "

@@ -15,6 +15,7 @@ from targets.measuring.measured import Failed, Measured
 from tests.barsctl.command_line import CommandLine
 from tests.barsctl.tiny_packages import TAMPERED, tamper, train_tiny
 
+DATA = Path(__file__).parent.parent / "data"
 TINY_SPACE = ("--space", "demo", "--image-size", "8", "--classes", "2")
 
 
@@ -120,6 +121,40 @@ def test_profile_with_a_failed_kernel_exits_one(
     assert answer.exit_code == 1
     assert "1 kernels could not be measured" in answer.err
     assert "SIGILL" in answer.err.splitlines()[-1]
+
+
+def test_profile_learns_what_it_does_not_measure(
+    barsctl: CommandLine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[KernelSpec] = []
+
+    def measure(specs: Sequence[KernelSpec], *_: object, **__: object) -> list[Measured | Failed]:
+        asked.extend(specs)
+        return [Measured(spec, (2.0,)) for spec in specs]
+
+    monkeypatch.setattr(profiling, "measure", measure)
+    table = tmp_path / "host.jsonl"
+    answer = barsctl("profile", "--rows", "25", "--out", table, "--json")
+    assert answer.exit_code == 0
+    found = json.loads(answer.out)
+    assert len(asked) == found["measured"] == 25
+    assert found["learned"]["rows"] == 106 - 25
+    refused = barsctl("profile", "--rows", "5", "--out", tmp_path / "few.jsonl")
+    assert refused.exit_code == 1
+    assert "5 of 106 kernels are too few" in refused.err
+
+
+def test_tables_go_to_csv_and_back(barsctl: CommandLine, tmp_path: Path) -> None:
+    table = DATA / "latency-table-3.jsonl"
+    assert barsctl("table", "export", table, tmp_path / "t.csv").exit_code == 0
+    assert barsctl("table", "import", tmp_path / "t.csv", tmp_path / "t.jsonl").exit_code == 0
+    assert (tmp_path / "t.jsonl").read_text() == table.read_text()
+    again = barsctl("table", "import", tmp_path / "t.csv", tmp_path / "t.jsonl")
+    assert again.exit_code == 1
+    assert "t.jsonl is there already" in again.err
+    missing = barsctl("table", "export", tmp_path / "gone", tmp_path / "u.csv")
+    assert missing.exit_code == 1
+    assert len(missing.err.splitlines()) == 1
 
 
 @pytest.mark.parametrize("command", ["profile", "compile", "targets", "doctor"])

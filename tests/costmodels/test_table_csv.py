@@ -1,0 +1,64 @@
+"""Latency tables as CSV: nothing is lost, and what is no table is told."""
+
+import csv
+from pathlib import Path
+
+import pytest
+
+from costmodels.errors import CostError
+from costmodels.table_csv import COLUMNS, read_csv, write_csv
+from costmodels.table_file import read_table
+
+DATA = Path(__file__).parent.parent / "data"
+TABLE = read_table(DATA / "latency-table-3.jsonl")
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    write_csv(tmp_path / "table.csv", TABLE)
+    return tmp_path / "table.csv"
+
+
+def test_tables_survive_csv(path: Path) -> None:
+    assert read_csv(path) == TABLE
+
+
+def test_spreadsheets_find_a_row_for_each_kernel(path: Path) -> None:
+    lines = path.read_text().splitlines()
+    rows = list(csv.DictReader(line for line in lines if not line.startswith("#")))
+    assert [row["key"] for row in rows] == list(TABLE.rows)
+    assert rows[1] == {
+        "key": list(TABLE.rows)[1], "way": "rpc", "n": "50", "median": "40.0", "p10": "39.0",
+        "p90": "44.0", "min": "38.5", "tile_lanes": "16", "tile_pixels": "7",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        (",median,", ",middle,", "columns are key, way, n, middle, .* must be key, way, n, median"),
+        ("12.5,", "fast,", r"line 2: median is 'fast'"),
+        ("50,12.5", "50.5,12.5", r"line 2: n is 50\.5"),
+        (",16,7", ",16,", r"line 3: tile\.pixels is ''"),
+        (",16,7", ",16", r"8 fields; a row has 9"),
+        ('# {"format"', '# {"size"', "line 1: format: Field required"),
+    ],
+)
+def test_files_are_read_strictly(path: Path, old: str, new: str, message: str) -> None:
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new, 1))
+    with pytest.raises(CostError, match=message):
+        read_csv(path)
+
+
+def test_empty_and_binary_files_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "empty.csv").touch()
+    with pytest.raises(CostError, match="columns are ; they must be key"):
+        read_csv(tmp_path / "empty.csv")
+    (tmp_path / "no-header.csv").write_text(",".join(COLUMNS))
+    with pytest.raises(CostError, match="is empty; a table begins with its header"):
+        read_csv(tmp_path / "no-header.csv")
+    (tmp_path / "binary.csv").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(CostError, match="it is no text"):
+        read_csv(tmp_path / "binary.csv")
