@@ -1,4 +1,4 @@
-"""Budgets as people write them: latency=2ms, bops=20M, size=64KB."""
+"""Budgets as people write them: latency=2ms, latency@armv7=9ms, bops=20M, size=64KB."""
 
 import math
 import re
@@ -10,34 +10,52 @@ COUNT_UNITS = {"": 1.0, "k": 1e3, "K": 1e3, "M": 1e6, "G": 1e9}
 # What a budget may limit: the cost model's name, and its units as multiples of the model's own.
 UNITS = {
     "latency": {"us": 1e-3, "ms": 1.0, "s": 1e3},
+    "instructions": COUNT_UNITS,
     "bops": COUNT_UNITS,
     "flops": COUNT_UNITS,
     "ops": COUNT_UNITS,
     "params": COUNT_UNITS,
     "size": {"B": 1.0, "KB": 1e3, "kB": 1e3, "MB": 1e6, "KiB": 1024.0, "MiB": 1024.0**2},
 }
+# What a table of one target says; a budget may name the target.
+TABLE_METRICS = ("latency", "instructions")
 SHOWN_UNITS = {"latency": ("ms", "us"), "size": ("MB", "KB", "B")}
 
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """The most that a network may cost, in the unit of the cost model `metric`."""
+    """The most that a network may cost, in the unit of the cost model `metric`.
+
+    target: whose cost it is, where a budget names one.
+    """
 
     metric: str
     limit: float
+    target: str | None = None
+
+    @property
+    def name(self) -> str:
+        """What it limits, as people write it: bops, latency@armv7."""
+        return self.metric if self.target is None else f"{self.metric}@{self.target}"
 
     def __str__(self) -> str:
-        return f"{self.metric}={format_cost(self.metric, self.limit)}"
+        return f"{self.name}={format_cost(self.name, self.limit)}"
 
 
 def parse_budget(text: str) -> Budget:
-    """Return the budget that METRIC=AMOUNT describes. Raises BarsError."""
-    metric, _, amount = text.partition("=")
+    """Return the budget that METRIC=AMOUNT or METRIC@TARGET=AMOUNT describes. Raises BarsError."""
+    name, _, amount = text.partition("=")
+    metric, at, target = name.partition("@")
     units = UNITS.get(metric)
     if units is None:
         raise BarsError(
             f"budget {text!r}: {metric!r} is not a cost; write one of {', '.join(UNITS)}, "
             "as in latency=2ms or bops=20M"
+        )
+    if at and (metric not in TABLE_METRICS or not target):
+        raise BarsError(
+            f"budget {text!r}: only {' and '.join(TABLE_METRICS)} may name a target, as in "
+            f"latency@armv7=9ms; write {metric}={amount}"
         )
     match = re.fullmatch(r"(\d+(?:\.\d*)?|\.\d+)\s*([A-Za-z]*)", amount.strip())
     if match is None or match[2] not in units:
@@ -49,11 +67,12 @@ def parse_budget(text: str) -> Budget:
     limit = float(match[1]) * units[match[2]]
     if not 0 < limit < math.inf:
         raise BarsError(f"budget {text!r}: the limit must be above 0 and finite; change it")
-    return Budget(metric, limit)
+    return Budget(metric, limit, target if at else None)
 
 
-def format_cost(metric: str, cost: float) -> str:
-    """Write a cost with three digits and its unit: 1.84ms, 20M, 64KB."""
+def format_cost(name: str, cost: float) -> str:
+    """Write a budget's cost with three digits and its unit: 1.84ms, 20M, 64KB."""
+    metric = name.partition("@")[0]
     units = UNITS[metric]
     shown = SHOWN_UNITS.get(metric, ("G", "M", "k", ""))
     unit = next((unit for unit in shown if cost >= units[unit]), shown[-1])

@@ -30,6 +30,7 @@ from targets.toolchain import Notify
 from .budgets import Budget
 from .data_choice import DataChoice, load_choice
 from .derive import Candidate, DeriveSettings, derive
+from .errors import BarsError
 from .package import PackageSettings, write_package
 from .package_check import check_package
 from .package_report import Package
@@ -58,6 +59,13 @@ class DemoSettings:
         default_factory=lambda: SearchSettings(epochs=10, warmup_epochs=4)
     )
     training: TrainSettings = field(default_factory=lambda: TrainSettings(epochs=25))
+
+    def __post_init__(self) -> None:
+        if self.budget is not None and self.budget.name != "latency":
+            raise BarsError(
+                f"budget {self.budget}: the demo keeps to milliseconds of this machine; "
+                "write latency=AMOUNT"
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,12 +143,12 @@ def widest_genotype(space: SearchSpace) -> Genotype:
 
 def _search(settings: DemoSettings, space: SearchSpace, data: DataChoice, budget: Budget) -> None:
     config = SearchConfig(
-        format=1,
+        format=2,
         command="search",
         space=space,
         data=data,
         budgets=(budget,),
-        table=str(settings.folder / TABLE),
+        tables=(str(settings.folder / TABLE),),
         settings=settings.search,
     )
     folder = settings.folder / SEARCH

@@ -68,18 +68,17 @@ def derive(
     *,
     device: torch.device,
     budgets: Sequence[Budget] | None = None,
-    table: str | None = None,
+    tables: Sequence[str] | None = None,
 ) -> tuple[Candidate, ...]:
     """Return networks of a search run within the budgets, the most accurate first.
 
     It goes to the run's genotype.json, the ranking to derive.json. budgets: None for those of the
-    search; table: None likewise. Raises BudgetUnreachable where no network
-    keeps to them.
+    search; tables: None likewise. Raises BudgetUnreachable where no network keeps to them.
     """
     config = read_search_config(folder)
     dataset = load_choice(config.data)
     asked = config.budgets if budgets is None else tuple(budgets)
-    hard = run_budgets(config, asked, table=config.table if table is None else table)
+    hard = run_budgets(config, asked, tables=tables)
     state, epoch = load_search(config, dataset, folder=folder, device=device)
     log_probabilities = {
         name: probabilities.detach().double().cpu().log().numpy()

@@ -61,8 +61,13 @@ Budgets = Annotated[
         "May be given several times.",
     ),
 ]  # fmt: skip
-Table = Annotated[
-    Path | None, typer.Option(help="Latency table of the board, from barsctl profile.")
+Tables = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--table",
+        help="Latency table of a board, from barsctl profile. May be given several times: "
+        "a budget then names its board, as latency@armv7=9ms.",
+    ),
 ]
 Resume = Annotated[bool, typer.Option("--resume", help="Go on after the last whole epoch.")]
 Device = Annotated[Literal["auto", "cpu", "cuda"], typer.Option(help="Where to compute.")]

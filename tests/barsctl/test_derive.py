@@ -82,7 +82,7 @@ def test_first_candidate_is_what_enumeration_finds(seed: int) -> None:
     costs = sorted(bops(choices) for choices in enumerated())
     limit = costs[len(costs) * 2 // 3]
     assert 0 < limit < costs[-1]
-    budgets = hard_budgets([Budget("bops", limit)], cost_terms(ONE_STAGE), table=None)
+    budgets = hard_budgets([Budget("bops", limit)], cost_terms(ONE_STAGE), tables=())
     found = candidate_choices(
         ONE_STAGE, log_probabilities, budgets, count=8, generator=np.random.default_rng(seed)
     )
@@ -167,7 +167,7 @@ def test_latency_budget_needs_a_table(tmp_path: Path) -> None:
     with pytest.raises(BarsError, match=r"no\.jsonl cannot be read"):
         derive(
             run, SETTINGS, device=CPU, budgets=[Budget("latency", 1.0)],
-            table=str(tmp_path / "no.jsonl"),
+            tables=[str(tmp_path / "no.jsonl")],
         )  # fmt: skip
 
 
