@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from .errors import BarsError
 
 COUNT_UNITS = {"": 1.0, "k": 1e3, "K": 1e3, "M": 1e6, "G": 1e9}
+BYTE_UNITS = {"B": 1.0, "KB": 1e3, "kB": 1e3, "MB": 1e6, "KiB": 1024.0, "MiB": 1024.0**2}
 # What a budget may limit: the cost model's name, and its units as multiples of the model's own.
 UNITS = {
     "latency": {"us": 1e-3, "ms": 1.0, "s": 1e3},
@@ -15,11 +16,17 @@ UNITS = {
     "flops": COUNT_UNITS,
     "ops": COUNT_UNITS,
     "params": COUNT_UNITS,
-    "size": {"B": 1.0, "KB": 1e3, "kB": 1e3, "MB": 1e6, "KiB": 1024.0, "MiB": 1024.0**2},
+    "size": BYTE_UNITS,
+    "ram": BYTE_UNITS,
 }
-# What a table of one target says; a budget may name the target.
 TABLE_METRICS = ("latency", "instructions")
-SHOWN_UNITS = {"latency": ("ms", "us"), "size": ("MB", "KB", "B")}
+# What differs from target to target; a budget may name one.
+TARGET_METRICS = (*TABLE_METRICS, "ram")
+SHOWN_UNITS = {
+    "latency": ("ms", "us"),
+    "size": ("MB", "KB", "B"),
+    "ram": ("MB", "KB", "B"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,9 +59,9 @@ def parse_budget(text: str) -> Budget:
             f"budget {text!r}: {metric!r} is not a cost; write one of {', '.join(UNITS)}, "
             "as in latency=2ms or bops=20M"
         )
-    if at and (metric not in TABLE_METRICS or not target):
+    if at and (metric not in TARGET_METRICS or not target):
         raise BarsError(
-            f"budget {text!r}: only {' and '.join(TABLE_METRICS)} may name a target, as in "
+            f"budget {text!r}: only {', '.join(TARGET_METRICS)} may name a target, as in "
             f"latency@armv7=9ms; write {metric}={amount}"
         )
     match = re.fullmatch(r"(\d+(?:\.\d*)?|\.\d+)\s*([A-Za-z]*)", amount.strip())

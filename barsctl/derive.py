@@ -8,9 +8,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from costmodels.selection import Budget as HardBudget
-from costmodels.selection import most_probable, within
-from costmodels.term_index import choices_cost, term_index
+from costmodels.selection import AnyBudget, budget_cost, most_probable, within
+from costmodels.term_index import term_index
 from space.cost_terms import cost_terms
 from space.decisions import Choices, decisions, is_connected
 from space.genotype import Genotype, choices_of, genotype_of, kept_cells, write_genotype
@@ -101,7 +100,7 @@ def derive(
                 batch_size=settings.batch_size, device=device,
             )  # fmt: skip
             log_probability = sum(log_probabilities[name][option] for name, option in each.items())
-            costs = {budget.name: choices_cost(index, budget.costs, each) for budget in hard}
+            costs = {budget.name: budget_cost(index, budget, each) for budget in hard}
             found.append(Candidate(genotype, share, float(log_probability), costs))
             advance(f"accuracy {share:.1%}  best {max(c.accuracy for c in found):.1%}")
     ranking = rank(found)
@@ -142,7 +141,7 @@ def discrete_accuracy(
 def candidate_choices(
     space: SearchSpace,
     log_probabilities: LogProbabilities,
-    budgets: Sequence[HardBudget],
+    budgets: Sequence[AnyBudget],
     *,
     count: int,
     generator: np.random.Generator,
@@ -156,7 +155,7 @@ def candidate_choices(
     options, terms = decisions(space), cost_terms(space)
     index = term_index(terms)
     best = most_probable(options, terms, log_probabilities, budgets)
-    found = {_identity(genotype_of(space, best)): best}
+    found, tried = [best], {_identity(genotype_of(space, best))}
     for flattening in np.repeat(FLATTENINGS, TRIES_PER_CANDIDATE * count):
         if len(found) >= count:
             break
@@ -164,9 +163,13 @@ def candidate_choices(
             name: _draw(values / flattening, generator)
             for name, values in log_probabilities.items()
         }
-        if is_connected(options, choices) and within(index, budgets, choices):
-            found.setdefault(_identity(genotype_of(space, choices)), choices)
-    return list(found.values())
+        if not is_connected(options, choices):
+            continue
+        identity = _identity(genotype_of(space, choices))
+        if identity not in tried and within(index, budgets, choices):
+            found.append(choices)
+        tried.add(identity)
+    return found
 
 
 def _draw(log_weights: NDArray[np.float64], generator: np.random.Generator) -> int:

@@ -1,17 +1,24 @@
-"""Budgets priced for a space: what each of its cost terms costs in a budget's unit."""
+"""Budgets priced for a space: what its networks cost in a budget's unit."""
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from costmodels.arena import ArenaBudget
 from costmodels.latency_table import LatencyTable, read_table, require_fit
 from costmodels.protocol import CostModel, term_costs
 from costmodels.registry import COST_MODELS
+from costmodels.selection import AnyBudget
 from costmodels.selection import Budget as HardBudget
-from space.cost_terms import CostTerm
+from space.cost_terms import cost_terms
+from space.search_space import SearchSpace
 from targets.build import kernel_hash
+from targets.catalog import named_target
+from targets.target import Target
 
 from .budgets import TABLE_METRICS, Budget
 from .errors import BarsError
+
+RAM = "ram"
 
 
 def read_latency_table(path: Path | None) -> LatencyTable | None:
@@ -59,16 +66,63 @@ def _require_own_kernels(table: LatencyTable) -> None:
 
 
 def needs_table(budget: Budget) -> bool:
-    """Whether a table prices a budget."""
-    return budget.metric in TABLE_METRICS
+    """Whether a budget's cost, or the target that it is for, comes from a table if one is given."""
+    return budget.metric in TABLE_METRICS or (budget.metric == RAM and budget.target is None)
+
+
+def hard_budgets(
+    budgets: Sequence[Budget], space: SearchSpace, *, tables: Sequence[LatencyTable]
+) -> tuple[AnyBudget, ...]:
+    """Return the budgets with what a space's networks cost.
+
+    Raises BarsError where two limit the same cost, where no table prices one or several could;
+    CostError where a table has other kernels.
+    """
+    found: dict[tuple[str, str | None], AnyBudget] = {}
+    for budget in budgets:
+        key = budget.metric, _target_name(budget, tables)
+        if key in found:
+            raise BarsError(f"budget {budget.name} is given twice; give the smaller one alone")
+        found[key] = _hard_budget(budget, space, tables)
+    return tuple(found.values())
+
+
+def _hard_budget(budget: Budget, space: SearchSpace, tables: Sequence[LatencyTable]) -> AnyBudget:
+    if budget.metric == RAM:
+        return ArenaBudget(space, arena_target(budget, tables), budget.limit, budget.name)
+    model = cost_model(budget, tables)
+    return HardBudget(budget.name, model.unit, term_costs(model, cost_terms(space)), budget.limit)
+
+
+def _target_name(budget: Budget, tables: Sequence[LatencyTable]) -> str | None:
+    """Whose cost a budget limits; None where it is the same on all targets."""
+    if budget.metric == RAM:
+        return arena_target(budget, tables).name
+    if budget.metric in TABLE_METRICS:
+        return _table_of(budget, tables).header.target
+    return None
+
+
+def arena_target(budget: Budget, tables: Sequence[LatencyTable]) -> Target:
+    """Return whose arena a budget limits: the target it names, the tables', or this machine.
+
+    Raises BarsError where tables of several targets are given, TargetError where it is unknown.
+    """
+    measured = {table.header.target for table in tables}
+    if budget.target is None and len(measured) > 1:
+        raise BarsError(
+            f"budget {RAM}: there are tables of {', '.join(sorted(measured))}, and an arena is "
+            f"planned for one target; name it, as {RAM}@{min(measured)}=AMOUNT"
+        )
+    return named_target(budget.target or next(iter(measured), "host"))
 
 
 def cost_model(budget: Budget, tables: Sequence[LatencyTable]) -> CostModel:
-    """Return the model that prices a budget.
+    """Return the model that prices blocks for a budget.
 
     Raises BarsError where no table does or several could, CostError where it has other kernels.
     """
-    if not needs_table(budget):
+    if budget.metric not in TABLE_METRICS:
         return COST_MODELS[budget.metric]
     table = _table_of(budget, tables)
     _require_own_kernels(table)
@@ -95,26 +149,3 @@ def _table_of(budget: Budget, tables: Sequence[LatencyTable]) -> LatencyTable:
             f"{', '.join(by_target)}; give its table, or name another target"
         )
     return by_target[target]
-
-
-def hard_budgets(
-    budgets: Sequence[Budget], terms: Sequence[CostTerm], *, tables: Sequence[LatencyTable]
-) -> tuple[HardBudget, ...]:
-    """Return the budgets with their cost of each term.
-
-    Raises BarsError where two limit the same cost.
-    """
-    models = [cost_model(budget, tables) for budget in budgets]
-    _require_different(budgets, models)
-    return tuple(
-        HardBudget(budget.name, model.unit, term_costs(model, terms), budget.limit)
-        for budget, model in zip(budgets, models, strict=True)
-    )
-
-
-def _require_different(budgets: Sequence[Budget], models: Sequence[CostModel]) -> None:
-    seen: list[CostModel] = []
-    for budget, model in zip(budgets, models, strict=True):
-        if any(model is other for other in seen):
-            raise BarsError(f"budget {budget.name} is given twice; give the smaller one alone")
-        seen.append(model)

@@ -10,8 +10,7 @@ import numpy as np
 import torch
 from pydantic import TypeAdapter
 
-from costmodels.selection import Budget as HardBudget
-from costmodels.selection import most_probable
+from costmodels.selection import AnyBudget, most_probable
 from space.cost_terms import cost_terms
 from space.decisions import decisions
 from space.search_space import SearchSpace
@@ -85,14 +84,14 @@ def _upgraded(fields: Row) -> Row:
 
 def run_budgets(
     config: SearchConfig, budgets: Sequence[Budget], *, tables: Sequence[str] | None
-) -> tuple[HardBudget, ...]:
+) -> tuple[AnyBudget, ...]:
     """Return budgets priced for a run's space.
 
     tables: None for those of the run, which are then read only if a budget needs one.
     """
     if tables is None:
         tables = config.tables if any(needs_table(budget) for budget in budgets) else ()
-    return hard_budgets(budgets, cost_terms(config.space), tables=read_tables(map(Path, tables)))
+    return hard_budgets(budgets, config.space, tables=read_tables(map(Path, tables)))
 
 
 def load_search(

@@ -1,14 +1,21 @@
 """Budgets and tables on the command line of search and derive."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from barsctl.budgets import Budget
+from barsctl.run_folder import read_metrics
 from barsctl.search_run import search_run
+from space.decode import decode
+from space.genotype import genotype_of
+from targets.boards import ARMV7
+from targets.lower import lower
+from targets.memory import plan_arena
 from tests.barsctl.command_line import CommandLine
-from tests.barsctl.tiny_runs import CPU, tiny_config, tiny_dataset, write_images
+from tests.barsctl.tiny_runs import CPU, SEARCH, SPACE, tiny_config, tiny_dataset, write_images
 from tests.barsctl.tiny_tables import write_table
 
 
@@ -71,3 +78,29 @@ def test_derive_needs_no_table_of_the_search(
     answer = barsctl(*words)
     assert answer.exit_code == 1
     assert ("kernel_hash older" if kept else "own.jsonl cannot be read") in answer.err
+
+
+def test_derive_keeps_to_an_arena(barsctl: CommandLine, run: Path) -> None:
+    """The programs of what is derived have that arena: it is the one that is planned for them."""
+    words = ("derive", run, "--candidates", 3, "--json")
+    derived = barsctl(*words, "--budget", "ram@armv7=1KB", "--budget", "bops=1M")
+    assert derived.exit_code == 0
+    for each in json.loads(derived.out)["candidates"]:
+        graph = decode(genotype_of(SPACE, each["choices"]))
+        exact = plan_arena([lower(graph, ARMV7.vector_unit)], threads=1).arena_bytes
+        assert each["cost"]["ram@armv7"] == exact <= 1000
+    refused = barsctl(*words, "--budget", "ram=100B")
+    assert refused.exit_code == 3
+    assert "ram 100 bytes (smallest reachable found " in refused.err
+    assert len(refused.err.splitlines()) == 1
+
+
+def test_search_comes_down_to_an_arena(tmp_path: Path) -> None:
+    """The expected arena falls while it is over the budget."""
+    settings = replace(SEARCH, epochs=8, warmup_epochs=1, multiplier_rate=20.0)
+    config = tiny_config(write_images(tmp_path), Budget("ram", 1000, "armv7"), settings=settings)
+    folder = tmp_path / "run"
+    last = search_run(config, tiny_dataset(tmp_path), folder=folder, resume=False, device=CPU)
+    first = read_metrics(folder)[0]
+    assert last["expected_cost"]["ram@armv7"] < first["expected_cost"]["ram@armv7"]
+    assert last["expected_cost"]["ram@armv7"] < 1.1 * 1000

@@ -19,6 +19,8 @@ from barsctl.errors import BarsError
         ("size=64KB", Budget("size", 64e3)),
         ("size=64KiB", Budget("size", 65536.0)),
         ("size=1MB", Budget("size", 1e6)),
+        ("ram=20KB", Budget("ram", 20e3)),
+        ("ram@armv7=20KiB", Budget("ram", 20480.0, "armv7")),
     ],
 )
 def test_budget_is_read_with_its_unit(text: str, budget: Budget) -> None:
@@ -35,7 +37,7 @@ def test_budget_is_read_with_its_unit(text: str, budget: Budget) -> None:
         ("latency=-2ms", "'-2ms' is not an amount of latency"),
         ("bops=20m", "units k, K, M, G"),
         ("bops=0M", "must be above 0"),
-        ("bops@armv7=2M", "only latency and instructions may name a target.*write bops=2M"),
+        ("bops@armv7=2M", "only latency, instructions, ram may name a target.*write bops=2M"),
         ("latency@=2ms", "may name a target"),
         (f"bops={'9' * 400}", "must be above 0 and finite"),
     ],

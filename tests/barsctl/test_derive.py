@@ -24,7 +24,6 @@ from barsctl.search_run import search_run
 from costmodels.errors import BudgetUnreachable
 from costmodels.protocol import network_cost
 from costmodels.registry import COST_MODELS
-from space.cost_terms import cost_terms
 from space.decisions import Choices, decisions, is_connected
 from space.decode import decode
 from space.genotype import genotype_of, random_genotype, read_genotype
@@ -82,7 +81,7 @@ def test_first_candidate_is_what_enumeration_finds(seed: int) -> None:
     costs = sorted(bops(choices) for choices in enumerated())
     limit = costs[len(costs) * 2 // 3]
     assert 0 < limit < costs[-1]
-    budgets = hard_budgets([Budget("bops", limit)], cost_terms(ONE_STAGE), tables=())
+    budgets = hard_budgets([Budget("bops", limit)], ONE_STAGE, tables=())
     found = candidate_choices(
         ONE_STAGE, log_probabilities, budgets, count=8, generator=np.random.default_rng(seed)
     )
