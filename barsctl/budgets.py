@@ -9,6 +9,7 @@ from .errors import BarsError
 COUNT_UNITS = {"": 1.0, "k": 1e3, "K": 1e3, "M": 1e6, "G": 1e9}
 BYTE_UNITS = {"B": 1.0, "KB": 1e3, "kB": 1e3, "MB": 1e6, "KiB": 1024.0, "MiB": 1024.0**2}
 # What a budget may limit: the cost model's name, and its units as multiples of the model's own.
+# Cost models of other distributions have COUNT_UNITS of their unit.
 UNITS = {
     "latency": {"us": 1e-3, "ms": 1.0, "s": 1e3},
     "instructions": COUNT_UNITS,
@@ -53,12 +54,12 @@ def parse_budget(text: str) -> Budget:
     """Return the budget that METRIC=AMOUNT or METRIC@TARGET=AMOUNT describes. Raises BarsError."""
     name, _, amount = text.partition("=")
     metric, at, target = name.partition("@")
-    units = UNITS.get(metric)
-    if units is None:
+    if metric not in UNITS and metric not in (installed := _installed_metrics()):
         raise BarsError(
-            f"budget {text!r}: {metric!r} is not a cost; write one of {', '.join(UNITS)}, "
-            "as in latency=2ms or bops=20M"
+            f"budget {text!r}: {metric!r} is not a cost; write one of "
+            f"{', '.join((*UNITS, *installed))}, as in latency=2ms or bops=20M"
         )
+    units = UNITS.get(metric, COUNT_UNITS)
     if at and (metric not in TARGET_METRICS or not target):
         raise BarsError(
             f"budget {text!r}: only {', '.join(TARGET_METRICS)} may name a target, as in "
@@ -77,10 +78,18 @@ def parse_budget(text: str) -> Budget:
     return Budget(metric, limit, target if at else None)
 
 
+def _installed_metrics() -> tuple[str, ...]:
+    """Return the names of other distributions' cost models."""
+    # Here, since it takes longer than all that the command line's help needs.
+    from costmodels.plugins import plugin_points
+
+    return tuple(plugin_points(tuple(UNITS)))
+
+
 def format_cost(name: str, cost: float) -> str:
     """Write a budget's cost with three digits and its unit: 1.84ms, 20M, 64KB."""
     metric = name.partition("@")[0]
-    units = UNITS[metric]
+    units = UNITS.get(metric, COUNT_UNITS)
     shown = SHOWN_UNITS.get(metric, ("G", "M", "k", ""))
     unit = next((unit for unit in shown if cost >= units[unit]), shown[-1])
     amount = cost / units[unit]

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from costmodels.arena import ArenaBudget
 from costmodels.latency_table import LatencyTable, read_table, require_fit
+from costmodels.plugins import load_plugin, plugin_points
 from costmodels.protocol import CostModel, term_costs
 from costmodels.registry import COST_MODELS
 from costmodels.selection import AnyBudget
@@ -15,7 +16,7 @@ from targets.build import kernel_hash
 from targets.catalog import named_target
 from targets.target import Target
 
-from .budgets import TABLE_METRICS, Budget
+from .budgets import TABLE_METRICS, UNITS, Budget
 from .errors import BarsError
 
 RAM = "ram"
@@ -122,11 +123,23 @@ def cost_model(budget: Budget, tables: Sequence[LatencyTable]) -> CostModel:
 
     Raises BarsError where no table does or several could, CostError where it has other kernels.
     """
-    if budget.metric not in TABLE_METRICS:
+    if budget.metric in COST_MODELS:
         return COST_MODELS[budget.metric]
+    if budget.metric not in TABLE_METRICS:
+        return _plugin(budget)
     table = _table_of(budget, tables)
     _require_own_kernels(table)
     return table
+
+
+def _plugin(budget: Budget) -> CostModel:
+    points = plugin_points(tuple(UNITS))
+    if budget.metric not in points:
+        raise BarsError(
+            f"budget {budget.name}: no installed distribution has that cost model; "
+            "install the one that the search had, or give another --budget"
+        )
+    return load_plugin(points[budget.metric])
 
 
 def _table_of(budget: Budget, tables: Sequence[LatencyTable]) -> LatencyTable:

@@ -9,13 +9,14 @@ import typer
 from barsctl.budgets import UNITS, Budget, parse_budget
 from barsctl.data.names import DataName
 from barsctl.errors import BarsError
+from costmodels.errors import CostError
 
 
 def budget(text: str) -> Budget:
     """Return a budget; a wrong word is wrong usage."""
     try:
         return parse_budget(text)
-    except BarsError as error:
+    except (BarsError, CostError) as error:
         raise typer.BadParameter(str(error)) from error
 
 

@@ -77,7 +77,9 @@ def test_limits_hold_beyond_the_solvers_tolerance() -> None:
 
 
 def sum_of_costs(groups: list[Group], items: tuple[int, ...]) -> NDArray[np.float64]:
-    return np.sum([g.costs[:, i] for g, i in zip(groups, items, strict=True)], axis=0)
+    columns = [g.costs[:, i] for g, i in zip(groups, items, strict=True)]
+    total: NDArray[np.float64] = np.sum(columns, axis=0)
+    return total
 
 
 @pytest.mark.parametrize("seed", range(6))
