@@ -31,6 +31,7 @@ from .budgets import Budget
 from .data_choice import DataChoice, load_choice
 from .derive import Candidate, DeriveSettings, derive
 from .errors import BarsError
+from .judge import JudgeSettings
 from .package import PackageSettings, write_package
 from .package_check import check_package
 from .package_report import Package
@@ -95,7 +96,9 @@ def demo(settings: DemoSettings, *, notify: Notify) -> Demo:
         _search(settings, space, data, budget)
     with _timed("derive", seconds, notify):
         ranking = derive(
-            settings.folder / SEARCH, DeriveSettings(seed=settings.seed), device=_cpu()
+            settings.folder / SEARCH,
+            DeriveSettings(judge=JudgeSettings(settings.seed)),
+            device=_cpu(),
         )
     with _timed("train", seconds, notify):
         _train(settings, data)

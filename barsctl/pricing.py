@@ -22,13 +22,11 @@ from .errors import BarsError
 RAM = "ram"
 
 
-def read_latency_table(path: Path | None) -> LatencyTable | None:
-    """Return the table of a file, if one is given.
+def read_latency_table(path: Path) -> LatencyTable:
+    """Return the table of a file.
 
     Raises BarsError where it cannot be read, CostError where other kernels were measured.
     """
-    if path is None:
-        return None
     table = _readable_table(path)
     _require_own_kernels(table)
     return table

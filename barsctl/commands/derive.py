@@ -32,9 +32,10 @@ def derive(
     """
     from barsctl.derive import DeriveSettings, derive, derived_json
     from barsctl.devices import find_device
+    from barsctl.judge import JudgeSettings
 
     ranking = derive(
-        run, DeriveSettings(seed=seed, candidates=candidates), device=find_device(device),
+        run, DeriveSettings(candidates, JudgeSettings(seed)), device=find_device(device),
         budgets=budget or None, tables=tuple(map(str, table)) if table else None,
     )  # fmt: skip
     if as_json:

@@ -13,11 +13,11 @@ from barsctl.derive import (
     DeriveSettings,
     candidate_choices,
     derive,
-    discrete_accuracy,
     rank,
 )
 from barsctl.errors import BarsError
 from barsctl.evaluate import accuracy
+from barsctl.judge import JudgeSettings, discrete_accuracy
 from barsctl.pricing import hard_budgets
 from barsctl.random_numbers import initial_weights
 from barsctl.search_run import search_run
@@ -33,7 +33,7 @@ from tests.barsctl.tiny_runs import CPU, SEARCH, SPACE, tiny_config, tiny_datase
 
 BOPS = COST_MODELS["bops"]
 ONE_STAGE = replace(SPACE, stages=(Stage(16, 1),))
-SETTINGS = DeriveSettings(candidates=5, batch_size=16)
+SETTINGS = DeriveSettings(5, JudgeSettings(batch_size=16))
 
 
 def candidate(share: float, log_probability: float = 0.0) -> Candidate:
