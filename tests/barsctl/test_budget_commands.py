@@ -51,6 +51,19 @@ def test_search_needs_to_know_which_board(barsctl: CommandLine, tmp_path: Path) 
     assert len(answer.err.splitlines()) == 1
 
 
+def test_two_boards_are_kept_to_at_once(barsctl: CommandLine, tmp_path: Path) -> None:
+    host = write_table(tmp_path / "host.jsonl", target="host")
+    arm = write_table(tmp_path / "arm.jsonl", target="aarch64", us=3.0)
+    limits = Budget("latency", 0.02, "host"), Budget("latency", 0.03, "aarch64")
+    config = tiny_config(write_images(tmp_path), *limits, tables=(str(host), str(arm)))
+    run = tmp_path / "run"
+    search_run(config, tiny_dataset(tmp_path), folder=run, resume=False, device=CPU)
+    derived = barsctl("derive", run, "--candidates", 2, "--json")
+    for each in json.loads(derived.out)["candidates"]:
+        assert each["cost"]["latency@aarch64"] <= 0.03
+        assert each["cost"]["latency@aarch64"] == pytest.approx(3 * each["cost"]["latency@host"])
+
+
 def test_derive_takes_another_board(barsctl: CommandLine, run: Path, tmp_path: Path) -> None:
     arm = write_table(tmp_path / "arm.jsonl", target="aarch64", us=3.0)
     words = ("derive", run, "--candidates", 2, "--table", arm, "--json")
