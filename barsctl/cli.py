@@ -17,6 +17,7 @@ from .commands.compile import compile_run
 from .commands.demo import demo
 from .commands.derive import derive
 from .commands.doctor import doctor
+from .commands.pareto import pareto
 from .commands.profile import profile
 from .commands.search import search
 from .commands.spaces import spaces
@@ -56,6 +57,7 @@ def options(
 app.command()(demo)
 app.command()(search)
 app.command()(derive)
+app.command()(pareto)
 app.command()(train)
 app.command()(profile)
 app.command("compile")(compile_run)

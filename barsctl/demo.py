@@ -31,6 +31,8 @@ from targets.toolchain import Notify
 from .budgets import Budget
 from .data_choice import DataChoice, load_choice
 from .derive import Candidate, DeriveSettings, derive
+from .errors import BarsError
+from .judge import JudgeSettings
 from .package import PackageSettings, write_package
 from .package_check import check_package
 from .package_report import Package
@@ -60,6 +62,13 @@ class DemoSettings:
     )
     training: TrainSettings = field(default_factory=lambda: TrainSettings(epochs=25))
 
+    def __post_init__(self) -> None:
+        if self.budget is not None and self.budget.name != "latency":
+            raise BarsError(
+                f"budget {self.budget}: the demo keeps to milliseconds of this machine; "
+                "write latency=AMOUNT"
+            )
+
 
 @dataclass(frozen=True, slots=True)
 class Demo:
@@ -88,7 +97,9 @@ def demo(settings: DemoSettings, *, notify: Notify) -> Demo:
         _search(settings, space, data, budget)
     with _timed("derive", seconds, notify):
         ranking = derive(
-            settings.folder / SEARCH, DeriveSettings(seed=settings.seed), device=_cpu()
+            settings.folder / SEARCH,
+            DeriveSettings(judge=JudgeSettings(settings.seed)),
+            device=_cpu(),
         )
     with _timed("train", seconds, notify):
         _train(settings, data)
@@ -137,12 +148,12 @@ def widest_genotype(space: SearchSpace) -> Genotype:
 
 def _search(settings: DemoSettings, space: SearchSpace, data: DataChoice, budget: Budget) -> None:
     config = SearchConfig(
-        format=1,
+        format=2,
         command="search",
         space=space,
         data=data,
         budgets=(budget,),
-        table=str(settings.folder / TABLE),
+        tables=(str(settings.folder / TABLE),),
         settings=settings.search,
     )
     folder = settings.folder / SEARCH

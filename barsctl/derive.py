@@ -1,55 +1,39 @@
 """Deriving: the most accurate network that a search stands for, within the budget."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from costmodels.selection import Budget as HardBudget
-from costmodels.selection import most_probable, within
-from costmodels.term_index import choices_cost, term_index
+from costmodels.selection import AnyBudget, budget_cost, most_probable, within
+from costmodels.term_index import term_index
 from space.cost_terms import cost_terms
 from space.decisions import Choices, decisions, is_connected
-from space.genotype import Genotype, choices_of, genotype_of, kept_cells, write_genotype
-from space.nn.supernet import Supernet
+from space.genotype import Genotype, choices_of, genotype_of, write_genotype
 from space.search_space import SearchSpace
 
-from .batches import all_batches, random_images, split_in_halves, training_batches
 from .budgets import Budget
-from .data.augment import Augmentation
-from .data.source import ImageSource
-from .data_choice import load_choice
-from .evaluate import accuracy, reestimate_batch_norm
+from .judge import Judge, JudgeSettings, LogProbabilities, open_judge
+from .judged import identity
 from .progress import progress_bar
 from .run_folder import GENOTYPE, Json, write_json
-from .search import distribution
-from .search_run import (
-    load_search,
-    read_search_config,
-    run_budgets,
-)
+from .search_run import read_search_config, run_budgets
 
 DERIVED = "derive.json"
 TRIES_PER_CANDIDATE = 50
 # A decided architecture has few networks within a budget below its own; flatter ones have more.
 FLATTENINGS = (1.0, 2.0, 4.0, 8.0, 16.0)
-LogProbabilities = Mapping[str, NDArray[np.float64]]
 
 
 @dataclass(frozen=True, slots=True)
 class DeriveSettings:
-    """How many networks are compared, and on how much."""
+    """How many networks are compared, and how they are judged."""
 
-    seed: int = 0
     candidates: int = 10
-    batch_size: int = 128
-    calibration_images: int = 2048
-    """Training images, at most, that the batch norms' statistics are estimated on."""
-    held_out_images: int = 4096
-    """Validation images, at most, that the networks are ranked by."""
+    judge: JudgeSettings = field(default_factory=JudgeSettings)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,47 +52,52 @@ def derive(
     *,
     device: torch.device,
     budgets: Sequence[Budget] | None = None,
-    table: str | None = None,
+    tables: Sequence[str] | None = None,
 ) -> tuple[Candidate, ...]:
     """Return networks of a search run within the budgets, the most accurate first.
 
-    It goes to the run's genotype.json, the ranking to derive.json. budgets: None for those of the
-    search; table: None likewise. Raises BudgetUnreachable where no network
-    keeps to them.
+    It goes to the run's genotype.json, the ranking to derive.json. What was judged before, for
+    another budget too, is compared again without computing it. budgets: None for those of the
+    search; tables: None likewise. Raises BudgetUnreachable where no network keeps to them.
     """
     config = read_search_config(folder)
-    dataset = load_choice(config.data)
     asked = config.budgets if budgets is None else tuple(budgets)
-    hard = run_budgets(config, asked, table=config.table if table is None else table)
-    state, epoch = load_search(config, dataset, folder=folder, device=device)
-    log_probabilities = {
-        name: probabilities.detach().double().cpu().log().numpy()
-        for name, probabilities in distribution(state, config.settings, epoch).items()
-    }
+    hard = run_budgets(config, asked, tables=tables)
+    judge = open_judge(folder, config, settings.judge, device=device)
     choices = candidate_choices(
-        config.space, log_probabilities, hard,
-        count=settings.candidates, generator=np.random.default_rng(settings.seed),
+        config.space, judge.log_probabilities, hard,
+        count=settings.candidates, generator=np.random.default_rng(settings.judge.seed),
     )  # fmt: skip
-    held_out = random_images(dataset.validation, count=settings.held_out_images, seed=settings.seed)
-    weights_half, _ = split_in_halves(dataset.train, seed=config.settings.seed)
-    calibration = random_images(weights_half, count=settings.calibration_images, seed=settings.seed)
-    index = term_index(cost_terms(config.space))
-    found = []
-    with progress_bar("derive", len(choices)) as advance:
-        for each in choices:
-            genotype = genotype_of(config.space, each)
-            share = discrete_accuracy(
-                state.supernet, genotype, calibration, held_out,
-                batch_size=settings.batch_size, device=device,
-            )  # fmt: skip
-            log_probability = sum(log_probabilities[name][option] for name, option in each.items())
-            costs = {budget.name: choices_cost(index, budget.costs, each) for budget in hard}
-            found.append(Candidate(genotype, share, float(log_probability), costs))
-            advance(f"accuracy {share:.1%}  best {max(c.accuracy for c in found):.1%}")
-    ranking = rank(found)
+    evaluate(judge, choices, what="derive")
+    ranking = rank(candidates_within(judge, hard))[: settings.candidates]
     write_genotype(ranking[0].genotype, folder / GENOTYPE)
     write_json(folder / DERIVED, derived_json(ranking))
     return ranking
+
+
+def evaluate(judge: Judge, choices: Sequence[Choices], *, what: str) -> None:
+    """Judge networks, but for those that were judged before."""
+    best = 0.0
+    with progress_bar(what, len(choices)) as advance:
+        for each in choices:
+            share = judge.accuracy(each)
+            best = max(best, share)
+            advance(f"accuracy {share:.1%}  best {best:.1%}")
+
+
+def candidates_within(judge: Judge, budgets: Sequence[AnyBudget]) -> list[Candidate]:
+    """Return all networks within the budgets that were ever judged with the search's weights."""
+    index = term_index(cost_terms(judge.space))
+    return [
+        Candidate(
+            genotype_of(judge.space, row.choices),
+            row.accuracy,
+            float(sum(judge.log_probabilities[name][each] for name, each in row.choices.items())),
+            {budget.name: budget_cost(index, budget, row.choices) for budget in budgets},
+        )
+        for row in judge.known.rows.values()
+        if within(index, budgets, row.choices)
+    ]
 
 
 def rank(candidates: Iterable[Candidate]) -> tuple[Candidate, ...]:
@@ -116,34 +105,10 @@ def rank(candidates: Iterable[Candidate]) -> tuple[Candidate, ...]:
     return tuple(sorted(candidates, key=lambda each: (-each.accuracy, -each.log_probability)))
 
 
-def discrete_accuracy(
-    supernet: Supernet,
-    genotype: Genotype,
-    calibration: ImageSource,
-    held_out: ImageSource,
-    *,
-    batch_size: int,
-    device: torch.device,
-) -> float:
-    """Return the accuracy on held-out images of one network with the supernet's weights.
-
-    It is built on its own, with batch-norm statistics of its own: the mixture that the supernet
-    computes says little of it.
-    """
-    network = supernet.network_for(genotype)
-    # Whole batches: a last one of a single image has no variance.
-    plain = training_batches(
-        calibration, np.random.default_rng(0), batch_size=batch_size,
-        augmentation=Augmentation(), device=device,
-    )  # fmt: skip
-    reestimate_batch_norm(network, plain)
-    return accuracy(network, all_batches(held_out, batch_size=batch_size, device=device))
-
-
 def candidate_choices(
     space: SearchSpace,
     log_probabilities: LogProbabilities,
-    budgets: Sequence[HardBudget],
+    budgets: Sequence[AnyBudget],
     *,
     count: int,
     generator: np.random.Generator,
@@ -157,7 +122,7 @@ def candidate_choices(
     options, terms = decisions(space), cost_terms(space)
     index = term_index(terms)
     best = most_probable(options, terms, log_probabilities, budgets)
-    found = {_identity(genotype_of(space, best)): best}
+    found, tried = [best], {identity(genotype_of(space, best))}
     for flattening in np.repeat(FLATTENINGS, TRIES_PER_CANDIDATE * count):
         if len(found) >= count:
             break
@@ -165,9 +130,13 @@ def candidate_choices(
             name: _draw(values / flattening, generator)
             for name, values in log_probabilities.items()
         }
-        if is_connected(options, choices) and within(index, budgets, choices):
-            found.setdefault(_identity(genotype_of(space, choices)), choices)
-    return list(found.values())
+        if not is_connected(options, choices):
+            continue
+        network = identity(genotype_of(space, choices))
+        if network not in tried and within(index, budgets, choices):
+            found.append(choices)
+        tried.add(network)
+    return found
 
 
 def _draw(log_weights: NDArray[np.float64], generator: np.random.Generator) -> int:
@@ -175,25 +144,18 @@ def _draw(log_weights: NDArray[np.float64], generator: np.random.Generator) -> i
     return int(generator.choice(len(weights), p=weights / weights.sum()))
 
 
-def _identity(genotype: Genotype) -> tuple[object, ...]:
-    """Equal for equal networks, whatever the topologies of cells that their depths drop."""
-    kept = {cell.group: genotype.topologies[cell.group] for cell in kept_cells(genotype)}
-    return genotype.widths, genotype.depths, tuple(kept.items())
-
-
 def derived_json(ranking: Sequence[Candidate]) -> Json:
     """Return a ranking as scripts read it."""
+    return {"format": 1, "candidates": [candidate_json(each) for each in ranking]}
+
+
+def candidate_json(candidate: Candidate) -> dict[str, Json]:
+    """Return a network as scripts read it."""
     return {
-        "format": 1,
-        "candidates": [
-            {
-                "accuracy": each.accuracy,
-                "log_probability": each.log_probability,
-                "cost": dict(each.costs),
-                "widths": list(each.genotype.widths),
-                "depths": list(each.genotype.depths),
-                "choices": dict(choices_of(each.genotype)),
-            }
-            for each in ranking
-        ],
+        "accuracy": candidate.accuracy,
+        "log_probability": candidate.log_probability,
+        "cost": dict(candidate.costs),
+        "widths": list(candidate.genotype.widths),
+        "depths": list(candidate.genotype.depths),
+        "choices": dict(choices_of(candidate.genotype)),
     }

@@ -5,7 +5,7 @@ old file or the new one.
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -25,10 +25,13 @@ def write_json(path: Path, content: Json) -> None:
     write_atomically(path, json.dumps(content, indent=2) + "\n")
 
 
-def open_run(folder: Path, config: Row, *, resume: bool) -> None:
+def open_run(
+    folder: Path, config: Row, *, resume: bool, upgrade: Callable[[Row], Row] = dict
+) -> None:
     """Start a run's folder, or check that it is the folder of the run to go on with.
 
-    config: everything that decides what the run does.
+    config: everything that decides what the run does. upgrade: gives an older version's config the
+    form of today's.
 
     Raises BarsError where a folder has files and `resume` was not asked for, and where it was but
     the run was started with other settings.
@@ -42,7 +45,7 @@ def open_run(folder: Path, config: Row, *, resume: bool) -> None:
             "choose another --out, or go on with this run with --resume"
         )
     if used:
-        _require_same(folder, _read_config(folder), config)
+        _require_same(folder, upgrade(_read_config(folder)), config)
         return
     folder.mkdir(parents=True, exist_ok=True)
     write_json(folder / CONFIG, dict(config))

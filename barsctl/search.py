@@ -12,7 +12,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from costmodels.selection import Budget as HardBudget
+from costmodels.selection import AnyBudget
 from space.decisions import decisions
 from space.nn.architecture import Architecture
 from space.nn.supernet import Supernet
@@ -80,7 +80,7 @@ class SearchSettings:
 def search(
     space: SearchSpace,
     dataset: Dataset,
-    budgets: Sequence[HardBudget],
+    budgets: Sequence[AnyBudget],
     settings: SearchSettings,
     *,
     folder: Path,
@@ -236,7 +236,7 @@ def _architecture_row(
     space: SearchSpace,
     state: SearchState,
     typical: Probabilities,
-    budgets: Sequence[HardBudget],
+    budgets: Sequence[AnyBudget],
     shares: Tensor,
 ) -> dict[str, Json]:
     """What an epoch's metrics say of the architecture and its budgets."""
@@ -251,7 +251,7 @@ def _architecture_row(
     }
 
 
-def _status(tally: Tally, budgets: Sequence[HardBudget], shares: Tensor) -> str:
+def _status(tally: Tally, budgets: Sequence[AnyBudget], shares: Tensor) -> str:
     costs = (
         f"{budget.name} {format_cost(budget.name, share * budget.limit)}"
         f" of {format_cost(budget.name, budget.limit)}"

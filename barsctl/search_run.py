@@ -10,8 +10,7 @@ import numpy as np
 import torch
 from pydantic import TypeAdapter
 
-from costmodels.selection import Budget as HardBudget
-from costmodels.selection import most_probable
+from costmodels.selection import AnyBudget, most_probable
 from space.cost_terms import cost_terms
 from space.decisions import decisions
 from space.search_space import SearchSpace
@@ -21,8 +20,8 @@ from .budgets import Budget
 from .data.dataset import Dataset
 from .data_choice import DataChoice
 from .errors import BarsError
-from .pricing import hard_budgets, read_latency_table
-from .run_folder import CONFIG, LAST, open_run, read_config, read_metrics
+from .pricing import hard_budgets, needs_table, read_tables
+from .run_folder import CONFIG, LAST, Row, open_run, read_config, read_metrics
 from .search import SearchSettings, new_state, restore, search
 from .search_steps import SearchState
 
@@ -31,13 +30,13 @@ from .search_steps import SearchState
 class SearchConfig:
     """Everything that decides what a search does, as config.json holds it."""
 
-    format: Literal[1]
+    format: Literal[2]
     command: Literal["search"]
     space: SearchSpace
     data: DataChoice
     budgets: tuple[Budget, ...]
-    table: str | None
-    """The latency table's file, where a budget needs one."""
+    tables: tuple[str, ...]
+    """The files of latency tables, one per target, that budgets may need."""
     settings: SearchSettings
 
 
@@ -52,26 +51,47 @@ def search_run(
     See `search` for what it leaves there. Raises BudgetUnreachable before anything is trained where
     no network of the space keeps to the budgets.
     """
-    budgets = run_budgets(config, config.budgets, table=config.table)
+    budgets = run_budgets(config, config.budgets, tables=config.tables)
     flat = {name: np.zeros(len(values)) for name, values in decisions(config.space).items()}
     most_probable(decisions(config.space), cost_terms(config.space), flat, budgets)
-    open_run(folder, json.loads(dump_strict(config, _ADAPTER)), resume=resume)
+    fields = json.loads(dump_strict(config, _ADAPTER))
+    open_run(folder, fields, resume=resume, upgrade=_upgraded)
     search(config.space, dataset, budgets, config.settings, folder=folder, device=device)
     return next(reversed(read_metrics(folder)), {})
 
 
 def read_search_config(folder: Path) -> SearchConfig:
     """Return a search run's config. Raises BarsError or SpaceError where it is none."""
-    fields = read_config(folder, command="search")
+    fields = _upgraded(read_config(folder, command="search"))
     return parse_strict(json.dumps(fields), _ADAPTER, what=f"{folder / CONFIG}")
 
 
+def _upgraded(fields: Row) -> Row:
+    """A config.json's fields as those of format 2; 1 had one table, and no budget had a target."""
+    budgets, table = fields.get("budgets"), fields.get("table")
+    if fields.get("format") != 1 or not isinstance(budgets, list):
+        return fields
+    kept = {name: value for name, value in fields.items() if name != "table"}
+    return {
+        **kept,
+        "format": 2,
+        "budgets": [
+            {**each, "target": None} if isinstance(each, dict) else each for each in budgets
+        ],
+        "tables": [] if table is None else [table],
+    }
+
+
 def run_budgets(
-    config: SearchConfig, budgets: Sequence[Budget], *, table: str | None
-) -> tuple[HardBudget, ...]:
-    """Return budgets priced for a run's space."""
-    times = read_latency_table(None if table is None else Path(table))
-    return hard_budgets(budgets, cost_terms(config.space), table=times)
+    config: SearchConfig, budgets: Sequence[Budget], *, tables: Sequence[str] | None
+) -> tuple[AnyBudget, ...]:
+    """Return budgets priced for a run's space.
+
+    tables: None for those of the run, which are then read only if a budget needs one.
+    """
+    if tables is None:
+        tables = config.tables if any(needs_table(budget) for budget in budgets) else ()
+    return hard_budgets(budgets, config.space, tables=read_tables(map(Path, tables)))
 
 
 def load_search(

@@ -7,7 +7,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from costmodels.selection import Budget as HardBudget
+from costmodels.selection import AnyBudget
+from costmodels.selection import Budget as AddedBudget
 from space.cost_terms import cost_terms
 from space.decisions import decisions
 from space.nn.architecture import Architecture
@@ -34,19 +35,26 @@ class SearchState:
 
 
 class BudgetShares(nn.Module):
-    """Expected costs as shares of their budgets, [budgets]: above 1 a budget is violated."""
+    """Expected costs as shares of their budgets, [budgets]: above 1 a budget is violated.
 
-    def __init__(self, space: SearchSpace, budgets: Sequence[HardBudget]) -> None:
+    Of what does not add up it is the estimate's expectation.
+    """
+
+    def __init__(self, space: SearchSpace, budgets: Sequence[AnyBudget]) -> None:
         super().__init__()
-        terms, options = cost_terms(space), decisions(space)
-        self.costs = nn.ModuleList(
-            ExpectedCost(terms, options, (budget.costs / budget.limit).tolist())
-            for budget in budgets
-        )
+        self.costs = nn.ModuleList(_expected_share(space, budget) for budget in budgets)
 
     def forward(self, probabilities: Probabilities) -> Tensor:
         shares = [cost(probabilities) for cost in self.costs]
         return torch.stack(shares) if shares else torch.zeros(0, dtype=torch.float64)
+
+
+def _expected_share(space: SearchSpace, budget: AnyBudget) -> ExpectedCost:
+    options = decisions(space)
+    if isinstance(budget, AddedBudget):
+        return ExpectedCost(cost_terms(space), options, (budget.costs / budget.limit).tolist())
+    estimate = budget.surrogate()
+    return ExpectedCost(estimate, options, [term.cost / budget.limit for term in estimate])
 
 
 def weights_step(state: SearchState, batch: Batch, mixture: Probabilities, *, tally: Tally) -> None:

@@ -1,6 +1,6 @@
 """The multiple-choice knapsack: one item of each group, the largest value within all limits."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -13,6 +13,8 @@ Floats = NDArray[np.float64]
 # Sums of the same costs in another order differ in their last bits.
 RELATIVE_TOLERANCE = 1e-9
 INFEASIBLE = 2  # scipy's status code
+Forbidden = Mapping[int, NDArray[np.bool_]]
+"""Group number -> which of its items: one of each of these groups must not be taken together."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -30,15 +32,25 @@ def fits(costs: Floats, limits: Floats) -> NDArray[np.bool_]:
     return kept
 
 
-def best_items(groups: Sequence[Group], limits: Floats) -> tuple[int, ...] | None:
+def best_items(
+    groups: Sequence[Group], limits: Floats, forbidden: Sequence[Forbidden] = ()
+) -> tuple[int, ...] | None:
     """The item of each group with the largest sum of values (to 1e-6) whose costs keep to limits.
 
     None where there is none. Costs are not negative, limits positive.
     """
-    kept = [_undominated(group) for group in groups]
+    touched = {number for combination in forbidden for number in combination}
+    kept = [
+        np.arange(len(group.values)) if number in touched else _undominated(group)
+        for number, group in enumerate(groups)
+    ]
     small = [Group(g.values[k], g.costs[:, k]) for g, k in zip(groups, kept, strict=True)]
     easy = tuple(int(np.argmax(group.values)) for group in small)
-    picks = easy if fits(_total(small, easy), limits) else _solve(small, limits)
+    is_allowed = not any(_is_taken(combination, easy) for combination in forbidden)
+    if is_allowed and fits(_total(small, easy), limits):
+        picks: tuple[int, ...] | None = easy
+    else:
+        picks = _solve(small, limits, forbidden)
     if picks is None:
         return None
     return tuple(int(items[pick]) for items, pick in zip(kept, picks, strict=True))
@@ -48,6 +60,10 @@ def _total(groups: Sequence[Group], picks: Sequence[int]) -> Floats:
     columns = [group.costs[:, pick] for group, pick in zip(groups, picks, strict=True)]
     total: Floats = np.sum(columns, axis=0)
     return total
+
+
+def _is_taken(combination: Forbidden, picks: Sequence[int]) -> bool:
+    return all(items[picks[number]] for number, items in combination.items())
 
 
 def _undominated(group: Group) -> NDArray[np.intp]:
@@ -61,14 +77,25 @@ def _undominated(group: Group) -> NDArray[np.intp]:
     return np.array(sorted(kept), np.intp)
 
 
-def _solve(groups: Sequence[Group], limits: Floats) -> tuple[int, ...] | None:
+def _solve(
+    groups: Sequence[Group], limits: Floats, forbidden: Sequence[Forbidden]
+) -> tuple[int, ...] | None:
     sizes = [len(group.values) for group in groups]
     starts = np.concatenate([[0], np.cumsum(sizes)])
     values = np.concatenate([group.values for group in groups])
     costs = np.concatenate([group.costs for group in groups], axis=1) / limits[:, None]
     owner = np.repeat(np.arange(len(groups)), sizes)
     one_each = csr_array((np.ones(len(owner)), (owner, np.arange(len(owner)))))
-    constraints = [LinearConstraint(one_each, 1, 1), LinearConstraint(costs, ub=1)]
+    constraints = [LinearConstraint(one_each, 1, 1)]
+    if len(limits):
+        constraints.append(LinearConstraint(costs, ub=1))
+    if forbidden:
+        rows = np.zeros((len(forbidden), len(values)))
+        for row, combination in zip(rows, forbidden, strict=True):
+            for number, items in combination.items():
+                row[starts[number] : starts[number + 1]] = items
+        most = np.array([len(combination) - 1 for combination in forbidden])
+        constraints.append(LinearConstraint(csr_array(rows), ub=most))
     while True:
         result = milp(
             -values, integrality=1, bounds=Bounds(0, 1), constraints=constraints,

@@ -58,7 +58,7 @@ def layouts(options: Decisions, names: Sequence[str]) -> Layouts:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class NodeTable:
-    """The choices of one node's edges, the best of each cost.
+    """The choices of one node's edges: the best of each cost, or all of them.
 
     edges: decisions; combos [combos, edges]: options; values [combos]: log probabilities;
     costs [budgets, layouts, combos]. Terms without edges are a node with none and one combo.
@@ -77,9 +77,11 @@ def node_tables(
     *,
     costs: Floats,
     log_probabilities: Mapping[str, Floats],
+    all_combos: bool = False,
 ) -> tuple[NodeTable, ...]:
     """One table per node, and one for the terms that depend on no edge; costs [budgets, terms].
 
+    all_combos: also those that cost the same in every layout as a more probable one.
     Raises CostError where a term depends on the edges of two nodes.
     """
     nodes = {"": (), **node_decisions(options)}
@@ -91,6 +93,7 @@ def node_tables(
         _node_table(
             options, edges, [terms[number] for number in term_numbers[node]],
             costs=costs[:, term_numbers[node]], log_probabilities=log_probabilities,
+            all_combos=all_combos,
         )
         for node, edges in nodes.items()
     )  # fmt: skip
@@ -110,13 +113,16 @@ def _node_table(
     *,
     costs: Floats,
     log_probabilities: Mapping[str, Floats],
+    all_combos: bool,
 ) -> NodeTable:
     combos = _connected_combos(options, edges)
     values = np.zeros(len(combos))
     for column, edge in enumerate(edges):
         values += log_probabilities[edge][combos[:, column]]
     factors = _factors(options, edges, terms, costs=costs, combos=combos)
-    kept = _best_of_each_cost(values, [table for _, table in factors])
+    kept = np.arange(len(combos))
+    if not all_combos:
+        kept = _best_of_each_cost(values, [table for _, table in factors])
     used = {name for part, _ in factors for name in part.names}
     whole = layouts(options, [name for name in options if name in used])
     total = np.zeros((len(costs), whole.size, len(kept)))

@@ -1,7 +1,7 @@
 """The one question that a cost model answers, and what all cost models share."""
 
 from collections.abc import Iterable, Sequence
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +10,7 @@ from space.blocks import Block
 from space.cost_terms import CostTerm
 
 
+@runtime_checkable
 class CostModel(Protocol):
     """Prices a block; the cost of a network is the sum over its blocks."""
 

@@ -3,10 +3,15 @@
 Costs add up over terms, and given widths and depths (a layout) each term depends on the edges of
 one node. So every layout is a multiple-choice knapsack over nodes. Layouts are solved in the order
 of an upper bound, a Lagrange relaxation of the budgets, until no other layout can be better.
+
+Budgets on what does not add up judge the best solution of all layouts. One that breaks such a
+budget names choices that must not come together; that combination is forbidden, in every layout,
+and the search for the best goes on (logic-based Benders cuts).
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from heapq import heapify, heappop, heappush
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,8 +19,9 @@ from numpy.typing import NDArray
 from space.cost_terms import CostTerm
 from space.decisions import Choices, Decisions, node_decisions
 
+from .choices_budget import ChoicesBudget, Conflict
 from .errors import BudgetUnreachable, CostError
-from .knapsack import Group, best_items, fits
+from .knapsack import Forbidden, Group, best_items, fits
 from .layout_tables import Layouts, NodeTable, layouts, node_tables
 from .term_index import TermIndex, choices_cost
 
@@ -23,6 +29,8 @@ Floats = NDArray[np.float64]
 # The probability of an option that softmax rounds to 0: improbable, still allowed.
 MIN_LOG_PROBABILITY = -100.0
 _MULTIPLIERS = (0.0, *np.geomspace(1e-2, 1e4, 36))
+# Networks that may break a budget on what does not add up before the search for one is given up.
+MAX_CONFLICTS = 1000
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -39,10 +47,23 @@ class Budget:
             raise CostError(f"{self.name}: limit {self.limit:g} {self.unit} must be above 0")
 
 
-def within(index: TermIndex, budgets: Sequence[Budget], choices: Choices) -> bool:
+AnyBudget = Budget | ChoicesBudget
+
+
+def budget_cost(index: TermIndex, budget: AnyBudget, choices: Choices) -> float:
+    """What the choices cost, in the budget's unit."""
+    if isinstance(budget, Budget):
+        return choices_cost(index, budget.costs, choices)
+    return budget.cost(choices)
+
+
+def within(index: TermIndex, budgets: Sequence[AnyBudget], choices: Choices) -> bool:
     """Whether the choices keep to all budgets."""
-    costs = np.array([choices_cost(index, budget.costs, choices) for budget in budgets])
-    return bool(fits(costs, np.array([budget.limit for budget in budgets])))
+    quick_first = sorted(budgets, key=lambda budget: not isinstance(budget, Budget))
+    return all(
+        fits(np.array([budget_cost(index, budget, choices)]), np.array([budget.limit]))
+        for budget in quick_first
+    )
 
 
 def smallest_cost(
@@ -65,7 +86,7 @@ def most_probable(
     options: Decisions,
     terms: Sequence[CostTerm],
     log_probabilities: Mapping[str, Floats],
-    budgets: Sequence[Budget],
+    budgets: Sequence[AnyBudget],
 ) -> Choices:
     """The choices of largest probability that keep to all budgets, where every node is connected.
 
@@ -75,9 +96,13 @@ def most_probable(
         name: np.maximum(np.asarray(log_probabilities[name], np.float64), MIN_LOG_PROBABILITY)
         for name in options
     }
-    costs = np.array([budget.costs for budget in budgets]).reshape(len(budgets), len(terms))
-    limits = np.array([budget.limit for budget in budgets])
-    tables = node_tables(options, terms, costs=costs, log_probabilities=floored)
+    added = [budget for budget in budgets if isinstance(budget, Budget)]
+    others = [budget for budget in budgets if not isinstance(budget, Budget)]
+    costs = np.array([budget.costs for budget in added]).reshape(len(added), len(terms))
+    limits = np.array([budget.limit for budget in added])
+    tables = node_tables(
+        options, terms, costs=costs, log_probabilities=floored, all_combos=bool(others)
+    )
     all_layouts = _layouts_of(options)
     lowest = _lowest_costs(tables, all_layouts)
     values = sum(
@@ -86,29 +111,98 @@ def most_probable(
     )
     bounds = _bounds(tables, all_layouts, values=values, limits=limits)
     bounds[~fits(lowest, limits)] = -np.inf
-    best = _best_choices(tables, all_layouts, values=values, bounds=bounds, limits=limits)
+    space = _Choosing(tables, all_layouts, values, limits)
+    best = _best_choices(space, bounds, others)
     if best is None:
-        raise BudgetUnreachable(_unreachable(budgets, lowest))
+        raise BudgetUnreachable(_unreachable(added, lowest, others))
     return best
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class _Choosing:
+    """A space to choose from, with what was found to break a budget; values [layouts]."""
+
+    tables: Sequence[NodeTable]
+    layouts: Layouts
+    values: Floats
+    limits: Floats
+    conflicts: list[Conflict] = field(default_factory=list)
+
+    def solve(self, layout: int) -> tuple[float, Choices] | None:
+        """The best choices with this layout that have no known conflict, and their value."""
+        forbidden = [
+            self._forbidden(conflict)
+            for conflict in self.conflicts
+            if self._is_in(layout, conflict)
+        ]
+        if not all(forbidden):
+            return None  # the layout alone is in conflict
+        groups = list(_groups(self.tables, self.layouts, layout))
+        picks = best_items(groups, self.limits, forbidden)
+        if picks is None:
+            return None
+        value = self.values[layout] + sum(g.values[p] for g, p in zip(groups, picks, strict=True))
+        return float(value), _choices(self.layouts, layout, self.tables, picks)
+
+    def _is_in(self, layout: int, conflict: Conflict) -> bool:
+        """Whether all events on widths and depths hold."""
+        columns = self.layouts.options
+        return all(
+            int(columns[event.decision][layout]) in event.options
+            for event in conflict
+            if event.decision in columns
+        )
+
+    def _forbidden(self, conflict: Conflict) -> Forbidden:
+        """The combos of each node under which its events hold."""
+        found = {}
+        for number, table in enumerate(self.tables):
+            own = [event for event in conflict if event.decision in table.edges]
+            if own:
+                found[number] = np.all(
+                    [
+                        np.isin(table.combos[:, table.edges.index(e.decision)], list(e.options))
+                        for e in own
+                    ],
+                    axis=0,
+                )
+        return found
 
 
 def _best_choices(
-    tables: Sequence[NodeTable], all_layouts: Layouts, *,
-    values: Floats, bounds: Floats, limits: Floats,
-) -> Choices | None:  # fmt: skip
-    """The best of all layouts; values and bounds [layouts], -inf where nothing can fit."""
-    best_value, best = -np.inf, None
-    for layout in np.argsort(-bounds, kind="stable"):
-        if bounds[layout] <= best_value:
-            break
-        groups = list(_groups(tables, all_layouts, int(layout)))
-        picks = best_items(groups, limits)
-        if picks is None:
-            continue
-        value = values[layout] + sum(g.values[p] for g, p in zip(groups, picks, strict=True))
-        if value > best_value:
-            best_value, best = value, _choices(all_layouts, int(layout), tables, picks)
-    return best
+    space: _Choosing, bounds: Floats, others: Sequence[ChoicesBudget]
+) -> Choices | None:
+    """The best of all layouts; bounds [layouts] of their values, -inf where nothing can fit.
+
+    Always the layout of the highest bound is looked at; what is solved is its own bound, until it
+    turns out to break a budget.
+    """
+    queue: list[tuple[float, int, Choices | None]] = [
+        (-float(bound), layout, None) for layout, bound in enumerate(bounds) if bound > -np.inf
+    ]
+    heapify(queue)
+    while queue:
+        _, layout, choices = heappop(queue)
+        if choices is not None:
+            conflict = _first_conflict(others, choices)
+            if conflict is None:
+                return choices
+            if len(space.conflicts) == MAX_CONFLICTS:
+                names = ", ".join(budget.name for budget in others)
+                raise BudgetUnreachable(
+                    f"the {MAX_CONFLICTS} most probable combinations of choices are all over the "
+                    f"budget {names}, and no more are tried; raise it"
+                )
+            space.conflicts.append(conflict)
+        solved = space.solve(layout)
+        if solved is not None:
+            heappush(queue, (-solved[0], layout, solved[1]))
+    return None
+
+
+def _first_conflict(budgets: Sequence[ChoicesBudget], choices: Choices) -> Conflict | None:
+    conflicts = (budget.conflict(choices) for budget in budgets)
+    return next((conflict for conflict in conflicts if conflict is not None), None)
 
 
 def _layouts_of(options: Decisions) -> Layouts:
@@ -174,10 +268,14 @@ def _choices(
     return found
 
 
-def _unreachable(budgets: Sequence[Budget], lowest: Floats) -> str:
+def _unreachable(added: Sequence[Budget], lowest: Floats, others: Sequence[ChoicesBudget]) -> str:
     smallest = [
         f"{budget.name} {budget.limit:g} {budget.unit} (smallest reachable {low:g})"
-        for budget, low in zip(budgets, lowest.min(axis=1), strict=True)
+        for budget, low in zip(added, lowest.min(axis=1), strict=True)
+    ] + [
+        f"{budget.name} {budget.limit:g} {budget.unit} "
+        f"(smallest reachable found {budget.smallest_found():g})"
+        for budget in others
     ]
-    together = " together" if len(budgets) > 1 else ""
+    together = " together" if len(smallest) > 1 else ""
     return f"no network keeps to {', '.join(smallest)}{together}; raise a budget"

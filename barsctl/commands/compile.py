@@ -61,7 +61,7 @@ def compile_run(
         tuple(named_target(each) for each in dict.fromkeys(target)),
         name or default_name(run),
         images=images,
-        table=read_latency_table(table),
+        table=None if table is None else read_latency_table(table),
         threads=threads,
     )
     folder = out or (run if run.is_dir() else run.parent) / "compiled"

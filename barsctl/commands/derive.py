@@ -9,7 +9,7 @@ import typer
 from barsctl.budgets import format_cost
 from barsctl.table import print_table
 
-from .options import Budgets, Device, Json, Seed, Table
+from .options import Budgets, Device, Json, Seed, Tables
 
 if TYPE_CHECKING:
     from barsctl.derive import Candidate
@@ -19,21 +19,24 @@ def derive(
     run: Annotated[Path, typer.Argument(help="The folder of a search.")],
     candidates: Annotated[int, typer.Option(min=1, help="Networks to compare.")] = 10,
     budget: Budgets = None,
-    table: Table = None,
+    table: Tables = None,
     seed: Seed = 0,
     device: Device = "auto",
     as_json: Json = False,
 ) -> None:
     """Choose the most accurate of a search's networks within the budget, by default the search's.
 
+    Another --table and --budget choose for another board, without searching again.
+
     Exits with 3 where no network keeps to it. Example: barsctl derive runs/search --candidates 20
     """
     from barsctl.derive import DeriveSettings, derive, derived_json
     from barsctl.devices import find_device
+    from barsctl.judge import JudgeSettings
 
     ranking = derive(
-        run, DeriveSettings(seed=seed, candidates=candidates), device=find_device(device),
-        budgets=budget, table=None if table is None else str(table),
+        run, DeriveSettings(candidates, JudgeSettings(seed)), device=find_device(device),
+        budgets=budget or None, tables=tuple(map(str, table)) if table else None,
     )  # fmt: skip
     if as_json:
         typer.echo(json.dumps(derived_json(ranking), indent=2))

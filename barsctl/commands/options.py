@@ -9,6 +9,7 @@ import typer
 from barsctl.budgets import UNITS, Budget, parse_budget
 from barsctl.data.names import DataName
 from barsctl.errors import BarsError
+from costmodels.errors import CostError
 from targets.errors import TargetError
 from targets.measuring.place import Place, parse_place
 
@@ -17,7 +18,7 @@ def budget(text: str) -> Budget:
     """Return a budget; a wrong word is wrong usage."""
     try:
         return parse_budget(text)
-    except BarsError as error:
+    except (BarsError, CostError) as error:
         raise typer.BadParameter(str(error)) from error
 
 
@@ -76,8 +77,13 @@ Budgets = Annotated[
         "May be given several times.",
     ),
 ]  # fmt: skip
-Table = Annotated[
-    Path | None, typer.Option(help="Latency table of the board, from barsctl profile.")
+Tables = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--table",
+        help="Latency table of a board, from barsctl profile. May be given several times: "
+        "a budget then names its board, as latency@armv7=9ms.",
+    ),
 ]
 On = Annotated[
     Place,

@@ -17,7 +17,7 @@ from .options import (
     Json,
     Resume,
     Seed,
-    Table,
+    Tables,
     finite,
     rate,
 )
@@ -30,7 +30,7 @@ def search(
     data_dir: DataDir = None,
     image_size: ImageSize = None,
     budget: Budgets = None,
-    table: Table = None,
+    table: Tables = None,
     epochs: Annotated[int, typer.Option(min=1, help="Passes over half of the images.")] = 30,
     warmup_epochs: Annotated[
         int | None,
@@ -75,7 +75,7 @@ def search(
     choice = DataChoice(data, None if data_dir is None else str(data_dir), image_size, seed)
     dataset = load_choice(choice)
     config = SearchConfig(
-        format=1,
+        format=2,
         command="search",
         space=named_space(
             space, image_channels=dataset.channels, image_size=dataset.image_size,
@@ -83,7 +83,7 @@ def search(
         ),
         data=choice,
         budgets=tuple(budget or ()),
-        table=None if table is None else str(table),
+        tables=tuple(map(str, table or ())),
         settings=SearchSettings(
             seed=seed, epochs=epochs, batch_size=batch_size,
             warmup_epochs=epochs // 5 if warmup_epochs is None else warmup_epochs,

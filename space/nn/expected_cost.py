@@ -1,12 +1,20 @@
 """The expected cost of a space's networks as a differentiable sum over its cost terms."""
 
 from collections.abc import Mapping, Sequence
+from typing import Protocol
 
 import torch
 from torch import Tensor, nn
 
-from space.cost_terms import CostTerm, Event
+from space.cost_terms import Event
 from space.decisions import Decisions
+
+
+class Term(Protocol):
+    """Something that costs where all events hold."""
+
+    @property
+    def events(self) -> tuple[Event, ...]: ...
 
 
 class ExpectedCost(nn.Module):
@@ -19,9 +27,7 @@ class ExpectedCost(nn.Module):
     events: Tensor
     costs: Tensor
 
-    def __init__(
-        self, terms: Sequence[CostTerm], decisions: Decisions, costs: Sequence[float]
-    ) -> None:
+    def __init__(self, terms: Sequence[Term], decisions: Decisions, costs: Sequence[float]) -> None:
         super().__init__()
         self.decisions = tuple(decisions)
         known = list(dict.fromkeys(event for term in terms for event in term.events))

@@ -10,6 +10,8 @@ from barsctl.errors import BarsError
         ("latency=2ms", Budget("latency", 2.0)),
         ("latency=750us", Budget("latency", 0.75)),
         ("latency=0.5s", Budget("latency", 500.0)),
+        ("latency@armv7=9ms", Budget("latency", 9.0, "armv7")),
+        ("instructions=3M", Budget("instructions", 3e6)),
         ("bops=20M", Budget("bops", 20e6)),
         ("flops=1.5G", Budget("flops", 1.5e9)),
         ("ops=300k", Budget("ops", 300e3)),
@@ -17,6 +19,8 @@ from barsctl.errors import BarsError
         ("size=64KB", Budget("size", 64e3)),
         ("size=64KiB", Budget("size", 65536.0)),
         ("size=1MB", Budget("size", 1e6)),
+        ("ram=20KB", Budget("ram", 20e3)),
+        ("ram@armv7=20KiB", Budget("ram", 20480.0, "armv7")),
     ],
 )
 def test_budget_is_read_with_its_unit(text: str, budget: Budget) -> None:
@@ -26,13 +30,15 @@ def test_budget_is_read_with_its_unit(text: str, budget: Budget) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("speed=2ms", "'speed' is not a cost; write one of latency, bops"),
+        ("speed=2ms", "'speed' is not a cost; write one of latency, instructions, bops"),
         ("bops", "'' is not an amount of bops"),
         ("latency=2", "units us, ms, s"),
         ("latency=2m", "'2m' is not an amount of latency"),
         ("latency=-2ms", "'-2ms' is not an amount of latency"),
         ("bops=20m", "units k, K, M, G"),
         ("bops=0M", "must be above 0"),
+        ("bops@armv7=2M", "only latency, instructions, ram may name a target.*write bops=2M"),
+        ("latency@=2ms", "may name a target"),
         (f"bops={'9' * 400}", "must be above 0 and finite"),
     ],
 )
@@ -46,6 +52,7 @@ def test_wrong_budget_names_the_remedy(text: str, message: str) -> None:
     [
         ("latency", 1.8449, "1.84ms"),
         ("latency", 0.75, "750us"),
+        ("latency@armv7", 0.75, "750us"),
         ("latency", 1234.5, "1234ms"),
         ("bops", 20e6, "20M"),
         ("bops", 999.0, "999"),

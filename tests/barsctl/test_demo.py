@@ -1,6 +1,10 @@
 from pathlib import Path
 
+import pytest
+
+from barsctl.budgets import Budget
 from barsctl.demo import DemoSettings, demo, middle_budget, widest_genotype
+from barsctl.errors import BarsError
 from barsctl.package_report import Checked, Unchecked
 from barsctl.profile import space_specs
 from barsctl.search import SearchSettings
@@ -17,6 +21,12 @@ def test_middle_budget_lies_between_the_extremes() -> None:
     # widest 25 (stem, 4 cells of 4, a reduction of 4 and 3 downs, classifier); sqrt(7 * 25) = 13.2.
     assert len(decode(widest_genotype(space)).blocks) == 25
     assert middle_budget(space, table).limit == 0.013
+
+
+def test_demo_takes_a_latency_of_this_machine_only(tmp_path: Path) -> None:
+    for budget in (Budget("bops", 1e6), Budget("latency", 1.0, "armv7")):
+        with pytest.raises(BarsError, match="milliseconds of this machine; write latency="):
+            DemoSettings(tmp_path, budget=budget)
 
 
 def test_demo_runs_and_goes_on_where_it_was(tmp_path: Path) -> None:

@@ -13,18 +13,17 @@ from barsctl.derive import (
     DeriveSettings,
     candidate_choices,
     derive,
-    discrete_accuracy,
     rank,
 )
 from barsctl.errors import BarsError
 from barsctl.evaluate import accuracy
+from barsctl.judge import JudgeSettings, discrete_accuracy
 from barsctl.pricing import hard_budgets
 from barsctl.random_numbers import initial_weights
 from barsctl.search_run import search_run
 from costmodels.errors import BudgetUnreachable
 from costmodels.protocol import network_cost
 from costmodels.registry import COST_MODELS
-from space.cost_terms import cost_terms
 from space.decisions import Choices, decisions, is_connected
 from space.decode import decode
 from space.genotype import genotype_of, random_genotype, read_genotype
@@ -34,7 +33,7 @@ from tests.barsctl.tiny_runs import CPU, SEARCH, SPACE, tiny_config, tiny_datase
 
 BOPS = COST_MODELS["bops"]
 ONE_STAGE = replace(SPACE, stages=(Stage(16, 1),))
-SETTINGS = DeriveSettings(candidates=5, batch_size=16)
+SETTINGS = DeriveSettings(5, JudgeSettings(batch_size=16))
 
 
 def candidate(share: float, log_probability: float = 0.0) -> Candidate:
@@ -82,7 +81,7 @@ def test_first_candidate_is_what_enumeration_finds(seed: int) -> None:
     costs = sorted(bops(choices) for choices in enumerated())
     limit = costs[len(costs) * 2 // 3]
     assert 0 < limit < costs[-1]
-    budgets = hard_budgets([Budget("bops", limit)], cost_terms(ONE_STAGE), table=None)
+    budgets = hard_budgets([Budget("bops", limit)], ONE_STAGE, tables=())
     found = candidate_choices(
         ONE_STAGE, log_probabilities, budgets, count=8, generator=np.random.default_rng(seed)
     )
@@ -167,7 +166,7 @@ def test_latency_budget_needs_a_table(tmp_path: Path) -> None:
     with pytest.raises(BarsError, match=r"no\.jsonl cannot be read"):
         derive(
             run, SETTINGS, device=CPU, budgets=[Budget("latency", 1.0)],
-            table=str(tmp_path / "no.jsonl"),
+            tables=[str(tmp_path / "no.jsonl")],
         )  # fmt: skip
 
 

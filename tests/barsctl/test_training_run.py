@@ -9,6 +9,7 @@ import torch
 from barsctl.data_choice import DataChoice
 from barsctl.derive import DeriveSettings, derive
 from barsctl.errors import BarsError
+from barsctl.judge import JudgeSettings
 from barsctl.run_folder import read_metrics
 from barsctl.search_run import search_run
 from barsctl.train import TrainSettings
@@ -33,7 +34,7 @@ def searched(folder: Path, data: DataChoice) -> Path:
     """A search and the genotype derived from it."""
     search = tiny_config(data, settings=replace(SEARCH, epochs=1, warmup_epochs=0))
     search_run(search, tiny_dataset(folder), folder=folder / "search", resume=False, device=CPU)
-    derive(folder / "search", DeriveSettings(candidates=1, batch_size=16), device=CPU)
+    derive(folder / "search", DeriveSettings(1, JudgeSettings(batch_size=16)), device=CPU)
     return folder / "search"
 
 

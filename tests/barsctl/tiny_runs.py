@@ -38,9 +38,12 @@ def tiny_dataset(folder: Path) -> Dataset:
 
 
 def tiny_config(
-    data: DataChoice, *budgets: Budget, settings: SearchSettings = SEARCH
+    data: DataChoice,
+    *budgets: Budget,
+    settings: SearchSettings = SEARCH,
+    tables: tuple[str, ...] = (),
 ) -> SearchConfig:
-    return SearchConfig(1, "search", SPACE, data, budgets, None, settings)
+    return SearchConfig(2, "search", SPACE, data, budgets, tables, settings)
 
 
 class PowerCut(Exception):  # noqa: N818 (it is what happened)

@@ -4,6 +4,7 @@ from itertools import product
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from costmodels.knapsack import Group, best_items, fits
 
@@ -73,3 +74,39 @@ def test_limits_hold_beyond_the_solvers_tolerance() -> None:
     groups = [group([0, 1], [0, 0.5]), group([0, 1], [0, 0.5 + 1e-8])]
     items = best_items(groups, np.array([1.0]))
     assert items in ((0, 1), (1, 0))
+
+
+def sum_of_costs(groups: list[Group], items: tuple[int, ...]) -> NDArray[np.float64]:
+    columns = [g.costs[:, i] for g, i in zip(groups, items, strict=True)]
+    total: NDArray[np.float64] = np.sum(columns, axis=0)
+    return total
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_forbidden_items_are_never_taken_together(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    groups = [Group(rng.normal(size=4), rng.random((1, 4))) for _ in range(3)]
+    pairs = [(0, 1), (1, 2), (0, 2), (0, 1)]
+    forbidden = [{number: rng.random(4) < 0.6 for number in pair} for pair in pairs]
+    for limits in (np.array([1.2]), np.array([9.0])):
+        allowed = [
+            items
+            for items in product(range(4), repeat=3)
+            if fits(
+                np.sum([g.costs[:, i] for g, i in zip(groups, items, strict=True)], axis=0), limits
+            )
+            and not any(all(mask[items[n]] for n, mask in each.items()) for each in forbidden)
+        ]
+        found = best_items(groups, limits, forbidden)
+        if not allowed:
+            assert found is None
+            continue
+        values = {i: sum(g.values[k] for g, k in zip(groups, i, strict=True)) for i in allowed}
+        assert found is not None
+        assert values[found] == pytest.approx(max(values.values()), abs=1e-6)
+
+
+def test_forbidden_items_hold_without_limits() -> None:
+    groups = [Group(np.array([0.0, 3.0]), np.zeros((0, 2))) for _ in range(2)]
+    both = {number: np.array([False, True]) for number in (0, 1)}
+    assert best_items(groups, np.zeros(0), [both]) in ((0, 1), (1, 0))

@@ -1,0 +1,116 @@
+"""How good single networks of a search are: each on its own, with the weights that it shares."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from space.decisions import Choices
+from space.genotype import Genotype, genotype_of
+from space.nn.supernet import Supernet
+from space.search_space import SearchSpace
+
+from .batches import all_batches, random_images, split_in_halves, training_batches
+from .data.augment import Augmentation
+from .data.source import ImageSource
+from .data_choice import load_choice
+from .evaluate import accuracy, reestimate_batch_norm
+from .judged import JUDGED, Judged, JudgedHeader, file_digest, read_judged
+from .run_folder import LAST
+from .search import distribution
+from .search_run import SearchConfig, load_search
+
+LogProbabilities = Mapping[str, NDArray[np.float64]]
+
+
+@dataclass(frozen=True, slots=True)
+class JudgeSettings:
+    """What networks are judged on."""
+
+    seed: int = 0
+    batch_size: int = 128
+    calibration_images: int = 2048
+    """Training images, at most, that the batch norms' statistics are estimated on."""
+    held_out_images: int = 4096
+    """Validation images, at most, that the networks are ranked by."""
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Judge:
+    """A search's supernet and probabilities, with the images that its networks are judged on."""
+
+    space: SearchSpace
+    supernet: Supernet
+    log_probabilities: LogProbabilities
+    calibration: ImageSource
+    held_out: ImageSource
+    known: Judged
+    batch_size: int
+    device: torch.device
+
+    def accuracy(self, choices: Choices) -> float:
+        """The accuracy of one network on held-out images; one that was judged is not again."""
+        genotype = genotype_of(self.space, choices)
+        share = self.known.accuracy(genotype)
+        if share is None:
+            share = discrete_accuracy(
+                self.supernet, genotype, self.calibration, self.held_out,
+                batch_size=self.batch_size, device=self.device,
+            )  # fmt: skip
+            self.known.add(genotype, share)
+        return share
+
+
+def open_judge(
+    folder: Path, config: SearchConfig, settings: JudgeSettings, *, device: torch.device
+) -> Judge:
+    """Return the judge of a search's networks, who knows what was judged before.
+
+    Raises BarsError where the search has no checkpoint.
+    """
+    dataset = load_choice(config.data)
+    state, epoch = load_search(config, dataset, folder=folder, device=device)
+    weights_half, _ = split_in_halves(dataset.train, seed=config.settings.seed)
+    header = JudgedHeader(
+        format=1, checkpoint=file_digest(folder / LAST), device=device.type, **asdict(settings)
+    )
+    return Judge(
+        config.space,
+        state.supernet,
+        {
+            name: probabilities.detach().double().cpu().log().numpy()
+            for name, probabilities in distribution(state, config.settings, epoch).items()
+        },
+        random_images(weights_half, count=settings.calibration_images, seed=settings.seed),
+        random_images(dataset.validation, count=settings.held_out_images, seed=settings.seed),
+        read_judged(folder / JUDGED, config.space, header),
+        settings.batch_size,
+        device,
+    )
+
+
+def discrete_accuracy(
+    supernet: Supernet,
+    genotype: Genotype,
+    calibration: ImageSource,
+    held_out: ImageSource,
+    *,
+    batch_size: int,
+    device: torch.device,
+) -> float:
+    """Return the accuracy on held-out images of one network with the supernet's weights.
+
+    It is built on its own, with batch-norm statistics of its own: the mixture that the supernet
+    computes says little of it.
+    """
+    network = supernet.network_for(genotype)
+    # Whole batches: a last one of a single image has no variance.
+    plain = training_batches(
+        calibration, np.random.default_rng(0), batch_size=batch_size,
+        augmentation=Augmentation(), device=device,
+    )  # fmt: skip
+    reestimate_batch_norm(network, plain)
+    return accuracy(network, all_batches(held_out, batch_size=batch_size, device=device))

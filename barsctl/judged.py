@@ -1,0 +1,100 @@
+"""What is known of a search's networks: judged.jsonl, a header and a row per network.
+
+The accuracies hold for the search's weights and the images that the header names; a file of others
+is begun anew. A torn last line, left by an interruption, is dropped.
+"""
+
+import json
+from dataclasses import asdict, dataclass, field
+from hashlib import sha256
+from pathlib import Path
+from typing import Literal
+
+from pydantic import TypeAdapter
+
+from space.atomic import write_atomically
+from space.genotype import Genotype, choices_of, genotype_of, kept_cells
+from space.search_space import SearchSpace
+from space.strict_json import parse_strict
+
+JUDGED = "judged.jsonl"
+Identity = tuple[object, ...]
+
+
+def identity(genotype: Genotype) -> Identity:
+    """Equal for equal networks, whatever the topologies of cells that their depths drop."""
+    kept = {cell.group: genotype.topologies[cell.group] for cell in kept_cells(genotype)}
+    return genotype.widths, genotype.depths, tuple(kept.items())
+
+
+@dataclass(frozen=True, slots=True)
+class JudgedHeader:
+    """What the rows hold for. checkpoint: its SHA-256. device: its type, as sums differ there."""
+
+    format: Literal[1]
+    checkpoint: str
+    device: str
+    seed: int
+    batch_size: int
+    calibration_images: int
+    held_out_images: int
+
+
+@dataclass(frozen=True, slots=True)
+class JudgedRow:
+    """A network by its choices, and its accuracy on held-out images."""
+
+    choices: dict[str, int]
+    accuracy: float
+
+
+_ROW = TypeAdapter(JudgedRow)
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """The networks that were judged so far, in that order, and the file that they are kept in."""
+
+    path: Path
+    space: SearchSpace
+    rows: dict[Identity, JudgedRow] = field(default_factory=dict)
+
+    def accuracy(self, genotype: Genotype) -> float | None:
+        """What a network was judged, None where it was not."""
+        row = self.rows.get(identity(genotype))
+        return None if row is None else row.accuracy
+
+    def add(self, genotype: Genotype, accuracy: float) -> None:
+        """Keep what a network was judged."""
+        row = JudgedRow(choices_of(genotype), accuracy)
+        with self.path.open("a") as file:
+            file.write(_line(row))
+        self.rows[identity(genotype)] = row
+
+
+def file_digest(path: Path) -> str:
+    """The SHA-256 of a file, in hexadecimal."""
+    return sha256(path.read_bytes()).hexdigest()
+
+
+def read_judged(path: Path, space: SearchSpace, header: JudgedHeader) -> Judged:
+    """What is known under a header; a file of another header is begun anew.
+
+    Raises SpaceError where a row is damaged.
+    """
+    lines = path.read_bytes().splitlines(keepends=True) if path.exists() else []
+    whole = [line for line in lines if line.endswith(b"\n")]
+    first = _line(header).encode()
+    if not whole or whole[0] != first:
+        whole = [first]
+    if whole != lines:
+        write_atomically(path, b"".join(whole))
+    judged = Judged(path, space)
+    for number, line in enumerate(whole[1:], start=2):
+        row = parse_strict(line, _ROW, what=f"{path}: line {number}")
+        judged.rows[identity(genotype_of(space, row.choices))] = row
+    return judged
+
+
+def _line(record: JudgedHeader | JudgedRow) -> str:
+    return json.dumps(asdict(record)) + "\n"

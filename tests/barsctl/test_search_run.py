@@ -1,0 +1,44 @@
+"""A search's config: today's, and those of older versions."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from barsctl.budgets import Budget
+from barsctl.errors import BarsError
+from barsctl.search_run import read_search_config, search_run
+from space.errors import SpaceError
+from tests.barsctl.tiny_runs import CPU, tiny_config, tiny_dataset, write_images
+
+OLD_CONFIG = Path(__file__).parents[1] / "data" / "search-config-1.json"
+
+
+def test_config_of_format_1_still_loads(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_bytes(OLD_CONFIG.read_bytes())
+    config = read_search_config(tmp_path)
+    assert config.tables == ("host.jsonl",)
+    assert config.budgets == (Budget("latency", 0.035), Budget("size", 64e3))
+    assert config.space.name == "demo"
+
+
+def test_damaged_old_config_is_refused(tmp_path: Path) -> None:
+    fields = json.loads(OLD_CONFIG.read_text())
+    (tmp_path / "config.json").write_text(json.dumps({**fields, "budgets": [3]}))
+    with pytest.raises(SpaceError, match=r"budgets.* is 3"):
+        read_search_config(tmp_path)
+
+
+def test_search_of_format_1_goes_on(tmp_path: Path) -> None:
+    dataset, run = tiny_dataset(tmp_path), tmp_path / "run"
+    config = tiny_config(write_images(tmp_path), Budget("bops", 1e5))
+    search_run(config, dataset, folder=run, resume=False, device=CPU)
+    path = run / "config.json"
+    fields = json.loads(path.read_text())
+    old = {name: value for name, value in fields.items() if name != "tables"}
+    budgets = [{"metric": "bops", "limit": 1e5}]
+    path.write_text(json.dumps({**old, "format": 1, "table": None, "budgets": budgets}))
+    search_run(config, dataset, folder=run, resume=True, device=CPU)
+    other = tiny_config(write_images(tmp_path), Budget("bops", 2e5))
+    with pytest.raises(BarsError, match="was started with budgets="):
+        search_run(other, dataset, folder=run, resume=True, device=CPU)
