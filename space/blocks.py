@@ -18,12 +18,12 @@ PoolKind = Literal["average", "max"]
 class Epilogue:
     """What happens to an operator's sum, in this order.
 
-    inner = activation(scale * sum + bias) + shortcut_1 + ... + shortcut_n
+    inner = max_pool(activation(scale * sum + bias)) + shortcut_1 + ... + shortcut_n
     outer = inner + outer shortcut (only where `outer`)
 
-    Scale and bias are per channel (a folded batch norm). Blocks without weights (Sum, Pool) have no
-    scale, bias or activation. Each sign is a batch norm and a sign of its own on the inner or the
-    outer value, stored as packed bits.
+    Scale and bias are per channel (a folded batch norm). Only a Conv may have a max pool. Blocks
+    without weights (Sum, Pool) have no scale, bias or activation. Each sign is a batch norm and a
+    sign of its own on the inner or the outer value, stored as packed bits.
     """
 
     activation: Activation = "none"
@@ -103,10 +103,22 @@ class BinaryConv:
 
 
 @dataclass(frozen=True, slots=True)
+class MaxPool:
+    """The largest value of each window, padded by kernel_size // 2 with values that never win."""
+
+    kernel_size: int
+    stride: int
+
+    def __post_init__(self) -> None:
+        _require_positive(self, kernel_size=self.kernel_size, stride=self.stride)
+
+
+@dataclass(frozen=True, slots=True)
 class Conv:
     """A convolution with real weights (int8 once frozen), padded with 0 by kernel_size // 2.
 
-    Reads the uint8 image (`image`), padded with pixel value 0, or one real tensor.
+    Reads the uint8 image (`image`), padded with pixel value 0, or one real tensor. Its activated
+    values are pooled (`max_pool`) before its shortcuts are added and its signs taken.
     """
 
     in_channels: int
@@ -116,13 +128,21 @@ class Conv:
     in_size: int
     image: bool
     epilogue: Epilogue
+    max_pool: MaxPool | None = None
 
     def __post_init__(self) -> None:
         _check_conv(self, in_channels=self.in_channels)
 
     @property
-    def out_size(self) -> int:
+    def conv_size(self) -> int:
+        """Size of the convolution itself, before its pool."""
         return conv_out_size(self.in_size, self.kernel_size, self.stride)
+
+    @property
+    def out_size(self) -> int:
+        if self.max_pool is None:
+            return self.conv_size
+        return conv_out_size(self.conv_size, self.max_pool.kernel_size, self.max_pool.stride)
 
     @property
     def reduction(self) -> int:
@@ -160,7 +180,8 @@ class Pool:
 
     Output channel o is the pooled input channel o % period, or 0 where that is not below
     in_channels. An average pool has no padding (kernel_size = stride); a max pool is padded by
-    kernel_size // 2 with values that never win.
+    kernel_size // 2 with values that never win. Graphs of format 1 have one behind the stem, where
+    a Conv has its own today.
     """
 
     kind: PoolKind

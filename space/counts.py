@@ -41,7 +41,7 @@ def counts(block: Block) -> Counts:
             return Counts(binary_macs=weights * block.out_size**2, binary_weights=weights)
         case Conv():
             weights = block.reduction * block.out_channels
-            return Counts(float_macs=weights * block.out_size**2, other_weights=weights)
+            return Counts(float_macs=weights * block.conv_size**2, other_weights=weights)
         case Classifier():
             weights = sum(block.in_channels) * block.classes
             return Counts(float_macs=weights, other_weights=weights)

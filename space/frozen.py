@@ -5,7 +5,9 @@ Arithmetic (all int32, one clamp to int16 at the end of a value):
     total = sum of weight * source                    (binary: K - 2 * popcount)
     t     = total * multiplier[c] + offset[c]         (offset holds the rounding half)
     t     = total * negative_multiplier[c] + negative_offset[c]     where t < 0, if activated
-    inner = clamp((t >> shift) + shortcut_1 + ... + shortcut_n, -32768, 32767)
+    s     = t >> shift
+    s     = the largest clamp(s, -32768, 32767) of a window         where the block has a max pool
+    inner = clamp(s + shortcut_1 + ... + shortcut_n, -32768, 32767)
     outer = clamp(inner + outer shortcut, -32768, 32767)
     bit   = (value < threshold[c]) xor flip[c]        (bit 1 is -1)
 

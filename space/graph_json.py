@@ -1,4 +1,4 @@
-"""A graph of blocks as JSON (format 1)."""
+"""A graph of blocks as JSON (format 2; in 1 no convolution had a max pool)."""
 
 import json
 from dataclasses import dataclass
@@ -34,7 +34,7 @@ class _NodeJson:
 class GraphJson:
     """A graph as JSON holds it; part of other files too."""
 
-    format: Literal[1]
+    format: Literal[1, 2]
     image_channels: int
     image_size: int
     classes: int
@@ -57,14 +57,14 @@ def graph_from_json(text: str | bytes, *, what: str = "graph") -> BlockGraph:
 def graph_document(graph: BlockGraph) -> GraphJson:
     """The graph as JSON holds it."""
     nodes = tuple(_node_json(node) for node in graph)
-    return GraphJson(1, graph.image_channels, graph.image_size, graph.classes, nodes)
+    return GraphJson(2, graph.image_channels, graph.image_size, graph.classes, nodes)
 
 
 def graph_of(document: GraphJson) -> BlockGraph:
     """The graph that a document describes. Raises SpaceError where it breaks a rule."""
     graph = BlockGraph(document.image_channels, document.image_size, document.classes)
     for node in document.nodes:
-        graph.add(node.name, _block(node), node.inputs)
+        graph.add(node.name, _block(node, is_old=document.format == 1), node.inputs)
     classes = graph.output.block.out_channels
     if classes != graph.classes:
         raise SpaceError(
@@ -80,7 +80,10 @@ def _node_json(node: Node) -> _NodeJson:
     return _NodeJson(node.name, kind, block, node.inputs)
 
 
-def _block(node: _NodeJson) -> Block:
+def _block(node: _NodeJson, *, is_old: bool) -> Block:
+    """The block of a node; is_old: of a file of format 1."""
     if node.kind not in _KINDS:
         raise SpaceError(f"graph: {node.name}: kind {node.kind!r} must be one of {tuple(_KINDS)}")
-    return parse_strict(json.dumps(node.block), _KINDS[node.kind], what=f"graph: {node.name}")
+    added = {"max_pool": None} if is_old and node.kind == "conv" else {}
+    text = json.dumps({**node.block, **added})
+    return parse_strict(text, _KINDS[node.kind], what=f"graph: {node.name}")

@@ -39,6 +39,8 @@ class KernelSpec:
         """The spec as text; two specs have one key if and only if they are equal."""
         fields = asdict(self.block)
         fields |= fields.pop("epilogue", {})
+        max_pool = fields.pop("max_pool", None) or {}
+        fields |= {f"max_pool_{name}": value for name, value in max_pool.items()}
         return f"{_KINDS[type(self.block)]}({','.join(_words(fields.items()))})"
 
     @property
@@ -216,7 +218,7 @@ def _padded_sum(channels: tuple[int, ...]) -> int:
 
 
 def _scratch(block: Block, unit: VectorUnit) -> tuple[Argument, ...]:
-    """Padded copies of the sources; the features of a classifier."""
+    """Padded copies of the sources; rows that are pooled; the features of a classifier."""
     if isinstance(block, Classifier):
         return (Argument("scratch", "scratch", (_padded_sum(block.in_channels),), "int16"),)
     if isinstance(block, BinaryConv) and counts_by_table(block, unit):
@@ -235,14 +237,20 @@ def _scratch(block: Block, unit: VectorUnit) -> tuple[Argument, ...]:
 
 
 def _conv_scratch(block: Conv) -> tuple[Argument, ...]:
-    """The padded source, and the last taps of every kernel row where these are read as columns."""
+    """The padded source, the last taps of every kernel row where these are read as columns, and
+    as many rows of one group of channels as a pool's window has.
+    """
     grid = conv_grid(block)
     # The last pixel's taps are read in groups of 4, up to 3 bytes past the end.
-    padded = Argument("scratch", "scratch", (grid.size**2 * block.in_channels + 4,), "uint8")
-    if not layouts.conv_taps(block.in_channels, block.kernel_size).column_fours:
-        return (padded,)
-    columns = Argument("columns", "scratch", (block.out_size * grid.column_bytes,), "uint8")
-    return padded, columns
+    found = [Argument("scratch", "scratch", (grid.size**2 * block.in_channels + 4,), "uint8")]
+    if layouts.conv_taps(block.in_channels, block.kernel_size).column_fours:
+        columns = (block.conv_size * grid.column_bytes,)
+        found.append(Argument("columns", "scratch", columns, "uint8"))
+    if block.max_pool is not None:
+        lanes = layouts.groups(block.out_channels)[0].lanes
+        ring = (block.max_pool.kernel_size, block.conv_size, lanes)
+        found.append(Argument("ring", "scratch", ring, "int16"))
+    return tuple(found)
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,7 +272,7 @@ class ConvGrid:
 def conv_grid(block: Conv) -> ConvGrid:
     """The grid of a block."""
     if block.kernel_size == 1:
-        return ConvGrid(block.out_size, 1)
+        return ConvGrid(block.conv_size, 1)
     return ConvGrid(block.in_size + 2 * (block.kernel_size // 2), block.stride)
 
 

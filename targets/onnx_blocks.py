@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from onnx import TensorProto
 
-from space.blocks import BinaryConv, Classifier, Conv, Pool, Sum
+from space.blocks import BinaryConv, Classifier, Conv, MaxPool, Pool, Sum
 from space.frozen import FrozenBlock, FrozenClassifier, Requantize, Threshold
 from space.graph import Node
 
@@ -89,7 +89,7 @@ def _convolved(
 
 
 def _conv(part: Part, block: Conv, frozen: FrozenBlock, source: str) -> str:
-    """The scaled sums of a real convolution, over as few Convs as are exact in float32."""
+    """The scaled sums of a real convolution, over as few Convs as are exact in float32, pooled."""
     assert frozen.weights is not None
     assert frozen.requantize is not None
     if not block.image:
@@ -102,7 +102,11 @@ def _conv(part: Part, block: Conv, frozen: FrozenBlock, source: str) -> str:
         border = block.kernel_size // 2
         total = _convolved(part, block, (source, real), f"total{index}", border=border)
         totals.append(part.cast(total, f"wide{index}", to=TensorProto.DOUBLE))
-    return _requantized(part, frozen.requantize, part.apply("Sum", totals, "total"))
+    value = _requantized(part, frozen.requantize, part.apply("Sum", totals, "total"))
+    if block.max_pool is None:
+        return value
+    stored = _int16(part, value, "stored", np.float64)
+    return _max_pool(part, block.max_pool, part.cast(stored, "narrow", to=TensorProto.FLOAT))
 
 
 def exact_parts(weights: NDArray[np.int8], largest: int) -> list[NDArray[np.int8]]:
@@ -164,13 +168,13 @@ def _average_pool(part: Part, block: Pool, source: str) -> str:
     return _mean(part, wide, "pooled", axes=(3, 5), count=window**2)
 
 
-def _max_pool(part: Part, block: Pool, source: str) -> str:
-    window = {
-        "kernel_shape": [block.kernel_size] * 2,
-        "strides": [block.stride] * 2,
-        "pads": [block.kernel_size // 2] * 4,
+def _max_pool(part: Part, window: MaxPool | Pool, source: str) -> str:
+    attributes = {
+        "kernel_shape": [window.kernel_size] * 2,
+        "strides": [window.stride] * 2,
+        "pads": [window.kernel_size // 2] * 4,
     }
-    pooled = part.apply("MaxPool", [source], "pooled", attributes=window)
+    pooled = part.apply("MaxPool", [source], "pooled", attributes=attributes)
     return part.cast(pooled, "wide", to=TensorProto.DOUBLE)
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from space.blocks import BinaryConv, Classifier, Conv, Epilogue, Pool, Sum
+from space.blocks import BinaryConv, Classifier, Conv, Epilogue, MaxPool, Pool, Sum
 from space.graph import IMAGE_VALUE, BlockGraph, Inputs, Value
 
 
@@ -163,9 +163,42 @@ def _one_pixel() -> BlockGraph:
     return graph
 
 
+def _pooled() -> BlockGraph:
+    """Convolutions with max pools: of an image, and of a real tensor before its shortcuts."""
+    graph = BlockGraph(image_channels=3, image_size=13, classes=5)
+    stem = graph.add(
+        "stem",
+        Conv(3, 33, 7, 2, 13, True, Epilogue("prelu", inner_signs=1), MaxPool(3, 2)),
+        Inputs((IMAGE_VALUE,)),
+    )
+    process = graph.add(
+        "process",
+        BinaryConv((33,), 12, 3, 1, 4, Epilogue("prelu", inner_signs=1)),
+        Inputs((Value(stem, "inner_sign0"),)),
+    )
+    both = graph.add(
+        "both",
+        Conv(
+            33, 12, 3, 1, 4, False,
+            Epilogue(shortcuts=1, inner_signs=1, outer=True, outer_signs=1), MaxPool(3, 1),
+        ),
+        Inputs((Value(stem, "inner"),), (Value(process, "inner"),), Value(process, "inner")),
+    )  # fmt: skip
+    last = graph.add(
+        "last",
+        BinaryConv((12, 12, 12), 12, 1, 2, 4, Epilogue()),
+        Inputs((
+            Value(both, "inner_sign0"), Value(both, "outer_sign0"), Value(process, "inner_sign0"),
+        )),
+    )  # fmt: skip
+    graph.add("classifier", Classifier((12,), 5, 2), Inputs((Value(last, "inner"),)))
+    return graph
+
+
 EXAMPLE_GRAPHS: dict[str, Callable[[], BlockGraph]] = {
     "cell": _cell,
     "reduction": _reduction,
     "real-convs": _real_convs,
     "one-pixel": _one_pixel,
+    "pooled": _pooled,
 }

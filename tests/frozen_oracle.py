@@ -8,7 +8,7 @@ a sign is +1 or -1; the logits are [images, classes].
 import numpy as np
 from numpy.typing import NDArray
 
-from space.blocks import BinaryConv, Block, Classifier, Conv, Pool
+from space.blocks import BinaryConv, Block, Classifier, Conv, MaxPool, Pool
 from space.frozen import (
     FrozenBlock,
     FrozenClassifier,
@@ -55,7 +55,10 @@ def _operated(block: Block, frozen: FrozenBlock, sources: list[Ints]) -> Ints | 
                 half = (1 << frozen.input_shift) >> 1
                 source = np.clip((source + half) >> frozen.input_shift, -128, 127)
             padded = _padded(source, block.kernel_size // 2, value=0)
-            return _requantized(frozen, _convolved(padded, frozen, block.stride))
+            values = _requantized(frozen, _convolved(padded, frozen, block.stride))
+            if block.max_pool is None:
+                return values
+            return _max_pooled(block.max_pool, _int16(values))
         case Pool():
             return _pooled(block, sources[0])
     return None
@@ -95,14 +98,19 @@ def _requantized(frozen: FrozenBlock, total: Ints) -> Ints:
     return scaled >> requantize.shift
 
 
+def _max_pooled(window: MaxPool | Pool, source: Ints) -> Ints:
+    padded = _padded(source, window.kernel_size // 2, value=_NEVER_WINS)
+    pooled: Ints = _windows(padded, window.kernel_size, window.stride).max(axis=(-2, -1))
+    return pooled
+
+
 def _pooled(block: Pool, source: Ints) -> Ints:
     if block.kind == "average":
         count = block.kernel_size**2
         total = _windows(source, block.kernel_size, block.stride).sum(axis=(-2, -1))
         pooled = (2 * total + count) // (2 * count)
     else:
-        padded = _padded(source, block.kernel_size // 2, value=_NEVER_WINS)
-        pooled = _windows(padded, block.kernel_size, block.stride).max(axis=(-2, -1))
+        pooled = _max_pooled(block, source)
     out = np.zeros((*pooled.shape[:3], block.out_channels), np.int64)
     for channel in range(block.out_channels):
         if channel % block.period < block.in_channels:

@@ -13,7 +13,7 @@ from typing import Literal
 import numpy as np
 import onnx
 
-from space.blocks import BinaryConv, Classifier, Conv, Pool, Sum
+from space.blocks import BinaryConv, Classifier, Conv, MaxPool, Pool, Sum
 from space.graph import IMAGE_VALUE, BlockGraph, Node, Value
 
 from .onnx_builder import IMAGE, OnnxBuilder
@@ -75,6 +75,9 @@ class _Twin:
             case Classifier():
                 joined = self._joined(sources, node.name)
                 self.builder.classify(joined, sum(node.block.in_channels), node.block.classes)
+            case Conv(max_pool=MaxPool() as window):
+                total = self._convolve(node, node.block, sources)
+                self._epilogue(node, [self._max_pool(node, window, total)])
             case BinaryConv() | Conv():
                 self._epilogue(node, [self._convolve(node, node.block, sources)])
             case Pool():
@@ -109,7 +112,7 @@ class _Twin:
     def _pool(self, node: Node, block: Pool, source: str) -> str:
         size, stride = block.kernel_size, block.stride
         if block.kind == "max":
-            pooled = self.builder.max_pool(source, node.name, kernel_size=size, stride=stride)
+            pooled = self._max_pool(node, block, source)
         else:
             window = {"kernel_shape": [size] * 2, "strides": [stride] * 2}
             pooled = self.builder.apply("AveragePool", [source], f"{node.name}:pooled", **window)
@@ -118,6 +121,11 @@ class _Twin:
         picked = np.arange(block.out_channels) % block.period % block.in_channels
         indices = self.builder.constant(f"{node.name}:channels", picked)
         return self.builder.apply("Gather", [pooled, indices], f"{node.name}:copied", axis=1)
+
+    def _max_pool(self, node: Node, window: MaxPool | Pool, source: str) -> str:
+        return self.builder.max_pool(
+            source, node.name, kernel_size=window.kernel_size, stride=window.stride
+        )
 
     def _epilogue(self, node: Node, totals: list[str]) -> None:
         terms = totals + [self._tensor(value) for value in node.inputs.shortcuts]

@@ -17,7 +17,7 @@ from space.errors import SpaceError
 from space.frozen import FrozenBlock, FrozenClassifier, FrozenNetwork, Threshold
 from space.graph import IMAGE_VALUE, Node, Value
 
-from .layers import duplicate_channels
+from .layers import duplicate_channels, max_pooled
 from .network import dead_after
 
 # Exact up to 2**24 if products are summed as they are; the margin and rounding also allow for
@@ -110,12 +110,12 @@ def _operated(block: Block, frozen: FrozenBlock, sources: Sequence[Tensor]) -> l
             return [_requantized(total, frozen)]
         case Conv(image=True):
             total = _convolved(sources[0], _weights(frozen), block.stride, largest_source=255)
-            return [_requantized(total, frozen)]
+            return [_max_pooled(_requantized(total, frozen), block)]
         case Conv():
             half = 1 << frozen.input_shift >> 1
             source = ((sources[0] + half) >> frozen.input_shift).clamp(-128, 127)
             total = _convolved(source, _weights(frozen), block.stride, largest_source=128)
-            return [_requantized(total, frozen)]
+            return [_max_pooled(_requantized(total, frozen), block)]
         case Pool():
             return [_pooled(block, sources[0])]
     return []
@@ -154,6 +154,12 @@ def _per_channel(numbers: NDArray[np.generic]) -> Tensor:
     return torch.tensor(numbers)[:, None, None]
 
 
+def _max_pooled(values: Tensor, block: Conv) -> Tensor:
+    if block.max_pool is None:
+        return values
+    return max_pooled(_int16(values).double(), block.max_pool).int()
+
+
 def _pooled(block: Pool, source: Tensor) -> Tensor:
     size = block.kernel_size
     if block.kind == "average":
@@ -161,7 +167,7 @@ def _pooled(block: Pool, source: Tensor) -> Tensor:
         total = F.avg_pool2d(source.double(), size, block.stride, divisor_override=1)
         pooled = (2 * total.int() + size**2).div(2 * size**2, rounding_mode="floor")
     else:
-        pooled = F.max_pool2d(source.double(), size, block.stride, size // 2).int()
+        pooled = max_pooled(source.double(), block).int()
     return duplicate_channels(pooled, block.out_channels, period=block.period)
 
 

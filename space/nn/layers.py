@@ -13,7 +13,18 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from space.blocks import Activation, BinaryConv, Block, Classifier, Conv, Pool, Sum, is_sign, ports
+from space.blocks import (
+    Activation,
+    BinaryConv,
+    Block,
+    Classifier,
+    Conv,
+    MaxPool,
+    Pool,
+    Sum,
+    is_sign,
+    ports,
+)
 
 from .binarize import (
     BatchNormSign,
@@ -111,12 +122,18 @@ class BinaryConvOperator(nn.Module):
         return activated
 
 
+def max_pooled(x: Tensor, window: MaxPool | Pool) -> Tensor:
+    """The largest value of each window of floating point numbers [images, channels, size, size]."""
+    return F.max_pool2d(x, window.kernel_size, window.stride, padding=window.kernel_size // 2)
+
+
 class ConvOperator(nn.Module):
-    """A convolution with real weights over a real tensor, with batch norm and activation."""
+    """A convolution with real weights over a real tensor, with batch norm, activation and pool."""
 
     def __init__(self, block: Conv) -> None:
         super().__init__()
         self.stride = block.stride
+        self.max_pool = block.max_pool
         shape = (block.out_channels, block.in_channels, block.kernel_size, block.kernel_size)
         self.weight = nn.Parameter(_channels_last(nn.init.kaiming_normal_(torch.empty(shape))))
         self.affine = NormActivation(block.epilogue.activation, block.out_channels)
@@ -129,11 +146,11 @@ class ConvOperator(nn.Module):
 
     def forward(self, sources: Sequence[Tensor]) -> Tensor:
         activated: Tensor = self.affine(self.total(sources))
-        return activated
+        return activated if self.max_pool is None else max_pooled(activated, self.max_pool)
 
 
 class ImageConvOperator(nn.Module):
-    """A convolution over normalised pixels, with batch norm and activation.
+    """A convolution over normalised pixels, with batch norm, activation and pool.
 
     The image is padded with pixel value 0 before it is normalised. So the normalisation is part of
     the weights and of a constant, and integers reproduce it exactly at the border too.
@@ -146,6 +163,7 @@ class ImageConvOperator(nn.Module):
     def __init__(self, block: Conv, pixel_mean: Tensor, pixel_std: Tensor) -> None:
         super().__init__()
         self.stride = block.stride
+        self.max_pool = block.max_pool
         shape = (block.out_channels, block.in_channels, block.kernel_size, block.kernel_size)
         self.weight = nn.Parameter(_channels_last(nn.init.kaiming_normal_(torch.empty(shape))))
         self.affine = NormActivation(block.epilogue.activation, block.out_channels)
@@ -167,7 +185,7 @@ class ImageConvOperator(nn.Module):
 
     def forward(self, sources: Sequence[Tensor]) -> Tensor:
         activated: Tensor = self.affine(self.total(sources))
-        return activated
+        return activated if self.max_pool is None else max_pooled(activated, self.max_pool)
 
 
 class PoolOperator(nn.Module):
@@ -182,8 +200,7 @@ class PoolOperator(nn.Module):
         if block.kind == "average":
             pooled = F.avg_pool2d(sources[0], block.kernel_size, block.stride)
         else:
-            padding = block.kernel_size // 2
-            pooled = F.max_pool2d(sources[0], block.kernel_size, block.stride, padding)
+            pooled = max_pooled(sources[0], block)
         return duplicate_channels(pooled, block.out_channels, period=block.period)
 
 

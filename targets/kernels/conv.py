@@ -10,15 +10,16 @@ from dataclasses import dataclass, replace
 from tvm import tirx
 from tvm.tirx.script import builder as T
 
-from space.blocks import Conv
+from space.blocks import Conv, MaxPool
 from targets.kernel_specs import REAL_ZERO, conv_grid
 from targets.layouts import conv_taps, padded_channels
 from targets.vector_unit import VectorUnit
 
 from .dot_products import DOT_PRODUCTS, Dot
 from .epilogue import Place, requantized, write_outputs
+from .max_pool import RowRing
 from .memory import Memory
-from .tiles import lane_tiles, shared, spans
+from .tiles import LaneTiles, lane_tiles, shared, shared_runs, spans
 from .vectors import (
     Buffer,
     Expr,
@@ -38,7 +39,7 @@ from .vectors import (
 
 @dataclass(frozen=True, slots=True)
 class _Tile:
-    """`size` output pixels from column x of row y on, of one tile of channels."""
+    """`size` pixels of the convolution from column x of row y on, of one tile of channels."""
 
     block: Conv
     place: Place
@@ -71,27 +72,56 @@ def conv(block: Conv, memory: Memory, unit: VectorUnit) -> None:
     _copy_source(block, memory)
     if conv_taps(block.in_channels, block.kernel_size).column_fours:
         _write_columns(block, memory)
-    for tile in _tiles(block, memory, unit):
-        lanes = tile.place.lanes
-        for i, sums in looped(_totals(tile, memory, unit), "int32", lanes=lanes):
-            place = replace(tile.place, pixel=tile.place.pixel + i)
-            total = convert(sums, "uint32", lanes=lanes)
-            activated = block.epilogue.activation != "none"
-            value = requantized(total, memory, place=place, activated=activated)
+    for tiles in lane_tiles(block.out_channels, unit.conv.lanes):
+        if block.max_pool is None:
+            _write_values(block, tiles, memory, unit)
+        else:
+            _write_pooled(block, block.max_pool, tiles, memory, unit)
+
+
+def _write_values(block: Conv, tiles: LaneTiles, memory: Memory, unit: VectorUnit) -> None:
+    size = block.out_size
+    with shared((tiles.count, tiles.pieces, size), memory) as (group, piece, y):
+        row = Place(block.out_channels, tiles, group, piece, y * size)
+        for x, value in _row_values(block, row, y, memory, unit):
+            place = replace(row, pixel=row.pixel + x)
             write_outputs(value, memory, place=place, epilogue=block.epilogue, unit=unit)
 
 
-def _tiles(block: Conv, memory: Memory, unit: VectorUnit) -> Iterator[_Tile]:
-    """Open the loops around each tile in turn."""
+def _write_pooled(
+    block: Conv, pool: MaxPool, tiles: LaneTiles, memory: Memory, unit: VectorUnit
+) -> None:
+    """Each row of the convolution is computed once, but for those at the start of a share."""
     size = block.out_size
-    for tiles in lane_tiles(block.out_channels, unit.conv.lanes):
-        most = unit.conv.pixels * unit.conv.lanes // tiles.lanes
-        with shared((tiles.count, tiles.pieces, size), memory) as (group, piece, y):
-            for span in spans(size, most):
-                with T.serial(span.count) as step:
-                    x = span.start + step * span.size
-                    place = Place(block.out_channels, tiles, group, piece, y * size + x)
-                    yield _Tile(block, place, y, x, span.size)
+    ring = RowRing(pool, memory["ring"], block.conv_size, tiles.lanes)
+    counts = (tiles.count, tiles.pieces)
+    with (
+        shared_runs(counts, size, memory) as ((group, piece), first, end),
+        T.serial(first, end) as y,
+    ):
+        row = Place(block.out_channels, tiles, group, piece, y * size)
+        with ring.new_rows(y, first) as new:
+            for x, value in _row_values(block, row, new, memory, unit):
+                ring.put(value, new, x)
+        with T.serial(size) as x:
+            place = replace(row, pixel=row.pixel + x)
+            value = ring.pooled(y, x)
+            write_outputs(value, memory, place=place, epilogue=block.epilogue, unit=unit)
+
+
+def _row_values(
+    block: Conv, place: Place, y: Expr, memory: Memory, unit: VectorUnit
+) -> Iterator[tuple[Expr, Expr]]:
+    """Open the loops over row y of the convolution; yields columns and their int32 vectors."""
+    lanes = place.lanes
+    for span in spans(block.conv_size, unit.conv.pixels * unit.conv.lanes // lanes):
+        with T.serial(span.count) as step:
+            tile = _Tile(block, place, y, span.start + step * span.size, span.size)
+            for i, sums in looped(_totals(tile, memory, unit), "int32", lanes=lanes):
+                total = convert(sums, "uint32", lanes=lanes)
+                activated = block.epilogue.activation != "none"
+                value = requantized(total, memory, place=place, activated=activated)
+                yield tile.x + i, value
 
 
 def _totals(tile: _Tile, memory: Memory, unit: VectorUnit) -> list[Expr]:
@@ -145,7 +175,7 @@ class _Sums:
 def _write_columns(block: Conv, memory: Memory) -> None:
     """Copy the last tap of every kernel row, so that those of four rows are neighbours."""
     grid, channels = conv_grid(block), block.in_channels
-    with T.serial(grid.size) as row, T.serial(block.out_size) as x:
+    with T.serial(grid.size) as row, T.serial(block.conv_size) as x:
         tap = row * grid.size + x * grid.stride + block.kernel_size - 1
         value = memory["scratch"][tap * channels + channels - 1]
         T.buffer_store(memory["columns"], value, [x * grid.column_bytes + row])

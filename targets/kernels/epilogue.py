@@ -85,7 +85,7 @@ def write_outputs(
     for i in range(epilogue.shortcuts):
         shortcut = load(memory[f"shortcut{i}"], place.real, lanes)
         value = value + convert(shortcut, "int32", lanes=lanes)
-    inner = let(_saturated(value, lanes))
+    inner = let(saturated(value, lanes))
     if epilogue.inner_stored:
         store(memory["inner"], place.real, inner, lanes=lanes)
     for i in range(epilogue.inner_signs):
@@ -94,7 +94,7 @@ def write_outputs(
         return
     shortcut = load(memory["outer_shortcut"], place.real, lanes)
     wide = convert(inner, "int32", lanes=lanes) + convert(shortcut, "int32", lanes=lanes)
-    outer = let(_saturated(wide, lanes))
+    outer = let(saturated(wide, lanes))
     store(memory["outer"], place.real, outer, lanes=lanes)
     for i in range(epilogue.outer_signs):
         _write_sign(outer, memory, port=f"outer_sign{i}", place=place, unit=unit)
@@ -110,7 +110,8 @@ def write_signs_of_counts(
         _write_sign(value, memory, port=f"inner_sign{i}", place=place, unit=unit)
 
 
-def _saturated(value: Expr, lanes: int) -> Expr:
+def saturated(value: Expr, lanes: int) -> Expr:
+    """An int32 vector clamped to int16."""
     low = constant(-(2**15), "int32", lanes=lanes)
     high = constant(2**15 - 1, "int32", lanes=lanes)
     return convert(T.max(T.min(value, high), low), "int16", lanes=lanes)

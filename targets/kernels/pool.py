@@ -10,6 +10,7 @@ from targets.layouts import padded_channels
 from targets.vector_unit import VectorUnit
 
 from .epilogue import Place, write_outputs
+from .max_pool import largest, window
 from .memory import Memory
 from .tiles import lane_tiles, shared
 from .vectors import Buffer, Expr, concatenate, constant, convert, let, load
@@ -20,12 +21,12 @@ def pool(block: Pool, memory: Memory, unit: VectorUnit) -> None:
     size = block.out_size
     for tiles in lane_tiles(block.out_channels, unit.lanes):
         with shared((size, size), memory) as (y, x):
-            window = _Window(block, memory["source0"], y, x)
+            pixels = _Window(block, memory["source0"], y, x)
             # Which input channels a tile reads differs from tile to tile.
             for group in range(tiles.count):
                 for piece in range(tiles.pieces):
                     place = Place(block.out_channels, tiles, group, piece, y * size + x)
-                    value = let(window.outputs(place.channel, tiles.lanes))
+                    value = let(pixels.outputs(place.channel, tiles.lanes))
                     write_outputs(value, memory, place=place, epilogue=block.epilogue, unit=unit)
 
 
@@ -58,33 +59,21 @@ class _Window:
 
     def _pooled(self, first: int, lanes: int) -> Expr:
         if self.block.kind == "max":
-            taps = self._taps(first, lanes)
-            value = taps[0]
-            for tap in taps[1:]:
-                value = T.max(value, tap)
-            return convert(value, "int32", lanes=lanes)
+            return convert(largest(self._taps(first, lanes)), "int32", lanes=lanes)
         value = constant(0, "int32", lanes=lanes)
         for tap in self._taps(first, lanes):
             value = value + convert(tap, "int32", lanes=lanes)
         return _rounded_mean(value, self.block.kernel_size**2, lanes)
 
     def _taps(self, first: int, lanes: int) -> list[Expr]:
-        """int16 vectors of the window's pixels.
-
-        A pixel outside is replaced by the nearest inside, which the window holds anyway: that
-        changes no maximum, and average pools have no outside.
-        """
+        """int16 vectors of the window's pixels."""
         block = self.block
-        border = block.kernel_size // 2 if block.kind == "max" else 0
-        reach = range(block.kernel_size)
-
-        def inside(position: Expr) -> Expr:
-            if not border:
-                return position
-            return T.max(T.min(position - border, block.in_size - 1), 0)
-
-        rows = [inside(self.y * block.stride + i) for i in reach]
-        columns = [inside(self.x * block.stride + i) for i in reach]
+        if block.kind == "max":
+            rows, columns = (window(block, at, block.in_size) for at in (self.y, self.x))
+        else:
+            rows, columns = (
+                [at * block.stride + i for i in range(block.kernel_size)] for at in (self.y, self.x)
+            )
         pixel = padded_channels(block.in_channels)
         starts = [
             (row * block.in_size + column) * pixel + first for row in rows for column in columns

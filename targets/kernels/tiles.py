@@ -76,12 +76,34 @@ def shared(counts: Sequence[int], memory: Memory) -> Iterator[tuple[Expr, ...]]:
 
     The last index runs fastest. Shares differ by one step at most.
     """
-    steps = prod(counts)
+    with T.serial(*_share(prod(counts), memory)) as step:
+        yield _indices(step, counts)
+
+
+@contextmanager
+def shared_runs(
+    counts: Sequence[int], length: int, memory: Memory
+) -> Iterator[tuple[tuple[Expr, ...], Expr, Expr]]:
+    """Open nested loops around runs of `length` steps, which calls share step by step.
+
+    Yields an index of each loop, and the first of this call's steps in the run and their end.
+    """
+    first, end = _share(prod(counts) * length, memory)
+    with T.serial(T.truncdiv(first, length), T.truncdiv(end + length - 1, length)) as run:
+        own = (T.max(first - run * length, 0), T.min(end - run * length, length))
+        yield _indices(run, counts), let(own[0]), let(own[1])
+
+
+def _share(steps: int, memory: Memory) -> tuple[Expr, Expr]:
+    """The first of this call's steps, and their end."""
     first = T.truncdiv(memory.part * steps, memory.parts)
-    last = T.truncdiv((memory.part + 1) * steps, memory.parts)
-    with T.serial(first, last) as step:
-        indices: list[Expr] = []
-        for count in reversed(counts):
-            indices.insert(0, T.truncmod(step, count))
-            step = T.truncdiv(step, count)
-        yield tuple(let(index) for index in indices)
+    return first, T.truncdiv((memory.part + 1) * steps, memory.parts)
+
+
+def _indices(step: Expr, counts: Sequence[int]) -> tuple[Expr, ...]:
+    """The index of each of nested loops."""
+    indices: list[Expr] = []
+    for count in reversed(counts):
+        indices.insert(0, T.truncmod(step, count))
+        step = T.truncdiv(step, count)
+    return tuple(let(index) for index in indices)

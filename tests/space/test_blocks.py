@@ -2,7 +2,7 @@
 
 import pytest
 
-from space.blocks import BinaryConv, Classifier, Conv, Epilogue, Pool, Sum, is_sign, ports
+from space.blocks import BinaryConv, Classifier, Conv, Epilogue, MaxPool, Pool, Sum, is_sign, ports
 from space.errors import SpaceError
 
 
@@ -33,6 +33,19 @@ def test_average_pool_drops_an_odd_border() -> None:
 
 def test_max_pool_is_padded() -> None:
     assert Pool("max", 8, 8, 8, 3, 2, 7, Epilogue()).out_size == 4
+
+
+def test_pooled_convolution_has_two_sizes() -> None:
+    conv = Conv(3, 8, 7, 2, 224, image=True, epilogue=Epilogue(), max_pool=MaxPool(3, 2))
+    assert (conv.conv_size, conv.out_size) == (112, 56)
+    # 7 pixels, of which windows start at -1, 1, 3 and 5, the last one ending at 7 (padded).
+    odd = Conv(3, 8, 3, 2, 13, image=True, epilogue=Epilogue(), max_pool=MaxPool(3, 2))
+    assert (odd.conv_size, odd.out_size) == (7, 4)
+
+
+def test_pool_without_a_step_is_refused() -> None:
+    with pytest.raises(SpaceError, match="stride=0 must be at least 1"):
+        MaxPool(3, 0)
 
 
 def test_reduction_counts_all_sources() -> None:

@@ -1,6 +1,8 @@
 """Counts of single blocks, worked out by hand."""
 
-from space.blocks import BinaryConv, Classifier, Conv, Epilogue, Pool, Sum
+from dataclasses import replace
+
+from space.blocks import BinaryConv, Classifier, Conv, Epilogue, MaxPool, Pool, Sum
 from space.counts import Counts, counts, total_counts
 
 # 24 inputs x 9 taps x 32 outputs = 6912 weights, at 4 x 4 output pixels.
@@ -15,6 +17,10 @@ def test_binary_convolution_counts_binary_macs() -> None:
 
 def test_convolution_counts_float_macs() -> None:
     assert counts(STEM) == Counts(float_macs=600 * 196, other_weights=600)
+
+
+def test_pools_leave_counts_as_they_are() -> None:
+    assert counts(replace(STEM, max_pool=MaxPool(3, 2))) == counts(STEM)
 
 
 def test_classifier_counts_once_per_image() -> None:

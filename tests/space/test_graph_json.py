@@ -16,7 +16,7 @@ from space.references import REFERENCES
 from tests.example_graphs import EXAMPLE_GRAPHS
 from tests.example_spaces import SMALL
 
-OLD_FILE = Path(__file__).parent.parent / "data" / "graph-1.json"
+DATA = Path(__file__).parent.parent / "data"
 
 
 def same(first: BlockGraph, second: BlockGraph) -> bool:
@@ -38,18 +38,22 @@ def test_searched_and_crafted_networks_round_trip() -> None:
         assert same(graph_from_json(graph_to_json(graph)), graph)
 
 
-def test_old_file_still_loads() -> None:
-    assert same(graph_from_json(OLD_FILE.read_text()), EXAMPLE_GRAPHS["reduction"]())
+@pytest.mark.parametrize(
+    ("file", "name"), [("graph-1.json", "reduction"), ("graph-2.json", "pooled")]
+)
+def test_file_of_every_format_loads(file: str, name: str) -> None:
+    assert same(graph_from_json((DATA / file).read_text()), EXAMPLE_GRAPHS[name]())
 
 
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ('"format": 1', '"format": 2', "graph: format is 2"),
+        ('"format": 2', '"format": 3', "graph: format is 3"),
         ('"kind": "sum"', '"kind": "mul"', "kind 'mul' must be one of"),
         ('"kind": "conv"', '"kind": "pool"', "graph: stem: "),
         ('"inner_stored": true', '"inner_stored": 1', "inner_stored is 1"),
         ('"inner_stored": true,', "", "inner_stored is missing"),
+        (',\n    "max_pool": null', "", "max_pool is missing"),
         ('"port": "inner"', '"port": "outside"', "no earlier block writes this"),
         ('"image_size": ', '"image_sizes": 1, "image_size": ', "image_sizes is 1"),
     ],

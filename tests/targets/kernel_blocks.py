@@ -1,6 +1,16 @@
 """Blocks whose shapes are chosen to break a kernel."""
 
-from space.blocks import Activation, BinaryConv, Block, Classifier, Conv, Epilogue, Pool, Sum
+from space.blocks import (
+    Activation,
+    BinaryConv,
+    Block,
+    Classifier,
+    Conv,
+    Epilogue,
+    MaxPool,
+    Pool,
+    Sum,
+)
 
 SIGNED = Epilogue(inner_signs=1)
 PLAIN = Epilogue()
@@ -42,6 +52,13 @@ CONVS: list[Block] = [
     Conv(40, 72, 1, 2, 7, False, SIGNED),
     Conv(64, 32, 3, 2, 5, False, PLAIN),
     Conv(1, 1, 3, 1, 1, False, PLAIN),
+    Conv(3, 64, 7, 2, 16, True, SIGNED, MaxPool(3, 2)),
+    Conv(3, 33, 3, 1, 9, True, full("prelu", shortcuts=1), MaxPool(3, 2)),
+    Conv(1, 1, 3, 2, 1, True, SIGNED, MaxPool(3, 2)),
+    Conv(1, 3, 1, 2, 7, True, full("relu", shortcuts=0), MaxPool(3, 1)),
+    Conv(33, 3, 3, 1, 2, False, SIGNED, MaxPool(2, 2)),
+    Conv(64, 72, 3, 2, 13, False, full("none", shortcuts=1), MaxPool(5, 2)),
+    Conv(5, 24, 1, 1, 8, False, Epilogue(inner_stored=False, inner_signs=1), MaxPool(1, 3)),
 ]
 OTHERS: list[Block] = [
     Sum(1, 1, Epilogue(shortcuts=1)),

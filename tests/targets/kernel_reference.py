@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from space.blocks import BinaryConv, Block, Classifier, Conv, Pool, Sum, ports
+from space.blocks import BinaryConv, Block, Classifier, Conv, MaxPool, Pool, Sum, ports
 from space.frozen import FrozenBlock, FrozenClassifier, Requantize, Threshold
 
 Ints = NDArray[np.int64]
@@ -145,7 +145,10 @@ def _operated(case: Case, sources: tuple[Ints, ...]) -> list[Ints]:
             if not block.image:
                 shift = case.frozen.input_shift
                 value = np.clip((value + (1 << shift >> 1)) >> shift, -128, 127)
-            return [_requantized(case.frozen, _convolved(block, case.frozen, value, padding=0))]
+            value = _requantized(case.frozen, _convolved(block, case.frozen, value, padding=0))
+            if block.max_pool is None:
+                return [value]
+            return [_max_pooled(block.max_pool, np.clip(value, LOW, HIGH))]
         case Pool():
             return [_pooled(block, sources[0])]
     return []
@@ -182,10 +185,15 @@ def _requantized(frozen: FrozenBlock, total: Ints) -> Ints:
     return value >> numbers.shift
 
 
+def _max_pooled(window: MaxPool | Pool, source: Ints) -> Ints:
+    padded = _padded(source, window.kernel_size // 2, LOW)
+    pooled: Ints = _windows(padded, window.kernel_size, window.stride).max(axis=(-2, -1))
+    return pooled
+
+
 def _pooled(block: Pool, source: Ints) -> Ints:
     if block.kind == "max":
-        padded = _padded(source, block.kernel_size // 2, LOW)
-        pooled = _windows(padded, block.kernel_size, block.stride).max(axis=(-2, -1))
+        pooled = _max_pooled(block, source)
     else:
         count = block.kernel_size**2
         total = _windows(source, block.kernel_size, block.stride).sum(axis=(-2, -1))

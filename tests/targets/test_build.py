@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from space.blocks import BinaryConv, Classifier, Conv, Epilogue, Pool, Sum
+from space.blocks import BinaryConv, Classifier, Conv, Epilogue, MaxPool, Pool, Sum
 from targets.boards import (
     AARCH64,
     ARMV7,
@@ -33,6 +33,7 @@ WIDE = (
     BinaryConv((8,), 56, 3, 1, 64, Epilogue(activation="prelu")),
     BinaryConv((8,), 48, 1, 1, 64, Epilogue()),
     Conv(3, 56, 3, 1, 64, True, Epilogue()),
+    Conv(3, 56, 3, 1, 64, True, Epilogue(), MaxPool(3, 2)),
 )
 SPECS = [kernel_specs(block)[0] for block in BLOCKS]
 SUM = [SPECS[2]]

@@ -1,7 +1,9 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from space.blocks import BinaryConv, Block, Conv, Epilogue, ports
+from space.blocks import BinaryConv, Block, Conv, Epilogue, MaxPool, ports
 from space.frozen import FrozenBlock, Requantize, Threshold
 from targets.errors import TargetError
 from targets.kernel_constants import constants, count_threshold
@@ -33,6 +35,17 @@ def test_key_names_every_field() -> None:
         "binary_conv(in_channels=64+24,out_channels=40,kernel_size=3,stride=1,in_size=14,"
         "activation=none,shortcuts=1,inner_stored=1,inner_signs=1,outer=0,outer_signs=0)"
     )
+
+
+def test_keys_name_a_pool_where_there_is_one() -> None:
+    plain = Conv(3, 64, 7, 2, 224, image=True, epilogue=Epilogue())
+    assert one(plain).key == (
+        "conv(in_channels=3,out_channels=64,kernel_size=7,stride=2,in_size=224,image=1,"
+        "activation=none,shortcuts=0,inner_stored=1,inner_signs=0,outer=0,outer_signs=0)"
+    )
+    pooled = replace(plain, max_pool=MaxPool(3, 2))
+    added = "outer_signs=0,max_pool_kernel_size=3,max_pool_stride=2)"
+    assert one(pooled).key == one(plain).key.replace("outer_signs=0)", added)
 
 
 def test_relu_and_prelu_share_a_kernel() -> None:

@@ -2,12 +2,14 @@
 
 import pytest
 import torch
+from torch import nn
 from torch.nn import functional as F
 
-from space.blocks import BinaryConv, Conv, Epilogue, Sum
+from space.blocks import BinaryConv, Conv, Epilogue, MaxPool, Sum
 from space.nn.layers import (
     BinaryConvOperator,
     BlockLayer,
+    ConvOperator,
     ImageConvOperator,
     PReLU,
     activation_module,
@@ -42,6 +44,19 @@ def test_image_is_padded_with_black_pixels() -> None:
         operator.weight.copy_(torch.ones(3, 2, 3, 3) * operator.pixel_std.view(2, 1, 1))
     found = operator.total([pixels])
     torch.testing.assert_close(found, F.conv2d(normalised, operator.weight))
+
+
+def test_values_are_pooled_behind_the_activation() -> None:
+    block = Conv(1, 1, 1, 1, 2, False, Epilogue("prelu", inner_signs=1), MaxPool(3, 2))
+    operator = ConvOperator(block)
+    nn.init.ones_(operator.weight)
+    operator.affine.norm.eps = 0.0
+    nn.init.constant_(operator.get_parameter("affine.activation.slopes"), -0.25)
+    layer = BlockLayer(block, operator, {"inner_sign0"}).eval()
+    # With such a slope, -16 becomes the largest.
+    written = layer([torch.tensor([-8.0, -4.0, -16.0, 3.0]).view(1, 1, 2, 2)], [], None)
+    assert written["inner"].tolist() == [[[[4.0]]]]
+    assert written["inner_sign0"].tolist() == [[[[0.0]]]]
 
 
 def test_activations_act_on_negative_values() -> None:
