@@ -100,6 +100,7 @@ def demo(settings: DemoSettings, *, notify: Notify) -> Demo:
             settings.folder / SEARCH,
             DeriveSettings(judge=JudgeSettings(settings.seed)),
             device=_cpu(),
+            notify=notify,
         )
     with _timed("train", seconds, notify):
         _train(settings, data)

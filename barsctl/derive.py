@@ -1,49 +1,67 @@
 """Deriving: the most accurate network that a search stands for, within the budget."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from costmodels.errors import BudgetUnreachable
 from costmodels.selection import AnyBudget, budget_cost, most_probable, within
 from costmodels.term_index import term_index
 from space.cost_terms import cost_terms
 from space.decisions import Choices, decisions, is_connected
 from space.genotype import Genotype, choices_of, genotype_of, write_genotype
 from space.search_space import SearchSpace
+from targets.measuring.place import Place
+from targets.toolchain import Notify
 
+from .board_budgets import BoardBudget, board_budgets, tightened
 from .budgets import Budget
 from .judge import Judge, JudgeSettings, LogProbabilities, open_judge
 from .judged import identity
+from .pricing import hard_budgets
 from .progress import progress_bar
 from .run_folder import GENOTYPE, Json, write_json
-from .search_run import read_search_config, run_budgets
+from .search_run import read_search_config, run_tables
 
 DERIVED = "derive.json"
 TRIES_PER_CANDIDATE = 50
+# Rounds of candidates, each within tighter limits, until one is measured within the budget.
+MOST_ROUNDS = 4
+MARGIN = 0.99
 # A decided architecture has few networks within a budget below its own; flatter ones have more.
 FLATTENINGS = (1.0, 2.0, 4.0, 8.0, 16.0)
 
 
 @dataclass(frozen=True, slots=True)
 class DeriveSettings:
-    """How many networks are compared, and how they are judged."""
+    """How many networks are compared, and how they are judged.
+
+    measured: whether latencies are measured on whole networks, or the tables' word is taken. place:
+    where, None for where the table was measured.
+    """
 
     candidates: int = 10
     judge: JudgeSettings = field(default_factory=JudgeSettings)
+    measured: bool = True
+    place: Place | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A network within the budgets, with its accuracy on held-out images and shared weights."""
+    """A network within the budgets, with its accuracy on held-out images and shared weights.
+
+    costs: of each budget, as predicted. measured: of those that it was compiled and measured for.
+    """
 
     genotype: Genotype
     accuracy: float
     log_probability: float
     costs: dict[str, float]
+    measured: dict[str, float] = field(default_factory=dict)
 
 
 def derive(
@@ -51,28 +69,81 @@ def derive(
     settings: DeriveSettings,
     *,
     device: torch.device,
+    notify: Notify,
     budgets: Sequence[Budget] | None = None,
     tables: Sequence[str] | None = None,
 ) -> tuple[Candidate, ...]:
     """Return networks of a search run within the budgets, the most accurate first.
 
-    It goes to the run's genotype.json, the ranking to derive.json. What was judged before, for
-    another budget too, is compared again without computing it. budgets: None for those of the
-    search; tables: None likewise. Raises BudgetUnreachable where no network keeps to them.
+    The first was measured within them, where tables price a budget: a network that is not gives way
+    to the next. It goes to the run's genotype.json, the ranking to derive.json. What was judged
+    before, for another budget too, is compared again without computing it. budgets: None for those
+    of the search; tables: None likewise. Raises BudgetUnreachable where no network keeps to them.
     """
     config = read_search_config(folder)
     asked = config.budgets if budgets is None else tuple(budgets)
-    hard = run_budgets(config, asked, tables=tables)
+    found = run_tables(config, asked, tables=tables)
+    hard = hard_budgets(asked, config.space, tables=found)
+    boards = board_budgets(asked, found, settings.place) if settings.measured else ()
     judge = open_judge(folder, config, settings.judge, device=device)
-    choices = candidate_choices(
-        config.space, judge.log_probabilities, hard,
-        count=settings.candidates, generator=np.random.default_rng(settings.judge.seed),
-    )  # fmt: skip
-    evaluate(judge, choices, what="derive")
-    ranking = rank(candidates_within(judge, hard))[: settings.candidates]
+    ranking = _derived(judge, hard, boards, settings, notify=notify)
     write_genotype(ranking[0].genotype, folder / GENOTYPE)
     write_json(folder / DERIVED, derived_json(ranking))
     return ranking
+
+
+def _derived(
+    judge: Judge, budgets: Sequence[AnyBudget], boards: Sequence[BoardBudget],
+    settings: DeriveSettings, *, notify: Notify,
+) -> tuple[Candidate, ...]:  # fmt: skip
+    """The ranking behind its first network that was measured within the boards' budgets."""
+    generator = np.random.default_rng(settings.judge.seed)
+    over: dict[object, Candidate] = {}
+    for number in range(MOST_ROUNDS):
+        # All that were predicted within the budgets were measured over one: predict less.
+        limits = tightened(budgets, _least_ratios(over.values()), margin=MARGIN**number)
+        choices = candidate_choices(
+            judge.space, judge.log_probabilities, limits,
+            count=settings.candidates, generator=generator,
+        )  # fmt: skip
+        evaluate(judge, choices, what="derive")
+        ranking = rank(candidates_within(judge, limits))[: settings.candidates]
+        for position, each in enumerate(ranking):
+            network = identity(each.genotype)
+            if network in over:
+                continue
+            tried = _measured(each, boards, notify=notify)
+            if all(tried.measured[board.name] <= board.limit for board in boards):
+                return (tried, *ranking[position + 1 :])
+            over[network] = tried
+    closest = min(over.values(), key=lambda each: max(_shares(each, boards)))
+    told = ", ".join(board.told(closest.measured[board.name]) for board in boards)
+    raise BudgetUnreachable(
+        f"{len(over)} networks that the table holds for fast enough were measured, and none keeps "
+        f"to the budget (closest: {told}); raise the budget, or profile the board again"
+    )
+
+
+def _measured(candidate: Candidate, boards: Sequence[BoardBudget], *, notify: Notify) -> Candidate:
+    costs: dict[str, float] = {}
+    for board in boards:
+        costs[board.name] = board.measured(candidate.genotype, notify=notify)
+        notify(f"accuracy {candidate.accuracy:.1%}: {board.told(costs[board.name])}")
+    return replace(candidate, measured=costs)
+
+
+def _least_ratios(candidates: Iterable[Candidate]) -> dict[str, float]:
+    """How many times its predicted cost a network takes at least, by budget."""
+    ratios: dict[str, float] = {}
+    for each in candidates:
+        for name, cost in each.measured.items():
+            ratio = cost / each.costs[name]
+            ratios[name] = min(ratio, ratios.get(name, ratio))
+    return ratios
+
+
+def _shares(candidate: Candidate, boards: Sequence[BoardBudget]) -> list[float]:
+    return [candidate.measured[board.name] / board.limit for board in boards]
 
 
 def evaluate(judge: Judge, choices: Sequence[Choices], *, what: str) -> None:
@@ -155,6 +226,7 @@ def candidate_json(candidate: Candidate) -> dict[str, Json]:
         "accuracy": candidate.accuracy,
         "log_probability": candidate.log_probability,
         "cost": dict(candidate.costs),
+        "measured": dict(candidate.measured),
         "widths": list(candidate.genotype.widths),
         "depths": list(candidate.genotype.depths),
         "choices": dict(choices_of(candidate.genotype)),

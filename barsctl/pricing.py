@@ -99,7 +99,7 @@ def _target_name(budget: Budget, tables: Sequence[LatencyTable]) -> str | None:
     if budget.metric == RAM:
         return arena_target(budget, tables).name
     if budget.metric in TABLE_METRICS:
-        return _table_of(budget, tables).header.target
+        return table_of(budget, tables).header.target
     return None
 
 
@@ -126,7 +126,7 @@ def cost_model(budget: Budget, tables: Sequence[LatencyTable]) -> CostModel:
         return COST_MODELS[budget.metric]
     if budget.metric not in TABLE_METRICS:
         return _plugin(budget)
-    table = _table_of(budget, tables)
+    table = table_of(budget, tables)
     _require_own_kernels(table)
     return table
 
@@ -141,7 +141,8 @@ def _plugin(budget: Budget) -> CostModel:
     return load_plugin(points[budget.metric])
 
 
-def _table_of(budget: Budget, tables: Sequence[LatencyTable]) -> LatencyTable:
+def table_of(budget: Budget, tables: Sequence[LatencyTable]) -> LatencyTable:
+    """Return the table that prices a budget of TABLE_METRICS. Raises BarsError where none does."""
     metric = budget.metric
     by_target = {table.header.target: table for table in tables if table.name == metric}
     if not by_target:

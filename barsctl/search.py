@@ -67,7 +67,8 @@ class SearchSettings:
     """Of a nat in the last epoch's loss: above 0 it drives decisions towards one option, below 0
     away. It grows from 0 after the warm-up, so that options are compared before one is taken."""
     multiplier_rate: float = 0.5
-    """Rise of a budget's multiplier in an epoch in which the expected cost is twice the budget."""
+    """Rise of a budget's multiplier in an epoch in which the expected cost is twice the budget,
+    and of what is left of the budget in one in which the cost is next to nothing."""
 
     def __post_init__(self) -> None:
         if not 0 <= self.warmup_epochs < self.epochs:
@@ -171,6 +172,7 @@ def new_state(
             lr=settings.architecture_learning_rate, betas=ARCHITECTURE_BETAS,
         ),
         torch.zeros(budgets, dtype=torch.float64, device=device),
+        torch.zeros((), dtype=torch.float64, device=device),
     )  # fmt: skip
 
 
@@ -217,6 +219,10 @@ def restore(state: SearchState, folder: Path, *, device: torch.device) -> int:
     restore_optimizer(state.weights_optimizer, checkpoint.part("weights_optimizer"))
     restore_optimizer(state.architecture_optimizer, checkpoint.part("architecture_optimizer"))
     state.multipliers.copy_(checkpoint.tensors["budgets/multipliers"])
+    # Checkpoints of before it was there have none.
+    spare = checkpoint.tensors.get("budgets/spare_multiplier")
+    if spare is not None:
+        state.spare_multiplier.copy_(spare)
     return int(checkpoint.number("epoch")) + 1
 
 
@@ -226,7 +232,10 @@ def _save(state: SearchState, folder: Path, *, epoch: int) -> None:
         "architecture": state.architecture.state_dict(),
         "weights_optimizer": optimizer_tensors(state.weights_optimizer),
         "architecture_optimizer": optimizer_tensors(state.architecture_optimizer),
-        "budgets": {"multipliers": state.multipliers},
+        "budgets": {
+            "multipliers": state.multipliers,
+            "spare_multiplier": state.spare_multiplier,
+        },
     }
     save_checkpoint(folder / LAST, parts, state={"epoch": epoch})
 
@@ -246,6 +255,7 @@ def _architecture_row(
         "budget": {budget.name: budget.limit for budget in budgets},
         "expected_cost": {budget.name: share * budget.limit for budget, share in costs},
         "multiplier": {budget.name: multiplier for budget, multiplier in multipliers},
+        "spare_multiplier": float(state.spare_multiplier),
         "share": {**primitive_shares(typical, decisions(space))},
         "entropy": {group: float(value) for group, value in group_entropies(typical).items()},
     }

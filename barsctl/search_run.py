@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from pydantic import TypeAdapter
 
+from costmodels.latency_table import LatencyTable
 from costmodels.selection import AnyBudget, most_probable
 from space.cost_terms import cost_terms
 from space.decisions import decisions
@@ -85,13 +86,21 @@ def _upgraded(fields: Row) -> Row:
 def run_budgets(
     config: SearchConfig, budgets: Sequence[Budget], *, tables: Sequence[str] | None
 ) -> tuple[AnyBudget, ...]:
-    """Return budgets priced for a run's space.
+    """Return budgets priced for a run's space; tables as for `run_tables`."""
+    found = run_tables(config, budgets, tables=tables)
+    return hard_budgets(budgets, config.space, tables=found)
+
+
+def run_tables(
+    config: SearchConfig, budgets: Sequence[Budget], *, tables: Sequence[str] | None
+) -> tuple[LatencyTable, ...]:
+    """Return the tables of files.
 
     tables: None for those of the run, which are then read only if a budget needs one.
     """
     if tables is None:
         tables = config.tables if any(needs_table(budget) for budget in budgets) else ()
-    return hard_budgets(budgets, config.space, tables=read_tables(map(Path, tables)))
+    return read_tables(map(Path, tables))
 
 
 def load_search(

@@ -32,6 +32,8 @@ class SearchState:
     architecture_optimizer: torch.optim.Optimizer
     multipliers: Tensor
     """[budgets]: what a budget's violation, as a share of its limit, weighs in the loss."""
+    spare_multiplier: Tensor
+    """[]: what the share that is left of the tightest budget weighs in the loss."""
 
 
 class BudgetShares(nn.Module):
@@ -89,7 +91,13 @@ def architecture_penalty(
 ) -> Tensor:
     """Return what violated budgets and open decisions add to the architecture's loss."""
     violation = (shares - 1).clamp(min=0)
-    return state.multipliers @ violation + entropy_weight * total_entropy(typical)
+    budgets = state.multipliers @ violation + state.spare_multiplier * spare_share(shares)
+    return budgets + entropy_weight * total_entropy(typical)
+
+
+def spare_share(shares: Tensor) -> Tensor:
+    """Return what is left of the tightest budget, as a share of it; 0 where one is violated."""
+    return (1 - shares.max()).clamp(min=0) if len(shares) else shares.sum()
 
 
 @torch.no_grad()
@@ -97,6 +105,8 @@ def raise_multipliers(state: SearchState, shares: Tensor, *, rate: float) -> Non
     """Dual ascent: a multiplier rises by its budget's violation. It never falls.
 
     Within the budget there is no penalty, so a large multiplier holds the cost at the budget and
-    pushes it no further down.
+    pushes it no further down. What is left of all budgets has a multiplier of its own: a network
+    that was asked for at a cost makes use of it, also where a short search sees no gain in that.
     """
     state.multipliers.add_(rate * (shares - 1).clamp(min=0))
+    state.spare_multiplier.add_(rate * spare_share(shares))

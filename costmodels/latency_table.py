@@ -111,7 +111,10 @@ class LatencyTable:
 
     def cost(self, block: Block) -> float:
         """In the model's unit. Raises CostError where a kernel of the block was not measured."""
-        cost = sum(self._kernel_costs(block))
+        return self.in_model_unit(sum(self._kernel_costs(block)))
+
+    def in_model_unit(self, cost: float) -> float:
+        """A cost in the table's unit, as the model gives it."""
         return cost / 1000 if self.header.unit == "us" else cost
 
     @property

@@ -9,7 +9,7 @@ import typer
 from barsctl.budgets import format_cost
 from barsctl.table import print_table
 
-from .options import Budgets, Device, Json, Seed, Tables
+from .options import Budgets, Device, Json, OptionalOn, Seed, Tables, notify
 
 if TYPE_CHECKING:
     from barsctl.derive import Candidate
@@ -20,13 +20,20 @@ def derive(
     candidates: Annotated[int, typer.Option(min=1, help="Networks to compare.")] = 10,
     budget: Budgets = None,
     table: Tables = None,
+    on: OptionalOn = None,
+    unmeasured: Annotated[
+        bool,
+        typer.Option("--unmeasured", help="Take the table's word, and measure no whole network."),
+    ] = False,
     seed: Seed = 0,
     device: Device = "auto",
     as_json: Json = False,
 ) -> None:
     """Choose the most accurate of a search's networks within the budget, by default the search's.
 
-    Another --table and --budget choose for another board, without searching again.
+    A latency is measured on the whole network, where the table was measured, and a network that
+    does not keep to its budget gives way to the next. Another --table and --budget choose for
+    another board, without searching again.
 
     Exits with 3 where no network keeps to it. Example: barsctl derive runs/search --candidates 20
     """
@@ -34,8 +41,9 @@ def derive(
     from barsctl.devices import find_device
     from barsctl.judge import JudgeSettings
 
+    settings = DeriveSettings(candidates, JudgeSettings(seed), not unmeasured, on)
     ranking = derive(
-        run, DeriveSettings(candidates, JudgeSettings(seed)), device=find_device(device),
+        run, settings, device=find_device(device), notify=notify,
         budgets=budget or None, tables=tuple(map(str, table)) if table else None,
     )  # fmt: skip
     if as_json:
@@ -43,7 +51,7 @@ def derive(
         return
     costs = tuple(ranking[0].costs)
     print_table(
-        ("rank", "accuracy", *costs, "log probability", "widths", "cells"),
+        ("rank", "accuracy", *costs, "measured", "log probability", "widths", "cells"),
         [_cells(number, each) for number, each in enumerate(ranking, start=1)],
     )
     typer.echo(f"{run / 'genotype.json'} is the first; now run: barsctl train {run}")
@@ -54,6 +62,7 @@ def _cells(number: int, candidate: "Candidate") -> tuple[str, ...]:
         str(number),
         f"{candidate.accuracy:.2%}",
         *(format_cost(name, cost) for name, cost in candidate.costs.items()),
+        ", ".join(format_cost(name, cost) for name, cost in candidate.measured.items()) or "-",
         f"{candidate.log_probability:.1f}",
         ", ".join(f"{width:g}" for width in candidate.genotype.widths),
         ", ".join(str(depth) for depth in candidate.genotype.depths),

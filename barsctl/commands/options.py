@@ -85,6 +85,13 @@ Tables = Annotated[
         "a budget then names its board, as latency@armv7=9ms.",
     ),
 ]
+OptionalOn = Annotated[
+    Place | None,
+    typer.Option(
+        "--on", parser=place, metavar="PLACE",
+        help="Where to measure, as of barsctl profile; where the table was measured by default.",
+    ),
+]  # fmt: skip
 On = Annotated[
     Place,
     typer.Option(

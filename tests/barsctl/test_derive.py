@@ -129,7 +129,7 @@ def test_derive_keeps_to_the_budget_and_writes_the_best(tmp_path: Path) -> None:
     limit, run = 30e3, tmp_path / "run"
     config = tiny_config(write_images(tmp_path), Budget("bops", limit))
     search_run(config, tiny_dataset(tmp_path), folder=run, resume=False, device=CPU)
-    ranking = derive(run, SETTINGS, device=CPU)
+    ranking = derive(run, SETTINGS, device=CPU, notify=print)
     accuracies = [each.accuracy for each in ranking]
     assert accuracies == sorted(accuracies, reverse=True)
     for each in ranking:
@@ -139,7 +139,7 @@ def test_derive_keeps_to_the_budget_and_writes_the_best(tmp_path: Path) -> None:
     assert read_genotype(run / "genotype.json") == ranking[0].genotype
     written = json.loads((run / "derive.json").read_text())
     assert [each["accuracy"] for each in written["candidates"]] == accuracies
-    assert derive(run, SETTINGS, device=CPU) == ranking
+    assert derive(run, SETTINGS, device=CPU, notify=print) == ranking
 
 
 def test_derive_takes_another_budget(tmp_path: Path) -> None:
@@ -148,10 +148,10 @@ def test_derive_takes_another_budget(tmp_path: Path) -> None:
         write_images(tmp_path), settings=replace(SEARCH, epochs=1, warmup_epochs=0)
     )
     search_run(config, tiny_dataset(tmp_path), folder=run, resume=False, device=CPU)
-    smaller = derive(run, SETTINGS, device=CPU, budgets=[Budget("size", 700.0)])
+    smaller = derive(run, SETTINGS, device=CPU, notify=print, budgets=[Budget("size", 700.0)])
     assert all(each.costs["size"] <= 700 for each in smaller)
     with pytest.raises(BudgetUnreachable, match=r"size 1 bytes \(smallest reachable \d+"):
-        derive(run, SETTINGS, device=CPU, budgets=[Budget("size", 1.0)])
+        derive(run, SETTINGS, device=CPU, notify=print, budgets=[Budget("size", 1.0)])
     assert read_genotype(run / "genotype.json") == smaller[0].genotype
 
 
@@ -162,14 +162,14 @@ def test_latency_budget_needs_a_table(tmp_path: Path) -> None:
     )
     search_run(config, tiny_dataset(tmp_path), folder=run, resume=False, device=CPU)
     with pytest.raises(BarsError, match="give --table FILE"):
-        derive(run, SETTINGS, device=CPU, budgets=[Budget("latency", 1.0)])
+        derive(run, SETTINGS, device=CPU, notify=print, budgets=[Budget("latency", 1.0)])
     with pytest.raises(BarsError, match=r"no\.jsonl cannot be read"):
         derive(
-            run, SETTINGS, device=CPU, budgets=[Budget("latency", 1.0)],
+            run, SETTINGS, device=CPU, notify=print, budgets=[Budget("latency", 1.0)],
             tables=[str(tmp_path / "no.jsonl")],
         )  # fmt: skip
 
 
 def test_derive_needs_a_search(tmp_path: Path) -> None:
     with pytest.raises(BarsError, match="is not a run's folder"):
-        derive(tmp_path, SETTINGS, device=CPU)
+        derive(tmp_path, SETTINGS, device=CPU, notify=print)

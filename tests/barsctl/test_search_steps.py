@@ -92,6 +92,26 @@ def test_multipliers_rise_only_while_violated(tmp_path: Path) -> None:
     assert state.multipliers.tolist() == pytest.approx([0.05, 0.2])
 
 
+def test_spare_multiplier_rises_only_while_all_budgets_are_kept(tmp_path: Path) -> None:
+    state = fresh_state(tmp_path, budgets=2)
+    raise_multipliers(state, torch.tensor([0.25, 0.75], dtype=torch.float64), rate=0.1)
+    raise_multipliers(state, torch.tensor([1.5, 0.5], dtype=torch.float64), rate=0.1)
+    assert float(state.spare_multiplier) == pytest.approx(0.1 * 0.25)
+
+
+def test_spare_budget_is_a_loss(tmp_path: Path) -> None:
+    state = fresh_state(tmp_path, budgets=2)
+    state.spare_multiplier.fill_(3.0)
+    typical = distribution(state, SEARCH, EPOCH)
+    shares = torch.tensor([0.5, 0.75], dtype=torch.float64, requires_grad=True)
+    penalty = architecture_penalty(state, typical, shares, entropy_weight=0.0)
+    assert float(penalty.detach()) == pytest.approx(3 * 0.25)
+    penalty.backward()
+    # Descending makes the tightest budget's cost rise.
+    assert shares.grad is not None
+    assert shares.grad.tolist() == [0.0, -3.0]
+
+
 def test_penalty_is_zero_within_the_budget(tmp_path: Path) -> None:
     state = fresh_state(tmp_path, budgets=2)
     state.multipliers.copy_(torch.tensor([3.0, 2.0]))

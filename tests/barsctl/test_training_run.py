@@ -34,7 +34,9 @@ def searched(folder: Path, data: DataChoice) -> Path:
     """A search and the genotype derived from it."""
     search = tiny_config(data, settings=replace(SEARCH, epochs=1, warmup_epochs=0))
     search_run(search, tiny_dataset(folder), folder=folder / "search", resume=False, device=CPU)
-    derive(folder / "search", DeriveSettings(1, JudgeSettings(batch_size=16)), device=CPU)
+    derive(
+        folder / "search", DeriveSettings(1, JudgeSettings(batch_size=16)), device=CPU, notify=print
+    )
     return folder / "search"
 
 

@@ -1,0 +1,90 @@
+"""Budgets that hold on the board: networks compiled and measured whole before one is taken."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from costmodels.latency_table import LatencyTable
+from costmodels.selection import AnyBudget
+from costmodels.selection import Budget as AddedBudget
+from space.decode import decode
+from space.genotype import Genotype
+from targets.errors import TargetError
+from targets.measuring.measured import Failed
+from targets.measuring.place import Place
+from targets.toolchain import Notify
+
+from .budgets import TABLE_METRICS, Budget, format_cost
+from .errors import BarsError
+from .measured_networks import measured_networks
+from .pricing import table_of
+
+
+@dataclass(frozen=True, slots=True)
+class BoardBudget:
+    """A budget that a network must keep to where its kernels were measured.
+
+    limit: in the unit of the table's model. place: None for the table's own.
+    """
+
+    name: str
+    metric: str
+    limit: float
+    table: LatencyTable
+    place: Place | None
+
+    def measured(self, genotype: Genotype, *, notify: Notify) -> float:
+        """What a network costs there, in the unit of the table's model.
+
+        Raises BarsError where it cannot be measured.
+        """
+        graph = decode(genotype)
+        try:
+            (result,) = measured_networks([graph], self.table, place=self.place, notify=notify)
+        except TargetError as error:
+            raise BarsError(
+                f"budget {self.name} is measured on the derived network, and {error}; "
+                "or take the table's word with --unmeasured"
+            ) from error
+        if isinstance(result, Failed):
+            raise BarsError(f"the derived network could not be measured: {result.reason}")
+        return self.table.in_model_unit(result.median)
+
+    def told(self, cost: float) -> str:
+        """A cost and the limit, for people."""
+        amounts = (format_cost(self.metric, each) for each in (cost, self.limit))
+        return f"{self.name} measured {next(amounts)} of {next(amounts)}"
+
+
+def board_budgets(
+    budgets: Sequence[Budget], tables: Sequence[LatencyTable], place: Place | None
+) -> tuple[BoardBudget, ...]:
+    """Those of the budgets that tables price.
+
+    place: of the only board, None for the tables' own. Raises BarsError where there are several.
+    """
+    found = tuple(
+        BoardBudget(each.name, each.metric, each.limit, table_of(each, tables), place)
+        for each in budgets
+        if each.metric in TABLE_METRICS
+    )
+    if place is not None and len(found) > 1:
+        raise BarsError(
+            f"{place} is one place, and {len(found)} budgets are measured; leave --on out: each "
+            "is measured where its table was"
+        )
+    return found
+
+
+def tightened(
+    budgets: Sequence[AnyBudget], ratios: Mapping[str, float], *, margin: float
+) -> tuple[AnyBudget, ...]:
+    """The budgets with lower limits, by how many times more was measured than predicted.
+
+    ratios: of the measured budgets. margin: of at most 1, that limits are multiplied with besides.
+    """
+    return tuple(
+        replace(each, limit=each.limit * margin / max(1.0, ratios[each.name]))
+        if isinstance(each, AddedBudget) and each.name in ratios
+        else each
+        for each in budgets
+    )
