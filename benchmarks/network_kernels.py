@@ -18,7 +18,7 @@ from harness.random_program import random_program
 from harness.report import Cell, read_options, report
 from harness.xor_popcount import require_vpopcnt, xor_popcount
 
-from space.blocks import BinaryConv, Block, Classifier, Conv, Pool, Sum
+from space.blocks import BinaryConv, Block, Classifier, Conv, MaxPool, Pool, Sum
 from space.counts import counts
 from space.references import bireal18
 from targets.catalog import named_target
@@ -97,16 +97,22 @@ def kernel_name(block: Block) -> str:
         case BinaryConv():
             return f"binary {conv_name(block, sum(block.in_channels))}"
         case Conv():
-            return f"{'uint8' if block.image else 'int8'} {conv_name(block, block.in_channels)}"
+            pool = "" if block.max_pool is None else f", max pool {window(block.max_pool)}"
+            kind = "uint8" if block.image else "int8"
+            return f"{kind} {conv_name(block, block.in_channels)}{pool}"
         case Pool():
-            window = f"{block.kernel_size}x{block.kernel_size}/{block.stride}"
             size = f"{block.in_size}x{block.in_size}x{block.in_channels}"
-            return f"{block.kind} pool {window} {size}, {written(block)}"
+            return f"{block.kind} pool {window(block)} {size}, {written(block)}"
         case Sum():
             return f"sum {block.size}x{block.size}x{block.channels}, {written(block)}"
         case Classifier():
             channels = sum(block.in_channels)
             return f"classifier {block.in_size}x{block.in_size}x{channels} -> {block.classes}"
+
+
+def window(pool: MaxPool | Pool) -> str:
+    """Window and stride of a pool."""
+    return f"{pool.kernel_size}x{pool.kernel_size}/{pool.stride}"
 
 
 def conv_name(block: BinaryConv | Conv, in_channels: int) -> str:

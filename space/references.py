@@ -3,7 +3,7 @@
 XNOR-ResNet: the residual networks of He et al. with binary 3x3 convolutions and a shortcut around
 each pair of them, as in XNOR-Net (Rastegari et al., 2016). Bi-Real: a shortcut around each
 convolution, average-pooled at a reduction (Liu et al., 2018). Images of 64 pixels and more enter
-through a 7x7 stride 2 convolution and a 3x3 stride 2 max pool, smaller ones through a 3x3
+through a 7x7 stride 2 convolution with a 3x3 stride 2 max pool, smaller ones through a 3x3
 convolution. Activations are PReLU.
 """
 
@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-from .blocks import BinaryConv, Classifier, Conv, Epilogue, Pool
+from .blocks import BinaryConv, Classifier, Conv, Epilogue, MaxPool, Pool
 from .errors import SpaceError
 from .graph import IMAGE_VALUE, BlockGraph, Inputs, Value
 from .reference_names import ReferenceName
@@ -98,20 +98,12 @@ def _xnor(
 def _add_stem(graph: BlockGraph, channels: int) -> _Features:
     large = graph.image_size >= LARGE_IMAGE_SIZE
     kernel_size, stride = (7, 2) if large else (3, 1)
-    # With a pool behind it, the pool's output is what is read as bits.
     stem = Conv(
         graph.image_channels, channels, kernel_size, stride, graph.image_size, image=True,
-        epilogue=Epilogue(inner_signs=0 if large else 1),
+        epilogue=Epilogue(inner_signs=1), max_pool=MaxPool(3, 2) if large else None,
     )  # fmt: skip
     name = graph.add("stem", stem, Inputs(sources=(IMAGE_VALUE,)))
-    if not large:
-        return _Features(name, channels, stem.out_size)
-    pool = Pool(
-        "max", channels, channels, period=channels, kernel_size=3, stride=2,
-        in_size=stem.out_size, epilogue=Epilogue(inner_signs=1),
-    )  # fmt: skip
-    name = graph.add("stem.pool", pool, Inputs(sources=(Value(name, "inner"),)))
-    return _Features(name, channels, pool.out_size)
+    return _Features(name, channels, stem.out_size)
 
 
 def _add_projection(

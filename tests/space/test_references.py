@@ -5,7 +5,7 @@ from typing import Any, get_args
 
 import pytest
 
-from space.blocks import BinaryConv, Pool
+from space.blocks import BinaryConv, Conv, Epilogue, MaxPool
 from space.counts import total_counts
 from space.errors import SpaceError
 from space.graph import BlockGraph
@@ -62,9 +62,17 @@ def test_bireal_shortcuts_span_each_convolution() -> None:
     assert [conv.out_channels for conv in convs[::4]] == [64, 128, 256, 512]
 
 
-def test_large_images_enter_through_a_max_pool() -> None:
-    pools = [block for block in xnor_resnet18(3, 224, 10).blocks if isinstance(block, Pool)]
-    assert [(pool.kind, pool.in_size, pool.out_size) for pool in pools] == [("max", 112, 56)]
+@pytest.mark.parametrize("name", REFERENCES)
+def test_large_images_enter_through_a_pooled_convolution(name: ReferenceName) -> None:
+    stem = REFERENCES[name](3, 224, 10).blocks[0]
+    assert isinstance(stem, Conv)
+    assert (stem.kernel_size, stem.conv_size, stem.max_pool) == (7, 112, MaxPool(3, 2))
+    assert (stem.out_size, stem.epilogue) == (56, Epilogue(inner_signs=1))
+
+
+def test_small_images_are_not_pooled() -> None:
+    stem = xnor_resnet18(3, 32, 10).blocks[0]
+    assert stem == Conv(3, 64, 3, 1, 32, image=True, epilogue=Epilogue(inner_signs=1))
 
 
 def test_channels_scale_the_width() -> None:
