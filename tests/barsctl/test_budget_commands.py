@@ -58,7 +58,7 @@ def test_two_boards_are_kept_to_at_once(barsctl: CommandLine, tmp_path: Path) ->
     config = tiny_config(write_images(tmp_path), *limits, tables=(str(host), str(arm)))
     run = tmp_path / "run"
     search_run(config, tiny_dataset(tmp_path), folder=run, resume=False, device=CPU)
-    derived = barsctl("derive", run, "--candidates", 2, "--json")
+    derived = barsctl("derive", run, "--candidates", 2, "--unmeasured", "--json")
     for each in json.loads(derived.out)["candidates"]:
         assert each["cost"]["latency@aarch64"] <= 0.03
         assert each["cost"]["latency@aarch64"] == pytest.approx(3 * each["cost"]["latency@host"])
@@ -66,7 +66,7 @@ def test_two_boards_are_kept_to_at_once(barsctl: CommandLine, tmp_path: Path) ->
 
 def test_derive_takes_another_board(barsctl: CommandLine, run: Path, tmp_path: Path) -> None:
     arm = write_table(tmp_path / "arm.jsonl", target="aarch64", us=3.0)
-    words = ("derive", run, "--candidates", 2, "--table", arm, "--json")
+    words = ("derive", run, "--candidates", 2, "--table", arm, "--unmeasured", "--json")
     derived = barsctl(*words, "--budget", "latency=40us")
     assert derived.exit_code == 0
     costs = [each["cost"] for each in json.loads(derived.out)["candidates"]]

@@ -1,4 +1,5 @@
 import json
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import product
 from pathlib import Path
@@ -6,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from barsctl import board_budgets
 from barsctl.batches import all_batches
 from barsctl.budgets import Budget
 from barsctl.derive import (
@@ -22,14 +24,18 @@ from barsctl.pricing import hard_budgets
 from barsctl.random_numbers import initial_weights
 from barsctl.search_run import search_run
 from costmodels.errors import BudgetUnreachable
+from costmodels.latency_table import LatencyTable
 from costmodels.protocol import network_cost
 from costmodels.registry import COST_MODELS
 from space.decisions import Choices, decisions, is_connected
 from space.decode import decode
 from space.genotype import genotype_of, random_genotype, read_genotype
+from space.graph import BlockGraph
 from space.nn.supernet import Supernet
 from space.search_space import Stage
+from targets.measuring.measured import Failed, Measured
 from tests.barsctl.tiny_runs import CPU, SEARCH, SPACE, tiny_config, tiny_dataset, write_images
+from tests.barsctl.tiny_tables import write_table
 
 BOPS = COST_MODELS["bops"]
 ONE_STAGE = replace(SPACE, stages=(Stage(16, 1),))
@@ -168,6 +174,87 @@ def test_latency_budget_needs_a_table(tmp_path: Path) -> None:
             run, SETTINGS, device=CPU, notify=print, budgets=[Budget("latency", 1.0)],
             tables=[str(tmp_path / "no.jsonl")],
         )  # fmt: skip
+
+
+@pytest.fixture
+def searched(tmp_path: Path) -> tuple[Path, str]:
+    """A search under a budget of 20 us, and its table, in which a kernel takes 1 us."""
+    table = write_table(tmp_path / "host.jsonl", target="host")
+    config = tiny_config(
+        write_images(tmp_path), Budget("latency", 0.02), tables=(str(table),),
+        settings=replace(SEARCH, epochs=1, warmup_epochs=0),
+    )  # fmt: skip
+    run = tmp_path / "run"
+    search_run(config, tiny_dataset(tmp_path), folder=run, resume=False, device=CPU)
+    return run, str(table)
+
+
+def use_board(monkeypatch: pytest.MonkeyPatch, *, slower: float) -> list[float]:
+    """Let networks take so many times their kernels' sum; returns what was measured, in us."""
+    times_us: list[float] = []
+
+    def measured(
+        graphs: Sequence[BlockGraph], table: LatencyTable, **_: object
+    ) -> Iterator[Measured | Failed]:
+        (graph,) = graphs
+        times_us.append(slower * 1e3 * network_cost(table, graph.blocks))
+        return iter([Measured(graph, (times_us[-1],))])
+
+    monkeypatch.setattr(board_budgets, "measured_networks", measured)
+    return times_us
+
+
+def test_derived_network_was_measured_within_the_budget(
+    searched: tuple[Path, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, _ = searched
+    times_us = use_board(monkeypatch, slower=1.3)
+    ranking = derive(run, SETTINGS, device=CPU, notify=print)
+    assert ranking[0].measured["latency"] <= 0.02
+    assert ranking[0].measured["latency"] == pytest.approx(times_us[-1] / 1e3)
+    # Whatever was measured before it was over.
+    assert all(us > 20 for us in times_us[:-1])
+    assert read_genotype(run / "genotype.json") == ranking[0].genotype
+    found = json.loads((run / "derive.json").read_text())["candidates"][0]
+    assert found["measured"]["latency"] <= 0.02
+
+
+def test_slower_board_gets_smaller_networks(
+    searched: tuple[Path, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where every network that the table allows is too slow, the next ones are predicted faster."""
+    run, _ = searched
+    settings = replace(SETTINGS, candidates=1)
+    times_us = use_board(monkeypatch, slower=2.2)
+    (found,) = derive(run, settings, device=CPU, notify=print)
+    assert found.costs["latency"] * 2.2 == pytest.approx(found.measured["latency"])
+    assert found.measured["latency"] <= 0.02 < times_us[0] / 1e3
+
+
+def test_board_that_is_too_slow_is_told(
+    searched: tuple[Path, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, _ = searched
+    use_board(monkeypatch, slower=100.0)
+    with pytest.raises(BudgetUnreachable, match=r"keeps to .*latency"):
+        derive(run, SETTINGS, device=CPU, notify=print)
+    assert not (run / "genotype.json").exists()
+
+
+def test_unmeasured_takes_the_tables_word(
+    searched: tuple[Path, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, _ = searched
+    times_us = use_board(monkeypatch, slower=100.0)
+    ranking = derive(run, replace(SETTINGS, measured=False), device=CPU, notify=print)
+    assert times_us == []
+    assert ranking[0].measured == {}
+
+
+def test_networks_are_measured_for_real(searched: tuple[Path, str]) -> None:
+    run, _ = searched
+    (found,) = derive(run, replace(SETTINGS, candidates=1), device=CPU, notify=print)
+    assert 0 < found.measured["latency"] <= 0.02
 
 
 def test_derive_needs_a_search(tmp_path: Path) -> None:
