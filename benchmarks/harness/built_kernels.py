@@ -29,8 +29,8 @@ class BuiltKernels:
     def time_us(self, block: Block) -> float:
         """The median microseconds of one run."""
         (spec,) = kernel_specs(block)
-        times_us = self.worker.times_us(self.library, self.positions[spec])
-        return float(np.median(undisturbed(times_us)))
+        samples = self.worker.samples_us(self.library, self.positions[spec])
+        return float(np.median(undisturbed(samples, fastest=self.worker.fastest_reference)))
 
 
 @contextmanager

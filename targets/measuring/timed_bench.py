@@ -10,9 +10,6 @@ from pathlib import Path
 from queue import SimpleQueue
 from threading import Lock
 
-import numpy as np
-from numpy.typing import NDArray
-
 from targets.errors import TargetError
 from targets.subjects.library import build_timing_library
 from targets.subjects.subject import Subject
@@ -22,14 +19,14 @@ from targets.toolchain import Notify
 
 from .bench import Built, build_in_parts
 from .measured import Failed, Measured
-from .samples import is_calm, undisturbed
+from .samples import Samples, are_enough, undisturbed
 from .timing import TimingWorker, UnreachableError
 
 # A kernel that failed is tried again, by a new process or another board.
 TRIES = 2
 # Subjects are timed in turns, some of them in a group, in so many rounds.
 GROUP = 10
-FEWEST_ROUNDS, MOST_ROUNDS = 2, 5
+FEWEST_ROUNDS, MOST_ROUNDS = 2, 10
 # A place that cannot be reached, such as an agent that starts anew, is asked again after these.
 PAUSES_S = (1.0, 4.0, 0.0)
 
@@ -133,28 +130,31 @@ def _timed(group: Sequence[Built], worker: TimingWorker) -> Iterator[Measured | 
 
     Raises UnreachableError where the place is lost; the subjects then have no result.
     """
-    times = {built: np.zeros(0) for built in group}
-    failed: dict[Built, Failed] = {}
-    for number in range(1, MOST_ROUNDS + 1):
+    found: dict[Built, Samples | Failed] = {}
+    for number in range(MOST_ROUNDS):
         for built in group:
-            if built in failed or (number > FEWEST_ROUNDS and is_calm(times[built])):
-                continue
-            found = _tried(built, worker)
-            if isinstance(found, Failed):
-                failed[built] = found
-            else:
-                times[built] = np.append(times[built], found)
-    for built in group:
-        costs = tuple(undisturbed(times[built]).tolist()) if built not in failed else ()
-        yield failed.get(built) or Measured(built.subject, costs, built.tile)
+            before = found.get(built)
+            if before is None:
+                found[built] = _tried(built, worker)
+            elif isinstance(before, Samples) and (
+                number < FEWEST_ROUNDS or not are_enough(before, fastest=worker.fastest_reference)
+            ):
+                after = _tried(built, worker)
+                found[built] = before.with_others(after) if isinstance(after, Samples) else after
+    for built, result in found.items():
+        if isinstance(result, Failed):
+            yield result
+            continue
+        costs = undisturbed(result, fastest=worker.fastest_reference).tolist()
+        yield Measured(built.subject, tuple(costs), built.tile)
 
 
-def _tried(built: Built, worker: TimingWorker) -> NDArray[np.float64] | Failed:
-    """A subject's times in at most some tries. Raises UnreachableError where nobody tried it."""
+def _tried(built: Built, worker: TimingWorker) -> Samples | Failed:
+    """A subject's samples in at most some tries. Raises UnreachableError where nobody tried it."""
     failures = 0
     for pause_s in PAUSES_S:
         try:
-            return worker.times_us(built.file, built.index)
+            return worker.samples_us(built.file, built.index)
         except UnreachableError as error:
             unreachable = error
             time.sleep(pause_s)

@@ -18,14 +18,13 @@ from types import TracebackType
 from typing import IO, Any, Self
 
 import numpy as np
-from numpy.typing import NDArray
 from pydantic import TypeAdapter, ValidationError
 
 from targets.ending import ending, last_line
 from targets.errors import TargetError
 
 from .place import Place
-from .samples import steady
+from .samples import Samples
 
 WORKER = Path(__file__).parent / "timing_worker.py"
 # TVM's server ends a connection after this, whatever happens: a worker takes less.
@@ -61,22 +60,26 @@ class Facts:
 
 
 @dataclass(frozen=True, slots=True)
-class _Samples:
+class _Answer:
     runs: int
     sample_time_ns: tuple[int, ...]
     reference_time_ns: tuple[int, ...]
 
 
 _FACTS = TypeAdapter(Facts)
-_SAMPLES = TypeAdapter(_Samples)
+_ANSWER = TypeAdapter(_Answer)
 
 
 class TimingWorker:
-    """A context that times the subjects of libraries one by one."""
+    """A context that times the subjects of libraries one by one.
+
+    fastest_reference: of all samples so far.
+    """
 
     def __init__(
         self, place: Place, *, threads: int = 1, deadlines: Deadlines = Deadlines()
     ) -> None:
+        self.fastest_reference = np.inf
         self._place = place
         self._threads = threads
         self._deadlines = deadlines
@@ -101,16 +104,17 @@ class TimingWorker:
             self._start()
         return self._facts
 
-    def times_us(self, library: Path, subject: int) -> NDArray[np.float64]:
-        """Microseconds of one run, in steady samples [samples].
+    def samples_us(self, library: Path, subject: int) -> Samples:
+        """Microseconds of one run.
 
         Raises UnreachableError where the place gives no answer, TargetError where the subject
         crashes, hangs, or is told of in nonsense.
         """
         self.facts()
-        found = self._samples(library, subject)
-        times = np.array(found.sample_time_ns) / 1e3 / found.runs
-        return steady(times, np.array(found.reference_time_ns, np.float64))
+        found = self._answer(library, subject)
+        references = np.array(found.reference_time_ns, np.float64)
+        self.fastest_reference = min(self.fastest_reference, float(references.min()))
+        return Samples(np.array(found.sample_time_ns) / 1e3 / found.runs, references)
 
     def abandon(self) -> None:
         """End the process, from another thread: whoever waits for its answer gets none."""
@@ -118,7 +122,7 @@ class TimingWorker:
         if process is not None:
             process.kill()
 
-    def _samples(self, library: Path, subject: int) -> _Samples:
+    def _answer(self, library: Path, subject: int) -> _Answer:
         assert self._process is not None
         assert self._process.stdin is not None
         request = {
@@ -133,9 +137,9 @@ class TimingWorker:
             self._stop()
             raise TargetError(str(reply["error"]))
         try:
-            found = _SAMPLES.validate_python(reply)
+            found = _ANSWER.validate_python(reply)
         except ValidationError:
-            found = _Samples(0, (), ())
+            found = _Answer(0, (), ())
         numbers = (*found.sample_time_ns, *found.reference_time_ns)
         if found.runs < 1 or len(numbers) != 2 * SAMPLES or min(numbers) < 1:
             self._stop()

@@ -7,9 +7,7 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
-import numpy as np
 import pytest
-from numpy.typing import NDArray
 
 from barsctl.profile import ProfileSettings, profile, space_specs
 from costmodels.table_file import read_table
@@ -20,6 +18,7 @@ from targets.measuring import timed_bench
 from targets.measuring.measure import measure
 from targets.measuring.measured import Failed, Measured
 from targets.measuring.place import Place
+from targets.measuring.samples import Samples
 from targets.measuring.timing import Deadlines, TimingWorker, UnreachableError
 from targets.subjects.library import build_timing_library
 from targets.subjects.subject import Subject
@@ -128,15 +127,15 @@ def kill_after(
 ) -> None:
     """Let the agent be killed after some answers."""
     left = iter(range(answers))
-    ask = TimingWorker.times_us
+    ask = TimingWorker.samples_us
 
-    def times_us(worker: TimingWorker, library: Path, subject: int) -> NDArray[np.float64]:
+    def samples_us(worker: TimingWorker, library: Path, subject: int) -> Samples:
         if next(left, None) is None:
             process.kill()
             process.wait()
         return ask(worker, library, subject)
 
-    monkeypatch.setattr(TimingWorker, "times_us", times_us)
+    monkeypatch.setattr(TimingWorker, "samples_us", samples_us)
 
 
 def test_killed_agent_costs_no_row_that_was_measured(

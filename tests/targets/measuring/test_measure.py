@@ -4,7 +4,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
 from targets.boards import AARCH64, X86_64, X86_64_V3, X86_64_VPOPCNT
 from targets.catalog import named_target
@@ -15,6 +14,7 @@ from targets.measuring import timed_bench
 from targets.measuring.measure import measure
 from targets.measuring.measured import Failed, Measured
 from targets.measuring.place import EMULATED, LOCAL, MODELLED, Place
+from targets.measuring.samples import ENOUGH, Samples
 from targets.measuring.timing import Facts, UnreachableError
 from targets.subjects.library import build_timing_library
 from targets.subjects.subject import Subject
@@ -94,7 +94,9 @@ def test_whole_networks_are_measured_as_kernels_are() -> None:
 
 
 class FakeWorker:
-    """Times without a process; what `clock` raises, `times_us` does."""
+    """Times without a process; what `clock` raises, `samples_us` does."""
+
+    fastest_reference = 1.0
 
     def __init__(self, boards: int = 1) -> None:
         self.boards = boards
@@ -109,12 +111,13 @@ class FakeWorker:
     def facts(self) -> Facts:
         return Facts(boards=self.boards)
 
-    def times_us(self, library: Path, subject: int) -> NDArray[np.float64]:
-        return np.array(self.clock(library, subject))
+    def samples_us(self, library: Path, subject: int) -> Samples:
+        times = np.array(self.clock(library, subject))
+        return Samples(times, np.ones(len(times)))
 
     def clock(self, library: Path, subject: int) -> list[float]:
         del library
-        return [float(subject + 1)] * 3
+        return [float(subject + 1)] * ENOUGH
 
 
 @pytest.fixture
@@ -150,7 +153,7 @@ def test_tuning_takes_the_fastest_tile(
         def clock(self, library: Path, subject: int) -> list[float]:
             del subject
             asked.append(nothing_built[library])
-            return [microseconds[nothing_built[library] or TILES[0]]] * 3
+            return [microseconds[nothing_built[library] or TILES[0]]] * ENOUGH
 
     use_worker(Clock(), monkeypatch)
     (best,) = measured([BAD], X86_64_VPOPCNT, BOARD, tune=True)

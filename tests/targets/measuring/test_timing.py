@@ -44,9 +44,10 @@ def worker() -> Iterator[TimingWorker]:
 def test_subjects_are_timed_several_times(
     subject: int, library: Path, worker: TimingWorker
 ) -> None:
-    times_us = worker.times_us(library, subject)
-    assert 1 <= len(times_us) <= SAMPLES
-    assert times_us.min() > 0
+    found = worker.samples_us(library, subject)
+    assert len(found.times) == len(found.references) == SAMPLES
+    assert found.times.min() > 0
+    assert worker.fastest_reference <= found.references.min()
 
 
 def test_worker_stays_on_one_core(worker: TimingWorker) -> None:
@@ -57,32 +58,32 @@ def test_worker_stays_on_one_core(worker: TimingWorker) -> None:
 def test_threads_share_a_run_on_all_cores(subject: int, library: Path) -> None:
     with TimingWorker(LOCAL, threads=2) as worker:
         assert worker.facts().core is None
-        assert worker.times_us(library, subject).min() > 0
+        assert worker.samples_us(library, subject).times.min() > 0
 
 
 @pytest.mark.skipif("avx2" not in host_flags(), reason="the crashing kernel is for x86 with AVX2")
 def test_crash_costs_one_subject(library: Path, worker: TimingWorker, tmp_path: Path) -> None:
     crashing = library_for(CRASHING, tmp_path)
     with pytest.raises(TargetError, match="its process died: SIGILL"):
-        worker.times_us(crashing, 0)
-    assert worker.times_us(library, 0).min() > 0
+        worker.samples_us(crashing, 0)
+    assert worker.samples_us(library, 0).times.min() > 0
 
 
 def test_silence_past_the_deadline_is_ended(library: Path) -> None:
     too_long = pytest.raises(TargetError, match=r"no answer within 0\.001 s")
     with TimingWorker(LOCAL, deadlines=Deadlines(answer_s=0.001)) as worker, too_long:
-        worker.times_us(library, 0)
+        worker.samples_us(library, 0)
 
 
 def test_unknown_subject_is_refused(library: Path, worker: TimingWorker) -> None:
     with pytest.raises(TargetError, match=r"it returned -1$"):
-        worker.times_us(library, 3)
-    assert worker.times_us(library, 0).min() > 0
+        worker.samples_us(library, 3)
+    assert worker.samples_us(library, 0).times.min() > 0
 
 
 def test_missing_library_is_refused(tmp_path: Path, worker: TimingWorker) -> None:
     with pytest.raises(TargetError, match=r"gone\.so"):
-        worker.times_us(tmp_path / "gone.so", 0)
+        worker.samples_us(tmp_path / "gone.so", 0)
 
 
 NONSENSE = {
@@ -101,7 +102,7 @@ def test_nonsense_is_refused(answer: str, tmp_path: Path, monkeypatch: pytest.Mo
     )
     monkeypatch.setattr(timing, "WORKER", script)
     with TimingWorker(LOCAL) as worker, pytest.raises(TargetError, match="local answers nonsense"):
-        worker.times_us(tmp_path, 0)
+        worker.samples_us(tmp_path, 0)
 
 
 def test_refused_connection_is_told() -> None:
