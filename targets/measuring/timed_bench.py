@@ -24,9 +24,11 @@ from .timing import TimingWorker, UnreachableError
 
 # A kernel that failed is tried again, by a new process or another board.
 TRIES = 2
-# Subjects are timed in turns, some of them in a group, in so many rounds.
+# Subjects are timed in turns, some of them in a group, in so many rounds. Before each further round
+# there is a pause: who disturbed the last ones may go.
 GROUP = 10
-FEWEST_ROUNDS, MOST_ROUNDS = 2, 10
+FEWEST_ROUNDS, MOST_ROUNDS = 2, 12
+PAUSE_S = 0.3
 # A place that cannot be reached, such as an agent that starts anew, is asked again after these.
 PAUSES_S = (1.0, 4.0, 0.0)
 
@@ -132,21 +134,28 @@ def _timed(group: Sequence[Built], worker: TimingWorker) -> Iterator[Measured | 
     """
     found: dict[Built, Samples | Failed] = {}
     for number in range(MOST_ROUNDS):
-        for built in group:
-            before = found.get(built)
-            if before is None:
-                found[built] = _tried(built, worker)
-            elif isinstance(before, Samples) and (
-                number < FEWEST_ROUNDS or not are_enough(before, fastest=worker.fastest_reference)
-            ):
-                after = _tried(built, worker)
-                found[built] = before.with_others(after) if isinstance(after, Samples) else after
+        left = [built for built in group if _needs_more(found.get(built), number, worker)]
+        if number >= FEWEST_ROUNDS and left:
+            time.sleep(PAUSE_S)
+        for built in left:
+            before, after = found.get(built), _tried(built, worker)
+            if isinstance(before, Samples) and isinstance(after, Samples):
+                after = before.with_others(after)
+            found[built] = after
     for built, result in found.items():
         if isinstance(result, Failed):
             yield result
             continue
         costs = undisturbed(result, fastest=worker.fastest_reference).tolist()
         yield Measured(built.subject, tuple(costs), built.tile)
+
+
+def _needs_more(found: Samples | Failed | None, rounds: int, worker: TimingWorker) -> bool:
+    if isinstance(found, Failed):
+        return False
+    if found is None or rounds < FEWEST_ROUNDS:
+        return True
+    return not are_enough(found, fastest=worker.fastest_reference)
 
 
 def _tried(built: Built, worker: TimingWorker) -> Samples | Failed:
