@@ -51,7 +51,7 @@ class PackageSettings:
         if self.images is not None and self.images < 1:
             raise BarsError(f"images {self.images}: at least 1 must be compared")
         if self.table is not None:
-            _require_usable(self.table, self.targets)
+            _require_usable(self.table, self.targets, threads=self.threads)
 
     def table_for(self, target: Target) -> LatencyTable | None:
         """The table where it is this target's."""
@@ -59,17 +59,15 @@ class PackageSettings:
         return self.table if fits else None
 
     def predicted_ms(self, target: Target, blocks: Sequence[Block]) -> float | None:
-        """What a run takes by the table; None where it tells of something else.
+        """What a run takes by the table; None where it is another target's, or counts instructions.
 
-        That is another target or number of threads, or instructions instead of time. Raises
-        CostError where the table lacks a kernel of the blocks.
+        Raises CostError where the table lacks a kernel of the blocks.
         """
         table = self.table_for(target)
         if table is None:
             return None
         predicted = network_cost(table, blocks)
-        fits = table.unit == "ms" and table.header.threads == self.threads
-        return predicted if fits else None
+        return predicted if table.unit == "ms" else None
 
     def tiles_for(self, target: Target) -> Mapping[str, Tile]:
         """The tiles that kernels were tuned to on the target, by key."""
@@ -77,7 +75,7 @@ class PackageSettings:
         return {} if table is None else table.tiles
 
 
-def _require_usable(table: LatencyTable, targets: Sequence[Target]) -> None:
+def _require_usable(table: LatencyTable, targets: Sequence[Target], *, threads: int) -> None:
     name, names = table.header.target, [target.name for target in targets]
     if name not in names:
         raise BarsError(
@@ -85,6 +83,12 @@ def _require_usable(table: LatencyTable, targets: Sequence[Target]) -> None:
             f"holds for its own target: add --target {name}, or leave out --table"
         )
     require_fit(table, target=name, kernel_hash=kernel_hash())
+    if table.header.threads != threads:
+        raise BarsError(
+            f"the latency table is of {table.header.threads} threads, and the program has "
+            f"{threads}: compile with --threads {table.header.threads}, or profile with "
+            f"--threads {threads}"
+        )
 
 
 def write_package(

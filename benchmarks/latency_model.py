@@ -3,7 +3,7 @@
 Random networks of the demo space and the references that take its images are compiled and measured
 whole, and compared with what three cost models say: the sum of kernels, the sum corrected by 8
 other networks, and the sum of prices learned from a quarter of the kernels. The same for ARM, in
-instructions counted by an emulator, which are equal every time.
+instructions counted by an emulator, which are equal every time. --quick takes a few networks, here.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -30,14 +30,15 @@ from space.references import REFERENCES
 from targets.catalog import named_target
 from targets.kernel_specs import KernelSpec, kernel_specs
 from targets.measuring.measured import Measured
-from targets.measuring.place import EMULATED, LOCAL, Place
+from targets.measuring.place import EMULATED, Place
 
 Floats = NDArray[np.float64]
 Row = dict[str, Cell]
 SPACE = named_space("demo")
+SUBJECTS = (("host", LOCAL, 100), ("aarch64", EMULATED, 50), ("armv7", EMULATED, 50))
 CALIBRATION = 8
 QUICK_CALIBRATION = 3
-HOST_NETWORKS, ARM_NETWORKS, QUICK_NETWORKS = 100, 50, 4
+QUICK_NETWORKS = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,10 +56,7 @@ def main() -> None:
     options = read_options(__doc__)
     rows: list[Row] = []
     checks: list[Check] = []
-    for target, place, networks in (
-        ("host", LOCAL, HOST_NETWORKS), ("aarch64", EMULATED, ARM_NETWORKS),
-        ("armv7", EMULATED, ARM_NETWORKS),
-    ):  # fmt: skip
+    for target, place, networks in SUBJECTS[: 1 if options.quick else None]:
         count = QUICK_NETWORKS if options.quick else networks
         with TemporaryDirectory() as folder:
             done = profiled(target, place, Path(folder) / "table.jsonl", quick=options.quick)

@@ -96,6 +96,24 @@ def test_first_candidate_is_what_enumeration_finds(seed: int) -> None:
     assert all(bops(choices) <= limit for choices in found)
 
 
+def test_samples_make_use_of_the_budget() -> None:
+    limit = 0.8 * max(bops(choices) for choices in enumerated())
+    budgets = hard_budgets([Budget("bops", limit)], ONE_STAGE, tables=())
+    found = candidate_choices(
+        ONE_STAGE, random_probabilities(0), budgets, count=6, generator=np.random.default_rng(0)
+    )
+    assert len(found) == 6
+    makes_use = [bops(choices) >= 0.85 * limit for choices in found[1:]]
+    assert makes_use == sorted(makes_use, reverse=True)
+    assert any(makes_use)
+    # Nothing in the space makes use of three times the largest network's cost.
+    loose = hard_budgets([Budget("bops", 4 * limit)], ONE_STAGE, tables=())
+    every = candidate_choices(
+        ONE_STAGE, random_probabilities(0), loose, count=6, generator=np.random.default_rng(0)
+    )
+    assert len(every) == 6
+
+
 def test_candidates_are_different_networks() -> None:
     """Without its only cell, networks of one width are one network, whatever its topology."""
     certain = {

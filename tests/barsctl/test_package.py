@@ -179,6 +179,13 @@ def test_table_of_no_target_is_refused() -> None:
         PackageSettings(arm, "tiny", table=table(hash_of_kernels=kernel_hash()))
 
 
+def test_table_of_other_threads_is_refused() -> None:
+    host = (named_target("host"),)
+    fitting = table(hash_of_kernels=kernel_hash())
+    with pytest.raises(BarsError, match=r"is of 1 threads, .* has 2: compile with --threads 1, or"):
+        PackageSettings(host, "tiny", table=fitting, threads=2)
+
+
 def test_table_without_the_network_is_refused_first(compiled: Compiled, tmp_path: Path) -> None:
     settings = PackageSettings(
         (named_target("host"),), "tiny", table=table(hash_of_kernels=kernel_hash())
