@@ -30,7 +30,7 @@ from space.references import REFERENCES
 from targets.catalog import named_target
 from targets.kernel_specs import KernelSpec, kernel_specs
 from targets.measuring.measured import Measured
-from targets.measuring.place import EMULATED, Place
+from targets.measuring.place import EMULATED, LOCAL, Place
 
 Floats = NDArray[np.float64]
 Row = dict[str, Cell]
