@@ -90,17 +90,17 @@ def _report(
 ) -> TargetReport:
     notify(f"running the program for {target.name}")
     predicted_ms = settings.predicted_ms(target, expected.graph.blocks)
-    program = _checked(target, files, expected, images=settings.images)
+    program = _checked(target, files, expected, settings=settings)
     return TargetReport(target, files, program, predicted_ms)
 
 
 def _checked(
-    target: Target, files: Artefacts, expected: _Expected, *, images: int | None
+    target: Target, files: Artefacts, expected: _Expected, *, settings: PackageSettings
 ) -> Checked | Unchecked:
     program = runnable(files.program, target)
     if isinstance(program, NotRunnable):
         return Unchecked(program.reason)
-    count = images or (EMULATED_IMAGES if program.emulated else MOST_IMAGES)
+    count = settings.images or (EMULATED_IMAGES if program.emulated else MOST_IMAGES)
     indices = spread_indices(len(expected.labels), count)
     wanted, labels = expected.answers.at(indices), expected.labels[indices]
     kernels = [each.name for each in target.variants if runs_here(each)]
@@ -116,9 +116,15 @@ def _checked(
         accuracy=accuracy(found[told].logits, labels),
         emulated=program.emulated,
         latency=None if program.emulated else _latency(program),
+        one_thread_latency=_one_thread_latency(program, threads=settings.threads),
         kernels=tuple(kernels),
         differing_kernels="" if verified[told].equal else told,
     )
+
+
+def _one_thread_latency(program: Program, *, threads: int) -> Latency | None:
+    is_told = threads > 1 and not program.emulated
+    return _latency(program.with_threads(1)) if is_told else None
 
 
 def _latency(program: Program) -> Latency:

@@ -26,7 +26,8 @@ class Accuracies:
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """A program that was run here. latency is None where it was emulated.
+    """A program that was run here. latency is None where it was emulated, and one_thread_latency
+    also where it has one thread only.
 
     kernels: where it chooses among them, the processors whose kernels were compared; those for
     differing_kernels, if any, are of whom verification and accuracy tell.
@@ -36,6 +37,7 @@ class Checked:
     accuracy: float
     emulated: bool
     latency: Latency | None
+    one_thread_latency: Latency | None
     kernels: tuple[str, ...] = ()
     differing_kernels: str = ""
 
@@ -98,6 +100,18 @@ def _warnings(package: Package) -> Iterator[str]:
     for report in package.reports:
         if isinstance(report.program, Unchecked):
             yield f"{report.target.name} was not verified: {report.program.reason}"
+        else:
+            yield from _thread_warnings(report.target, report.program)
+
+
+def _thread_warnings(target: Target, program: Checked) -> Iterator[str]:
+    together, alone = program.latency, program.one_thread_latency
+    if together and alone and alone.median_ms < together.median_ms:
+        yield (
+            f"{target.name}: one thread takes {alone.median_ms:.3g} ms, all of them together "
+            f"{together.median_ms:.3g} ms: the network is too small to share, or other work has "
+            "the cores; compile without --threads, or run the program with --threads 1"
+        )
 
 
 def manifest_sections(package: Package, report: TargetReport) -> Fields:

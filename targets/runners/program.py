@@ -48,6 +48,10 @@ class Program:
         """The same with the kernels for one of the processors that it holds kernels for."""
         return replace(self, command=(*self.command, "--kernels", variant))
 
+    def with_threads(self, threads: int) -> "Program":
+        """The same on so many of the threads that it was compiled for."""
+        return replace(self, command=(*self.command, "--threads", str(threads)))
+
     def logits(self, images: NDArray[np.uint8]) -> NDArray[np.int32]:
         """[images, classes] of uint8 images [images, size, size, channels].
 
