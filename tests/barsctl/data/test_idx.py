@@ -15,7 +15,7 @@ CONTENT = HEADER + bytes([1, 2, 3, 4, 5, 6])
 @pytest.mark.parametrize("packed", [False, True])
 def test_idx_file_gives_its_array(packed: bool, tmp_path: Path) -> None:
     path = tmp_path / "images"
-    path.write_bytes(gzip.compress(CONTENT) if packed else CONTENT)
+    path.write_bytes(gzip.compress(CONTENT, mtime=0) if packed else CONTENT)
     assert np.array_equal(read_idx(path, axes=3), [[[1, 2, 3]], [[4, 5, 6]]])
 
 
@@ -29,8 +29,8 @@ def test_idx_file_gives_its_array(packed: bool, tmp_path: Path) -> None:
         (CONTENT[:-1], "holds 5 bytes of data: its header announces 2x1x3 = 6"),
         (CONTENT + b"\0", "holds 7 bytes of data"),
         (bytes.fromhex("00000803 ffffffff ffffffff ffffffff"), "= 79228162458924105385300197375"),
-        (gzip.compress(CONTENT)[:-9], "cannot be read"),
-        (gzip.compress(CONTENT)[:12] + b"\xff" * 20, "cannot be read"),
+        (gzip.compress(CONTENT, mtime=0)[:-9], "cannot be read"),
+        (gzip.compress(CONTENT, mtime=0)[:12] + b"\xff" * 20, "cannot be read"),
     ],
 )
 def test_damaged_idx_file_is_refused(content: bytes, message: str, tmp_path: Path) -> None:
