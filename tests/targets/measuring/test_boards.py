@@ -88,6 +88,12 @@ def test_kernels_and_networks_are_timed_on_a_board(
     assert all(isinstance(each, Measured) and each.median > 0 for each in results)
 
 
+def test_threads_share_a_board(board: Board) -> None:
+    with running_agent(board) as agent:
+        results = measure([NETWORK], HOST, place_of(agent), notify=print, threads=2)
+        assert [type(each) for each in results] == [Measured]
+
+
 @pytest.mark.parametrize(
     ("word", "answer_s", "reason"),
     [("CRASH", 60.0, "signal 11"), ("HANG", 4.0, "no answer within")],
