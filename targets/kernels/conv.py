@@ -11,7 +11,7 @@ from tvm import tirx
 from tvm.tirx.script import builder as T
 
 from space.blocks import Conv, MaxPool
-from targets.kernel_specs import REAL_ZERO, conv_grid
+from targets.kernel_specs import byte_offset, conv_grid
 from targets.layouts import conv_taps, padded_channels
 from targets.vector_unit import VectorUnit
 
@@ -69,7 +69,7 @@ class _Tile:
 
 def conv(block: Conv, memory: Memory, unit: VectorUnit) -> None:
     """Build the kernel's body."""
-    _copy_source(block, memory)
+    _copy_source(block, memory, unit)
     if conv_taps(block.in_channels, block.kernel_size).column_fours:
         _write_columns(block, memory)
     for tiles in lane_tiles(block.out_channels, unit.conv.lanes):
@@ -181,8 +181,9 @@ def _write_columns(block: Conv, memory: Memory) -> None:
         T.buffer_store(memory["columns"], value, [x * grid.column_bytes + row])
 
 
-def _copy_source(block: Conv, memory: Memory) -> None:
+def _copy_source(block: Conv, memory: Memory, unit: VectorUnit) -> None:
     """The source as bytes with a border of zeros; a 1x1 kernel gets only the pixels it reads."""
+    offset = byte_offset(block, unit)
     scratch, channels = memory["scratch"], block.in_channels
     border = block.kernel_size // 2
     grid = conv_grid(block)
@@ -192,19 +193,20 @@ def _copy_source(block: Conv, memory: Memory) -> None:
     if not block.image:
         value, pixel = _real_bytes, padded_channels(channels)
         lanes = next(lanes for lanes in (32, 16, 8, 1) if channels % lanes == 0)
-    _fill_border(block, scratch)
+    _fill_border(block, scratch, zero=offset % 256)
     with T.serial(inside) as y, T.serial(inside) as x, T.serial(channels // lanes) as i:
         source = (y * step * block.in_size + x * step) * pixel + i * lanes
         place = ((y + border) * size + x + border) * channels + i * lanes
-        store(scratch, place, value(memory, source, lanes), lanes=lanes)
+        store(scratch, place, value(memory, source, offset, lanes), lanes=lanes)
 
 
-def _image_bytes(memory: Memory, index: Expr, lanes: int) -> Expr:
-    return load(memory["source0"], index, lanes)
+def _image_bytes(memory: Memory, index: Expr, offset: int, lanes: int) -> Expr:
+    """value + offset, modulo 256."""
+    return load(memory["source0"], index, lanes) + constant(offset % 256, "uint8", lanes=lanes)
 
 
-def _real_bytes(memory: Memory, index: Expr, lanes: int) -> Expr:
-    """clamp((value + half) >> input_shift) to int8, plus REAL_ZERO."""
+def _real_bytes(memory: Memory, index: Expr, offset: int, lanes: int) -> Expr:
+    """clamp((value + half) >> input_shift) to int8, plus offset, modulo 256."""
     shift = memory["input_shift"][0]
     half = T.shift_right(T.shift_left(T.int32(1), shift), T.int32(1))
     value = convert(load(memory["source0"], index, lanes), "int32", lanes=lanes) + splat(
@@ -212,15 +214,15 @@ def _real_bytes(memory: Memory, index: Expr, lanes: int) -> Expr:
     )
     low, high = (constant(limit, "int32", lanes=lanes) for limit in (-128, 127))
     clamped = T.max(T.min(T.shift_right(value, splat(shift, lanes)), high), low)
-    return convert(clamped + constant(REAL_ZERO, "int32", lanes=lanes), "uint8", lanes=lanes)
+    return convert(clamped + constant(offset, "int32", lanes=lanes), "uint8", lanes=lanes)
 
 
-def _fill_border(block: Conv, scratch: Buffer) -> None:
+def _fill_border(block: Conv, scratch: Buffer, *, zero: int) -> None:
     size = conv_grid(block).size
     border, width = block.kernel_size // 2, size * block.in_channels
     if not border:
         return
-    zero, edge = 0 if block.image else REAL_ZERO, border * block.in_channels
+    edge = border * block.in_channels
     fill(scratch, 0, border * width + edge, value=zero)
     with T.serial(block.in_size - 1) as y:
         fill(scratch, (border + y + 1) * width - edge, 2 * edge, value=zero)

@@ -1,6 +1,7 @@
 """Adding products of 8-bit numbers to int32 lanes, by what the processor does well.
 
-Each lane adds four products of its own int8 weights and of uint8 inputs, the same for all lanes.
+Each lane adds four products of its own int8 weights and of inputs, the same for all lanes: uint8,
+but int8 for sdot.
 """
 
 from collections.abc import Callable
@@ -74,9 +75,16 @@ def _vpadals(total: Expr, four: Expr, weights: list[Expr], lanes: int) -> Expr:
     return total
 
 
+def _sdot(total: Expr, four: Expr, weights: list[Expr], lanes: int) -> Expr:
+    inputs = reinterpret(splat(four, lanes), "int8", lanes=4 * lanes)
+    name = f"llvm.aarch64.neon.sdot.v{lanes}i32.v{4 * lanes}i8"
+    return T.call_llvm_pure_intrin(f"int32x{lanes}", name, total, inputs, weights[0])
+
+
 DOT_PRODUCTS: dict[DotProduct, Dot] = {
     "vpdpbusd": Dot(_as_they_are, _vpdpbusd),
     "pmaddwd": Dot(_even_and_odd, _pmaddwd),
     "saddlp": Dot(_even_and_odd, _saddlp),
     "vpadals": Dot(_even_and_odd, _vpadals),
+    "sdot": Dot(_as_they_are, _sdot),
 }
