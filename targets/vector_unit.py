@@ -120,4 +120,4 @@ NEON_ARMV8 = VectorUnit(
 NEON_CORTEX_A72 = replace(
     NEON_ARMV8, binary=Tile(lanes=32, pixels=2), conv=Tile(lanes=16, pixels=3)
 )
-NEON_CORTEX_A76 = replace(NEON_CORTEX_A72, dot_product="sdot")
+NEON_CORTEX_A76 = replace(NEON_CORTEX_A72, conv=Tile(lanes=16, pixels=5), dot_product="sdot")

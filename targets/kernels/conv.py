@@ -7,7 +7,6 @@ bytes, read in groups of four.
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from tvm import tirx
 from tvm.tirx.script import builder as T
 
 from space.blocks import Conv, MaxPool
@@ -32,7 +31,9 @@ from .vectors import (
     load,
     loop,
     looped,
+    reinterpret,
     splat,
+    splat_lane,
     store,
 )
 
@@ -130,46 +131,58 @@ def _totals(tile: _Tile, memory: Memory, unit: VectorUnit) -> list[Expr]:
     parts = range(tile.place.lanes // lanes)
     totals = [[accumulator("int32", lanes) for _ in parts] for _ in range(tile.size)]
     taps = conv_taps(tile.block.in_channels, tile.block.kernel_size)
-    sums = _Sums(totals, memory["weights"], DOT_PRODUCTS[unit.dot_product], lanes)
-    with (
-        loop(taps.kernel_size, rolled=unit.rolled) as row,
-        loop(taps.row_fours, rolled=unit.rolled) as four,
-    ):
-        places = [tile.row_index(pixel, row=row, four=four) for pixel in range(tile.size)]
-        sums.add(memory["scratch"], places, tile.weights_index(row * taps.row_fours + four))
-    if taps.column_fours:
-        with loop(taps.column_fours, rolled=unit.rolled) as four:
-            places = [tile.column_index(pixel, four=four) for pixel in range(tile.size)]
-            index = tile.weights_index(taps.kernel_size * taps.row_fours + four)
-            sums.add(memory["columns"], places, index)
+    sums = _Sums(tile, totals, memory["weights"], DOT_PRODUCTS[unit.dot_product], lanes)
+    with loop(taps.kernel_size, rolled=unit.rolled) as row:
+        for four, count in _steps(taps.row_fours, unit):
+            places = [tile.row_index(pixel, row=row, four=four) for pixel in range(tile.size)]
+            sums.add(memory["scratch"], places, row * taps.row_fours + four, count)
+    for four, count in _steps(taps.column_fours, unit):
+        places = [tile.column_index(pixel, four=four) for pixel in range(tile.size)]
+        sums.add(memory["columns"], places, taps.kernel_size * taps.row_fours + four, count)
     return [
         concatenate([load(part, 0, lanes) for part in pixel], lanes=tile.place.lanes)
         for pixel in totals
     ]
 
 
+def _steps(fours: int, unit: VectorUnit) -> Iterator[tuple[Expr, int]]:
+    """Open the loops over neighbouring fours; yields the first of a step and how many it takes."""
+    for span in spans(fours, DOT_PRODUCTS[unit.dot_product].together) if fours else ():
+        with loop(span.count, rolled=unit.rolled) as step:
+            yield span.start + step * span.size, span.size
+
+
 @dataclass(frozen=True, slots=True)
 class _Sums:
     """The accumulators of a tile by pixel and part, each of `lanes` channels."""
 
+    tile: _Tile
     totals: list[list[Buffer]]
     weights: Buffer
     dot: Dot
     lanes: int
 
-    def add(self, octets: Buffer, places: list[Expr], weights_index: Expr) -> None:
-        """Add the products of four bytes of each pixel, from its place on, and their weights."""
+    def add(self, octets: Buffer, places: list[Expr], four: Expr, count: int) -> None:
+        """Add the products of the next `count` fours of weights, of which `four` is the first, and
+        of as many of each pixel's bytes, from its place on.
+        """
         lanes = self.lanes
-        weights = [
-            self.dot.prepare(load(self.weights, weights_index + part * 4 * lanes, 4 * lanes), lanes)
+        weights = [self._weights(self.tile.weights_index(four + i)) for i in range(count)]
+        for place, totals in zip(places, self.totals, strict=True):
+            inputs = let(reinterpret(load(octets, place, 4 * count), "uint32", lanes=count))
+            for i, parts in enumerate(weights):
+                same = splat_lane(inputs, i, lanes, of=count)
+                for total, weight in zip(totals, parts, strict=True):
+                    added = self.dot.add(load(total, 0, lanes), same, weight, lanes)
+                    store(total, 0, added, lanes=lanes)
+
+    def _weights(self, index: Expr) -> list[list[Expr]]:
+        """Those of four taps, of every part."""
+        lanes = self.lanes
+        return [
+            self.dot.prepare(load(self.weights, index + part * 4 * lanes, 4 * lanes), lanes)
             for part in range(len(self.totals[0]))
         ]
-        for place, totals in zip(places, self.totals, strict=True):
-            four = load(octets, place, 4)
-            inputs = let(tirx.call_intrin("uint32", "tirx.reinterpret", four))
-            for total, weight in zip(totals, weights, strict=True):
-                added = self.dot.add(load(total, 0, lanes), inputs, weight, lanes)
-                store(total, 0, added, lanes=lanes)
 
 
 def _write_columns(block: Conv, memory: Memory) -> None:
