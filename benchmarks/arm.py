@@ -2,7 +2,8 @@
 
 Instructions are exact, cycles leave caches and wrong branch predictions out. A step is a vector
 of 128 bits: 128 binary products, or 16 of a stem's bytes. LLVM has no model of the Cortex-A7: on
-32-bit ARM there are instructions only. No figure depends on the machine; --quick changes nothing.
+32-bit ARM there are instructions only. Its model of the Neoverse N1 is that of the Cortex-A76. No
+figure depends on the machine; --quick changes nothing.
 """
 
 from collections.abc import Mapping
@@ -11,7 +12,7 @@ from harness.report import Cell, Check, read_options, report
 
 from space.blocks import BinaryConv, Block, Conv, Epilogue
 from space.counts import counts
-from targets.boards import AARCH64, ARMV7, CORTEX_A72
+from targets.boards import AARCH64, ARMV7, CORTEX_A72, CORTEX_A76
 from targets.emulation.costs import EmulatedCost, emulated_costs
 from targets.kernel_specs import KernelSpec, kernel_specs
 from targets.target import Target
@@ -28,9 +29,9 @@ LAYERS = [
 # (kernel size, stride, input size)
 STEMS = [(7, 2, 224), (3, 1, 32)]
 CHECKED = (3, 14, 256)
-A53, A72 = "cortex-a53", "cortex-a72"
+A53, A72, N1 = "cortex-a53", "cortex-a72", "neoverse-n1"
 # The code for any ARM is scheduled for the first core, but runs on the second as well.
-CORES = {AARCH64: (A53, A72), CORTEX_A72: (A72,), ARMV7: ()}
+CORES = {AARCH64: (A53, A72), CORTEX_A72: (A72,), CORTEX_A76: (N1,), ARMV7: ()}
 Costs = Mapping[tuple[str, str], EmulatedCost]
 
 
@@ -81,7 +82,7 @@ def row(layer: str, epilogue: str, target: Target, cost: EmulatedCost) -> dict[s
     """A kernel's figures."""
     cycles = {
         f"{core}, cycles/step": cost.cycles[core] / steps(cost) if core in cost.cycles else "-"
-        for core in (A53, A72)
+        for core in (A53, A72, N1)
     }
     return {
         "layer": layer,

@@ -3,7 +3,15 @@
 from dataclasses import replace
 
 from .target import Core, Target
-from .vector_unit import AVX2, AVX512, NEON_ARMV7, NEON_ARMV8, NEON_CORTEX_A72, SSE
+from .vector_unit import (
+    AVX2,
+    AVX512,
+    NEON_ARMV7,
+    NEON_ARMV8,
+    NEON_CORTEX_A72,
+    NEON_CORTEX_A76,
+    SSE,
+)
 
 _V2_FLAGS = frozenset({"cx16", "lahf_lm", "popcnt", "sse4_1", "sse4_2", "ssse3"})
 _V3_FLAGS = _V2_FLAGS | frozenset(
@@ -95,6 +103,22 @@ CORTEX_A72 = Target(
     emulator=("qemu-aarch64", "-cpu", "cortex-a72"),
     vector_unit=NEON_CORTEX_A72,
     core=Core("cortex-a72", clock_ghz=1.5),
+)
+
+# The Neoverse N1 is this core for servers, and LLVM models it; of this one it has the A57's model.
+CORTEX_A76 = Target(
+    name="cortex-a76",
+    summary="Cortex-A76, with int8 dot products (Raspberry Pi 5)",
+    machine="aarch64",
+    cpu_flags=frozenset({"asimd", "asimddp"}),
+    llvm_triple="aarch64-linux-gnu",
+    llvm_cpu="neoverse-n1",
+    llvm_features=(),
+    llvm_float_abi=None,
+    zig_triple="aarch64-linux-musl",
+    emulator=("qemu-aarch64", "-cpu", "cortex-a76"),
+    vector_unit=NEON_CORTEX_A76,
+    core=Core("neoverse-n1", clock_ghz=2.4),
 )
 
 # Without use-misched, LLVM orders code for the Cortex-A7 as if it had registers for all of a loop.

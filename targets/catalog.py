@@ -2,7 +2,16 @@
 
 from collections.abc import Callable
 
-from .boards import AARCH64, ARMV7, CORTEX_A72, X86_64, X86_64_V2, X86_64_V3, X86_64_VPOPCNT
+from .boards import (
+    AARCH64,
+    ARMV7,
+    CORTEX_A72,
+    CORTEX_A76,
+    X86_64,
+    X86_64_V2,
+    X86_64_V3,
+    X86_64_VPOPCNT,
+)
 from .errors import TargetError
 from .host import host_target
 from .target import Target
@@ -15,6 +24,7 @@ TARGETS: dict[str, Callable[[], Target]] = {
     "x86-64-vpopcnt": lambda: X86_64_VPOPCNT,
     "aarch64": lambda: AARCH64,
     "cortex-a72": lambda: CORTEX_A72,
+    "cortex-a76": lambda: CORTEX_A76,
     "armv7": lambda: ARMV7,
 }
 

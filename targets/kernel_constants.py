@@ -10,7 +10,13 @@ from space.frozen import FrozenBlock, FrozenClassifier, Requantize, Threshold
 
 from . import layouts
 from .errors import TargetError
-from .kernel_specs import REAL_ZERO, KernelSpec, arguments, signs_compare_counts, threshold_dtype
+from .kernel_specs import (
+    KernelSpec,
+    arguments,
+    byte_offset,
+    signs_compare_counts,
+    threshold_dtype,
+)
 from .pair_table import counts_by_table, pair_table
 from .vector_unit import VectorUnit
 
@@ -44,7 +50,7 @@ def _constant_values(block: Block, frozen: FrozenBlock, unit: VectorUnit) -> Con
         found |= _weights_values(block, frozen.weights, unit)
         if signs_compare_counts(block):
             return found | _count_signs(block, frozen.inner_signs, frozen.requantize, unit)
-        found |= _requantize_values(block, frozen.weights, frozen.requantize)
+        found |= _requantize_values(block, frozen.weights, frozen.requantize, unit)
     if isinstance(block, Conv) and not block.image:
         found["input_shift"] = np.array([frozen.input_shift], np.int32)
     for name, signs in (("inner", frozen.inner_signs), ("outer", frozen.outer_signs)):
@@ -104,14 +110,14 @@ def count_threshold(
 
 
 def _requantize_values(
-    block: BinaryConv | Conv, weights: NDArray[np.int8], requantize: Requantize
+    block: BinaryConv | Conv, weights: NDArray[np.int8], requantize: Requantize, unit: VectorUnit
 ) -> Constants:
     """Multipliers of what the kernel counts instead of `total`: total = a * n + b."""
     sums: NDArray[np.int64] = np.sum(weights, axis=(1, 2, 3), dtype=np.int64)
     if isinstance(block, BinaryConv):
         a, b = -2, np.full_like(sums, block.reduction)
     else:
-        a, b = 1, np.zeros_like(sums) if block.image else -REAL_ZERO * sums
+        a, b = 1, -byte_offset(block, unit) * sums
     found: Constants = {"shift": np.array([requantize.shift], np.int32)}
     found |= _affine("", requantize.multiplier, requantize.offset, a=a, b=b)
     if requantize.negative_multiplier is not None and requantize.negative_offset is not None:

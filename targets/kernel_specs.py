@@ -23,8 +23,6 @@ Role = Literal["source", "shortcut", "outer", "constant", "scratch", "output"]
 _KINDS: dict[type, str] = {
     BinaryConv: "binary_conv", Conv: "conv", Sum: "sum", Pool: "pool", Classifier: "classifier",
 }  # fmt: skip
-# A Conv over a real tensor reads its int8 values plus 128: one kernel of uint8 serves images too.
-REAL_ZERO = 128
 NIBBLES = 8  # of a word
 
 
@@ -251,6 +249,14 @@ def _conv_scratch(block: Conv) -> tuple[Argument, ...]:
         ring = (block.max_pool.kernel_size, block.conv_size, lanes)
         found.append(Argument("ring", "scratch", ring, "int16"))
     return tuple(found)
+
+
+def byte_offset(block: Conv, unit: VectorUnit) -> int:
+    """What the bytes that a Conv multiplies are more than the image's, or than a real's int8.
+
+    One kernel serves both sources: the least of either becomes the least that a product takes.
+    """
+    return unit.least_input - (0 if block.image else -128)
 
 
 @dataclass(frozen=True, slots=True)

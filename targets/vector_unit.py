@@ -6,7 +6,7 @@ from typing import Literal
 from .errors import TargetError
 
 CountSums = Literal["bytes", "uadalp", "vpadal"]
-DotProduct = Literal["vpdpbusd", "pmaddwd", "saddlp", "vpadals"]
+DotProduct = Literal["vpdpbusd", "pmaddwd", "saddlp", "vpadals", "sdot"]
 SignBits = Literal["mask", "pairwise_adds"]
 
 
@@ -49,6 +49,11 @@ class VectorUnit:
     dot_product: DotProduct
     sign_bits: SignBits
     rolled: bool
+
+    @property
+    def least_input(self) -> int:
+        """The least input of `dot_product`: of an int8, or of a uint8."""
+        return -128 if self.dot_product == "sdot" else 0
 
 
 SSE = VectorUnit(
@@ -115,3 +120,4 @@ NEON_ARMV8 = VectorUnit(
 NEON_CORTEX_A72 = replace(
     NEON_ARMV8, binary=Tile(lanes=32, pixels=2), conv=Tile(lanes=16, pixels=3)
 )
+NEON_CORTEX_A76 = replace(NEON_CORTEX_A72, conv=Tile(lanes=16, pixels=5), dot_product="sdot")

@@ -7,11 +7,10 @@ bytes, read in groups of four.
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from tvm import tirx
 from tvm.tirx.script import builder as T
 
 from space.blocks import Conv, MaxPool
-from targets.kernel_specs import REAL_ZERO, conv_grid
+from targets.kernel_specs import byte_offset, conv_grid
 from targets.layouts import conv_taps, padded_channels
 from targets.vector_unit import VectorUnit
 
@@ -32,7 +31,9 @@ from .vectors import (
     load,
     loop,
     looped,
+    reinterpret,
     splat,
+    splat_lane,
     store,
 )
 
@@ -69,7 +70,7 @@ class _Tile:
 
 def conv(block: Conv, memory: Memory, unit: VectorUnit) -> None:
     """Build the kernel's body."""
-    _copy_source(block, memory)
+    _copy_source(block, memory, unit)
     if conv_taps(block.in_channels, block.kernel_size).column_fours:
         _write_columns(block, memory)
     for tiles in lane_tiles(block.out_channels, unit.conv.lanes):
@@ -130,46 +131,58 @@ def _totals(tile: _Tile, memory: Memory, unit: VectorUnit) -> list[Expr]:
     parts = range(tile.place.lanes // lanes)
     totals = [[accumulator("int32", lanes) for _ in parts] for _ in range(tile.size)]
     taps = conv_taps(tile.block.in_channels, tile.block.kernel_size)
-    sums = _Sums(totals, memory["weights"], DOT_PRODUCTS[unit.dot_product], lanes)
-    with (
-        loop(taps.kernel_size, rolled=unit.rolled) as row,
-        loop(taps.row_fours, rolled=unit.rolled) as four,
-    ):
-        places = [tile.row_index(pixel, row=row, four=four) for pixel in range(tile.size)]
-        sums.add(memory["scratch"], places, tile.weights_index(row * taps.row_fours + four))
-    if taps.column_fours:
-        with loop(taps.column_fours, rolled=unit.rolled) as four:
-            places = [tile.column_index(pixel, four=four) for pixel in range(tile.size)]
-            index = tile.weights_index(taps.kernel_size * taps.row_fours + four)
-            sums.add(memory["columns"], places, index)
+    sums = _Sums(tile, totals, memory["weights"], DOT_PRODUCTS[unit.dot_product], lanes)
+    with loop(taps.kernel_size, rolled=unit.rolled) as row:
+        for four, count in _steps(taps.row_fours, unit):
+            places = [tile.row_index(pixel, row=row, four=four) for pixel in range(tile.size)]
+            sums.add(memory["scratch"], places, row * taps.row_fours + four, count)
+    for four, count in _steps(taps.column_fours, unit):
+        places = [tile.column_index(pixel, four=four) for pixel in range(tile.size)]
+        sums.add(memory["columns"], places, taps.kernel_size * taps.row_fours + four, count)
     return [
         concatenate([load(part, 0, lanes) for part in pixel], lanes=tile.place.lanes)
         for pixel in totals
     ]
 
 
+def _steps(fours: int, unit: VectorUnit) -> Iterator[tuple[Expr, int]]:
+    """Open the loops over neighbouring fours; yields the first of a step and how many it takes."""
+    for span in spans(fours, DOT_PRODUCTS[unit.dot_product].together) if fours else ():
+        with loop(span.count, rolled=unit.rolled) as step:
+            yield span.start + step * span.size, span.size
+
+
 @dataclass(frozen=True, slots=True)
 class _Sums:
     """The accumulators of a tile by pixel and part, each of `lanes` channels."""
 
+    tile: _Tile
     totals: list[list[Buffer]]
     weights: Buffer
     dot: Dot
     lanes: int
 
-    def add(self, octets: Buffer, places: list[Expr], weights_index: Expr) -> None:
-        """Add the products of four bytes of each pixel, from its place on, and their weights."""
+    def add(self, octets: Buffer, places: list[Expr], four: Expr, count: int) -> None:
+        """Add the products of the next `count` fours of weights, of which `four` is the first, and
+        of as many of each pixel's bytes, from its place on.
+        """
         lanes = self.lanes
-        weights = [
-            self.dot.prepare(load(self.weights, weights_index + part * 4 * lanes, 4 * lanes), lanes)
+        weights = [self._weights(self.tile.weights_index(four + i)) for i in range(count)]
+        for place, totals in zip(places, self.totals, strict=True):
+            inputs = let(reinterpret(load(octets, place, 4 * count), "uint32", lanes=count))
+            for i, parts in enumerate(weights):
+                same = splat_lane(inputs, i, lanes, of=count)
+                for total, weight in zip(totals, parts, strict=True):
+                    added = self.dot.add(load(total, 0, lanes), same, weight, lanes)
+                    store(total, 0, added, lanes=lanes)
+
+    def _weights(self, index: Expr) -> list[list[Expr]]:
+        """Those of four taps, of every part."""
+        lanes = self.lanes
+        return [
+            self.dot.prepare(load(self.weights, index + part * 4 * lanes, 4 * lanes), lanes)
             for part in range(len(self.totals[0]))
         ]
-        for place, totals in zip(places, self.totals, strict=True):
-            four = load(octets, place, 4)
-            inputs = let(tirx.call_intrin("uint32", "tirx.reinterpret", four))
-            for total, weight in zip(totals, weights, strict=True):
-                added = self.dot.add(load(total, 0, lanes), inputs, weight, lanes)
-                store(total, 0, added, lanes=lanes)
 
 
 def _write_columns(block: Conv, memory: Memory) -> None:
@@ -181,8 +194,9 @@ def _write_columns(block: Conv, memory: Memory) -> None:
         T.buffer_store(memory["columns"], value, [x * grid.column_bytes + row])
 
 
-def _copy_source(block: Conv, memory: Memory) -> None:
+def _copy_source(block: Conv, memory: Memory, unit: VectorUnit) -> None:
     """The source as bytes with a border of zeros; a 1x1 kernel gets only the pixels it reads."""
+    offset = byte_offset(block, unit)
     scratch, channels = memory["scratch"], block.in_channels
     border = block.kernel_size // 2
     grid = conv_grid(block)
@@ -192,19 +206,20 @@ def _copy_source(block: Conv, memory: Memory) -> None:
     if not block.image:
         value, pixel = _real_bytes, padded_channels(channels)
         lanes = next(lanes for lanes in (32, 16, 8, 1) if channels % lanes == 0)
-    _fill_border(block, scratch)
+    _fill_border(block, scratch, zero=offset % 256)
     with T.serial(inside) as y, T.serial(inside) as x, T.serial(channels // lanes) as i:
         source = (y * step * block.in_size + x * step) * pixel + i * lanes
         place = ((y + border) * size + x + border) * channels + i * lanes
-        store(scratch, place, value(memory, source, lanes), lanes=lanes)
+        store(scratch, place, value(memory, source, offset, lanes), lanes=lanes)
 
 
-def _image_bytes(memory: Memory, index: Expr, lanes: int) -> Expr:
-    return load(memory["source0"], index, lanes)
+def _image_bytes(memory: Memory, index: Expr, offset: int, lanes: int) -> Expr:
+    """value + offset, modulo 256."""
+    return load(memory["source0"], index, lanes) + constant(offset % 256, "uint8", lanes=lanes)
 
 
-def _real_bytes(memory: Memory, index: Expr, lanes: int) -> Expr:
-    """clamp((value + half) >> input_shift) to int8, plus REAL_ZERO."""
+def _real_bytes(memory: Memory, index: Expr, offset: int, lanes: int) -> Expr:
+    """clamp((value + half) >> input_shift) to int8, plus offset, modulo 256."""
     shift = memory["input_shift"][0]
     half = T.shift_right(T.shift_left(T.int32(1), shift), T.int32(1))
     value = convert(load(memory["source0"], index, lanes), "int32", lanes=lanes) + splat(
@@ -212,15 +227,15 @@ def _real_bytes(memory: Memory, index: Expr, lanes: int) -> Expr:
     )
     low, high = (constant(limit, "int32", lanes=lanes) for limit in (-128, 127))
     clamped = T.max(T.min(T.shift_right(value, splat(shift, lanes)), high), low)
-    return convert(clamped + constant(REAL_ZERO, "int32", lanes=lanes), "uint8", lanes=lanes)
+    return convert(clamped + constant(offset, "int32", lanes=lanes), "uint8", lanes=lanes)
 
 
-def _fill_border(block: Conv, scratch: Buffer) -> None:
+def _fill_border(block: Conv, scratch: Buffer, *, zero: int) -> None:
     size = conv_grid(block).size
     border, width = block.kernel_size // 2, size * block.in_channels
     if not border:
         return
-    zero, edge = 0 if block.image else REAL_ZERO, border * block.in_channels
+    edge = border * block.in_channels
     fill(scratch, 0, border * width + edge, value=zero)
     with T.serial(block.in_size - 1) as y:
         fill(scratch, (border + y + 1) * width - edge, 2 * edge, value=zero)

@@ -1,6 +1,7 @@
 """Adding products of 8-bit numbers to int32 lanes, by what the processor does well.
 
-Each lane adds four products of its own int8 weights and of uint8 inputs, the same for all lanes.
+Each lane adds four products of its own int8 weights and of inputs, the same for all lanes: uint8,
+but int8 for sdot.
 """
 
 from collections.abc import Callable
@@ -10,7 +11,7 @@ from tvm.tirx.script import builder as T
 
 from targets.vector_unit import DotProduct
 
-from .vectors import Expr, constant, let, reinterpret, splat
+from .vectors import Expr, constant, let, reinterpret
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,11 +19,13 @@ class Dot:
     """The two halves of a dot product; `lanes` must be those of one register, or fewer.
 
     prepare: int8 weights, four a lane -> what `add` takes; once for many inputs.
-    add: accumulator, uint32 of four inputs, prepared weights, lanes -> accumulator.
+    add: accumulator, four inputs in every uint32 lane, prepared weights, lanes -> accumulator.
+    together: fours of inputs that are loaded together, because `add` takes any lane of a register.
     """
 
     prepare: Callable[[Expr, int], list[Expr]]
     add: Callable[[Expr, Expr, list[Expr], int], Expr]
+    together: int = 1
 
 
 def _as_they_are(weights: Expr, lanes: int) -> list[Expr]:
@@ -31,7 +34,7 @@ def _as_they_are(weights: Expr, lanes: int) -> list[Expr]:
 
 
 def _vpdpbusd(total: Expr, four: Expr, weights: list[Expr], lanes: int) -> Expr:
-    inputs = reinterpret(splat(four, lanes), "int8", lanes=4 * lanes)
+    inputs = reinterpret(four, "int8", lanes=4 * lanes)
     name = f"llvm.x86.avx512.vpdpbusd.{32 * lanes}"
     return T.call_llvm_pure_intrin(f"int32x{lanes}", name, total, inputs, weights[0])
 
@@ -46,7 +49,7 @@ def _even_and_odd(weights: Expr, lanes: int) -> list[Expr]:
 
 def _pairs(four: Expr, lanes: int) -> list[Expr]:
     """Inputs 0 and 2, then 1 and 3, as pairs of int16."""
-    pairs = let(reinterpret(splat(four, lanes), "int16", lanes=2 * lanes))
+    pairs = let(reinterpret(four, "int16", lanes=2 * lanes))
     octet, distance = (constant(number, "int16", lanes=2 * lanes) for number in (0xFF, 8))
     return [let(pairs & octet), let(T.shift_right(pairs, distance) & octet)]
 
@@ -74,9 +77,17 @@ def _vpadals(total: Expr, four: Expr, weights: list[Expr], lanes: int) -> Expr:
     return total
 
 
+def _sdot(total: Expr, four: Expr, weights: list[Expr], lanes: int) -> Expr:
+    inputs = reinterpret(four, "int8", lanes=4 * lanes)
+    # In this order LLVM lets the instruction take the lane of the inputs that was spread.
+    name = f"llvm.aarch64.neon.sdot.v{lanes}i32.v{4 * lanes}i8"
+    return T.call_llvm_pure_intrin(f"int32x{lanes}", name, total, weights[0], inputs)
+
+
 DOT_PRODUCTS: dict[DotProduct, Dot] = {
     "vpdpbusd": Dot(_as_they_are, _vpdpbusd),
     "pmaddwd": Dot(_even_and_odd, _pmaddwd),
     "saddlp": Dot(_even_and_odd, _saddlp),
     "vpadals": Dot(_even_and_odd, _vpadals),
+    "sdot": Dot(_as_they_are, _sdot, together=2),
 }

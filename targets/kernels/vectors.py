@@ -28,6 +28,13 @@ def splat(value: Expr, lanes: int) -> Expr:
     return value if lanes == 1 else T.broadcast(value, lanes)
 
 
+def splat_lane(vector: Expr, index: int, lanes: int, *, of: int) -> Expr:
+    """A vector of equal lanes: one of the `of` lanes of another, which `lanes` is a multiple of."""
+    if of == 1:
+        return splat(vector, lanes)
+    return tirx.Shuffle([vector] * (lanes // of), [index] * lanes)
+
+
 def constant(value: int, dtype: str, *, lanes: int) -> Expr:
     """A vector of one number."""
     return splat(tirx.const(value, dtype), lanes)

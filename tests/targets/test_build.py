@@ -10,6 +10,7 @@ from targets.boards import (
     AARCH64,
     ARMV7,
     CORTEX_A72,
+    CORTEX_A76,
     X86_64_V2,
     X86_64_V3,
     X86_64_VPOPCNT,
@@ -47,7 +48,7 @@ def symbols(path: Path, *options: str) -> set[str]:
 
 @pytest.mark.parametrize(
     "target",
-    [X86_64_VPOPCNT, X86_64_V3, X86_64_V2, AARCH64, CORTEX_A72, ARMV7],
+    [X86_64_VPOPCNT, X86_64_V3, X86_64_V2, AARCH64, CORTEX_A72, CORTEX_A76, ARMV7],
     ids=lambda target: target.name,
 )
 def test_objects_need_only_memory_functions(target: Target, tmp_path: Path) -> None:

@@ -2,7 +2,7 @@ import platform
 
 import pytest
 
-from targets.boards import AARCH64, X86_64_V3, X86_64_VPOPCNT
+from targets.boards import AARCH64, CORTEX_A76, X86_64_V3, X86_64_VPOPCNT
 from targets.catalog import TARGETS, named_target
 from targets.errors import TargetError
 from targets.host import cpu_flags, host_target, runs_here, runs_natively
@@ -30,6 +30,8 @@ def test_processor_needs_every_flag() -> None:
     assert runs_natively(X86_64_V3, "x86_64", flags)
     assert not runs_natively(X86_64_VPOPCNT, "x86_64", flags - {"avx512_vpopcntdq"})
     assert not runs_natively(AARCH64, "x86_64", flags | AARCH64.cpu_flags)
+    assert runs_natively(CORTEX_A76, "aarch64", AARCH64.cpu_flags | {"asimddp"})
+    assert not runs_natively(CORTEX_A76, "aarch64", AARCH64.cpu_flags)
 
 
 def test_host_runs_here_without_emulator() -> None:

@@ -8,7 +8,7 @@ from space.frozen import FrozenBlock, Requantize, Threshold
 from targets.errors import TargetError
 from targets.kernel_constants import constants, count_threshold
 from targets.kernel_specs import KernelSpec, arguments, kernel_specs
-from targets.vector_unit import AVX2, AVX512
+from targets.vector_unit import AVX2, AVX512, NEON_CORTEX_A76
 
 from .kernel_blocks import BLOCKS
 from .kernel_reference import random_case
@@ -123,6 +123,16 @@ def test_real_sources_are_read_with_an_offset() -> None:
     # total = sum(w * (a - 128)) = sum(w * a) - 128 * 2, times 3, plus 7.
     assert (found["multiplier"][0], found["offset"][0]) == (3, 7 - 3 * 256)
     assert found["input_shift"].tolist() == [2]
+
+
+def test_signed_products_read_pixels_with_an_offset() -> None:
+    weights = np.array([3, -1], np.int8).reshape(1, 2, 1, 1)
+    frozen = FrozenBlock(weights, requantize=requantize(multiplier=3, offset=7))
+    image, real = (Conv(2, 1, 1, 1, 1, each, Epilogue()) for each in (True, False))
+    # total = sum(w * (a + 128)) = sum(w * a) + 128 * 2, times 3, plus 7; a real's int8 stay.
+    assert constants(one(image), frozen, NEON_CORTEX_A76)["offset"][0] == 7 + 3 * 256
+    assert constants(one(real), frozen, NEON_CORTEX_A76)["offset"][0] == 7
+    assert constants(one(image), frozen, AVX512)["offset"][0] == 7
 
 
 def test_missing_integers_are_named() -> None:

@@ -165,7 +165,7 @@ def test_counts_hold_when_every_bit_differs(library: Library, channels: int) -> 
     check(call)
 
 
-@pytest.mark.parametrize("name", ["aarch64", "cortex-a72", "armv7"])
+@pytest.mark.parametrize("name", ["aarch64", "cortex-a72", "cortex-a76", "armv7"])
 def test_arm_kernels_compute_the_formulas(name: str, tmp_path: Path) -> None:
     target = named_target(name)
     if shutil.which(target.emulator[0]) is None:
@@ -178,7 +178,7 @@ def test_arm_kernels_compute_the_formulas(name: str, tmp_path: Path) -> None:
         check(call)
 
 
-@pytest.mark.parametrize("name", ["aarch64", "armv7"])
+@pytest.mark.parametrize("name", ["aarch64", "cortex-a76", "armv7"])
 def test_tuned_arm_kernels_compute_the_formulas(name: str, tmp_path: Path) -> None:
     target = named_target(name)
     if shutil.which(target.emulator[0]) is None:

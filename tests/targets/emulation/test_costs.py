@@ -35,7 +35,7 @@ def test_stretches_end_where_the_count_changes() -> None:
 
 
 @needs_llvm
-@pytest.mark.parametrize("core", ["cortex-a53", "cortex-a72"])
+@pytest.mark.parametrize("core", ["cortex-a53", "cortex-a72", "neoverse-n1"])
 def test_dependent_additions_take_a_cycle_each(core: str) -> None:
     chain = Stretch(("add x0, x0, x1",) * 10, executions=7)
     assert modelled_cycles([chain], AARCH64, core=core) == pytest.approx(70, rel=0.01)

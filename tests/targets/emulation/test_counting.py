@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from space.blocks import BinaryConv, Epilogue
-from targets.boards import AARCH64, ARMV7, X86_64_V3
+from space.blocks import BinaryConv, Conv, Epilogue
+from targets.boards import AARCH64, ARMV7, CORTEX_A72, CORTEX_A76, X86_64_V3
 from targets.emulation import counting
 from targets.emulation.counting import Executed, counted_program
 from targets.errors import TargetError
@@ -114,6 +114,19 @@ def test_binary_convolution_counts_every_word(tmp_path: Path) -> None:
     steps = 8 * 8 * 32 * 64 * 9 // 128
     assert 3 * steps < run.instructions < 13 * steps
     assert run.called_instructions(spec) < run.instructions / 100
+
+
+def test_dot_products_take_a_third_of_the_instructions(tmp_path: Path) -> None:
+    needs_emulator(CORTEX_A76)
+    spec = KernelSpec(Conv(3, 32, 7, 2, 16, True, Epilogue()))
+    counts = []
+    for target in (CORTEX_A72, CORTEX_A76):
+        folder = tmp_path / target.name
+        folder.mkdir()
+        (run,) = executed([spec], target, folder)
+        counts.append(run.instructions)
+    # For 16 products: one instruction instead of two multiplications and two additions.
+    assert 3 * counts[1] < counts[0]
 
 
 def test_tiles_change_the_count(tmp_path: Path) -> None:
