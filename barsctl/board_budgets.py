@@ -27,7 +27,6 @@ class BoardBudget:
     """
 
     name: str
-    metric: str
     limit: float
     table: LatencyTable
     place: Place | None
@@ -51,8 +50,8 @@ class BoardBudget:
 
     def told(self, cost: float) -> str:
         """A cost and the limit, for people."""
-        amounts = (format_cost(self.metric, each) for each in (cost, self.limit))
-        return f"{self.name} measured {next(amounts)} of {next(amounts)}"
+        limit = format_cost(self.name, self.limit)
+        return f"{self.name} measured {format_cost(self.name, cost)} of {limit}"
 
 
 def board_budgets(
@@ -63,7 +62,7 @@ def board_budgets(
     place: of the only board, None for the tables' own. Raises BarsError where there are several.
     """
     found = tuple(
-        BoardBudget(each.name, each.metric, each.limit, table_of(each, tables), place)
+        BoardBudget(each.name, each.limit, table_of(each, tables), place)
         for each in budgets
         if each.metric in TABLE_METRICS
     )

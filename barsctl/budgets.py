@@ -93,4 +93,5 @@ def format_cost(name: str, cost: float) -> str:
     shown = SHOWN_UNITS.get(metric, ("G", "M", "k", ""))
     unit = next((unit for unit in shown if cost >= units[unit]), shown[-1])
     amount = cost / units[unit]
-    return f"{amount:.0f}{unit}" if amount >= 1000 else f"{amount:.3g}{unit}"
+    # From here on three digits would be written with an exponent.
+    return f"{amount:.0f}{unit}" if amount >= 999.5 else f"{amount:.3g}{unit}"

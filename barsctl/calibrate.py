@@ -32,10 +32,12 @@ def calibrate(
     """Measure random networks of the spaces, fit the table's correction on them, and write both.
 
     Networks that the table has already are not measured again. Raises BarsError where one cannot
-    be measured, TargetError where the board is lost, CostError where they are too few.
+    be measured, TargetError where the board is lost, CostError where they are too few, or need a
+    kernel that the table has not.
     """
     found = read_table(table)
     graphs = _distinct(spaces, networks)
+    medians = {name: _kernel_medians(graph, found) for name, graph in graphs.items()}
     missing = [graph for name, graph in graphs.items() if name not in found.networks]
     rows = {name: found.networks[name] for name in graphs if name in found.networks}
     with progress_bar("calibrate", len(graphs), done_steps=len(rows)) as advance:
@@ -44,7 +46,12 @@ def calibrate(
             append_line(table, row)
             rows[row.network] = row
             advance(f"{row.median:.4g} {found.header.unit}")
-    correction = fit_correction([_whole(graphs[name], row, found) for name, row in rows.items()])
+    correction = fit_correction(
+        [
+            WholeNetwork(row.median, sum(medians[name]), len(medians[name]))
+            for name, row in rows.items()
+        ]
+    )
     append_line(table, CorrectionLine(correction))
     return correction
 
@@ -79,18 +86,8 @@ def _row(result: Measured | Failed, place: Place) -> NetworkRow:
             "kept: try again with --resume"
         )
     assert isinstance(result.subject, BlockGraph)
-    p10, middle, p90 = np.quantile(result.costs, [0.1, 0.5, 0.9]).tolist()
-    return NetworkRow(
-        network=identity(result.subject),
-        way=place.way,
-        n=len(result.costs),
-        median=middle,
-        p10=p10,
-        p90=p90,
-        min=min(result.costs),
-    )
+    return NetworkRow(identity(result.subject), place.way, *result.quantiles)
 
 
-def _whole(graph: BlockGraph, row: NetworkRow, table: LatencyTable) -> WholeNetwork:
-    keys = [spec.key for block in graph.blocks for spec in kernel_specs(block)]
-    return WholeNetwork(row.median, sum(map(table.median, keys)), len(keys))
+def _kernel_medians(graph: BlockGraph, table: LatencyTable) -> list[float]:
+    return [table.median(spec.key) for block in graph.blocks for spec in kernel_specs(block)]

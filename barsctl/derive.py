@@ -104,10 +104,15 @@ def _derived(
     for number in range(MOST_ROUNDS):
         # All that were predicted within the budgets were measured over one: predict less.
         limits = tightened(budgets, _least_ratios(over.values()), margin=MARGIN**number)
-        choices = candidate_choices(
-            judge.space, judge.log_probabilities, limits,
-            count=settings.candidates, generator=generator,
-        )  # fmt: skip
+        try:
+            choices = candidate_choices(
+                judge.space, judge.log_probabilities, limits,
+                count=settings.candidates, generator=generator,
+            )  # fmt: skip
+        except BudgetUnreachable:
+            if not over:
+                raise
+            break  # nobody asked for these limits: what was measured says more
         evaluate(judge, choices, what="derive")
         ranking = rank(candidates_within(judge, limits))[: settings.candidates]
         for position, each in enumerate(ranking):

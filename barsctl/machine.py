@@ -11,15 +11,16 @@ _ARM_NUMBERS = ("CPU implementer", "CPU part", "CPU revision")
 
 def cpu_name() -> str:
     """The processor's name, or the architecture where the system does not tell."""
-    return named_in(_CPU_INFO.read_text()) if _CPU_INFO.exists() else platform.machine()
+    told = named_in(_CPU_INFO.read_text()) if _CPU_INFO.exists() else ""
+    return told or platform.machine()
 
 
 def named_in(cpu_info: str) -> str:
-    """The processor's name in the text of /proc/cpuinfo."""
+    """The processor's name in the text of /proc/cpuinfo; empty where it has none."""
     pairs = (line.partition(":") for line in cpu_info.splitlines())
     fields = {name.strip(): value.strip() for name, _, value in pairs}
     for name in _NAMES:
         if fields.get(name):
             return fields[name]
     numbers = [f"{name} {fields[name]}" for name in _ARM_NUMBERS if name in fields]
-    return ", ".join(numbers) or platform.machine()
+    return ", ".join(numbers)

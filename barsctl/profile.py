@@ -9,8 +9,6 @@ from pathlib import Path
 from statistics import median
 from typing import Literal
 
-import numpy as np
-
 from costmodels.latency_table import LatencyTable, TableHeader, TableRow
 from costmodels.table_file import append_line, resume_table
 from space.cost_terms import cost_terms
@@ -118,7 +116,8 @@ def table_header(settings: ProfileSettings) -> TableHeader:
     else:
         device = device_at(place)
         require_executes(device, target, place)
-        cpu, features = named_in(device.cpu_info), _isa_features(device.cpu_info)
+        cpu = named_in(device.cpu_info) or device.machine or "unknown"
+        features = _isa_features(device.cpu_info)
     return TableHeader(
         format=3,
         target=target.name,
@@ -167,14 +166,4 @@ def _isa_features(cpu_info: str) -> tuple[str, ...]:
 def table_row(measured: Measured, place: Place) -> TableRow:
     """The quantiles of a kernel's costs."""
     assert isinstance(measured.subject, KernelSpec)
-    p10, middle, p90 = np.quantile(measured.costs, [0.1, 0.5, 0.9]).tolist()
-    return TableRow(
-        key=measured.subject.key,
-        way=place.way,
-        n=len(measured.costs),
-        median=middle,
-        p10=p10,
-        p90=p90,
-        min=min(measured.costs),
-        tile=measured.tile,
-    )
+    return TableRow(measured.subject.key, place.way, *measured.quantiles, measured.tile)

@@ -35,8 +35,10 @@ def build_agent(target: Target, folder: Path, *, wheels: Path | None, notify: No
     long. Raises TargetError where it cannot be built.
     """
     libraries = runtime_libraries(target.machine, wheels=wheels, notify=notify)
+    if folder.name in ("", ".."):  # no name that the archive beside it could have
+        folder = folder.resolve()
     folder.mkdir(parents=True, exist_ok=True)
-    archive = folder.with_name(f"{folder.resolve().name}.tar.gz")
+    archive = folder.with_name(f"{folder.name}.tar.gz")
     with TemporaryDirectory(prefix=".building-", dir=folder) as name:
         work = Path(name)
         for file, data in libraries.items():
@@ -45,7 +47,7 @@ def build_agent(target: Target, folder: Path, *, wheels: Path | None, notify: No
         _compile(target, work, tuple(libraries))
         (work / "README.txt").write_bytes((_SOURCES / "README.txt").read_bytes())
         files = (PROGRAM, *libraries, "README.txt")
-        _pack(work, files, root=folder.resolve().name, output=work / archive.name)
+        _pack(work, files, root=folder.name, output=work / archive.name)
         for file in files:
             (work / file).replace(folder / file)
         (work / archive.name).replace(archive)

@@ -74,7 +74,7 @@ def _from_wheels(folder: Path, machine: str) -> dict[str, bytes]:
     libraries = {}
     for name, wanted in _versions().items():
         inside = LIBRARIES[name]
-        wheel = _wheel(folder, f"{name.replace('-', '_')}-{wanted}-*_{machine}.whl")
+        wheel = _wheel(folder, f"{name.replace('-', '_')}-{wanted}", machine)
         try:
             with ZipFile(wheel) as archive:
                 libraries[Path(inside).name] = archive.read(inside)
@@ -83,12 +83,13 @@ def _from_wheels(folder: Path, machine: str) -> dict[str, bytes]:
     return libraries
 
 
-def _wheel(folder: Path, pattern: str) -> Path:
+def _wheel(folder: Path, start: str, machine: str) -> Path:
+    pattern = f"{start}-*_{machine}.whl"
     found = sorted(folder.glob(pattern))
     if not found:
         raise TargetError(
             f"{folder} has no {pattern}, of the version that is installed here; get it with: "
-            f"python -m pip {' '.join(_download_words(pattern.rpartition('_')[2][:-4], folder))}"
+            f"python -m pip {' '.join(_download_words(machine, folder))}"
         )
     return found[0]
 

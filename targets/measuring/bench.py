@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Protocol
 from uuid import uuid4
 
+from targets.ending import last_line
 from targets.errors import TargetError
 from targets.kernel_specs import KernelSpec
 from targets.subjects.subject import Subject
@@ -58,7 +59,7 @@ def build_in_parts(
             file = build(part, work)
         except (TargetError, RuntimeError) as error:
             if len(part) == 1:
-                return [Failed(part[0], str(error).strip().splitlines()[-1])]
+                return [Failed(part[0], last_line(str(error)) or type(error).__name__)]
             half = len(part) // 2
             return [*part_built(part[:half]), *part_built(part[half:])]
         return [

@@ -115,8 +115,9 @@ def _results(
 
 
 def _costs(built: Sequence[Built | Failed], bench: Bench) -> Iterator[Measured | Failed]:
-    yield from (each for each in built if isinstance(each, Failed))
+    """What could not be built comes last: it must not hide that the rest can be measured."""
     yield from bench.costs([each for each in built if isinstance(each, Built)])
+    yield from (each for each in built if isinstance(each, Failed))
 
 
 def _tuned(

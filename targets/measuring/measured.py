@@ -1,10 +1,22 @@
 """What measuring comes to."""
 
-import statistics
 from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
 
 from targets.subjects.subject import Subject
 from targets.vector_unit import Tile
+
+
+class Quantiles(NamedTuple):
+    """Of n samples of a cost."""
+
+    n: int
+    median: float
+    p10: float
+    p90: float
+    min: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +32,12 @@ class Measured:
 
     @property
     def median(self) -> float:
-        return statistics.median(self.costs)
+        return self.quantiles.median
+
+    @property
+    def quantiles(self) -> Quantiles:
+        p10, median, p90 = np.quantile(self.costs, [0.1, 0.5, 0.9]).tolist()
+        return Quantiles(len(self.costs), median, p10, p90, min(self.costs))
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,14 +1,14 @@
 """Subjects timed: on this machine, on a board, or on a fleet of boards side by side."""
 
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 from queue import SimpleQueue
-from threading import Lock
+from threading import Condition
 
 from targets.errors import TargetError
 from targets.subjects.library import build_timing_library
@@ -20,7 +20,7 @@ from targets.toolchain import Notify
 from .bench import Built, build_in_parts
 from .measured import Failed, Measured
 from .samples import Samples, are_enough, undisturbed
-from .timing import TimingWorker, UnreachableError
+from .timing import AbandonedError, TimingWorker, UnreachableError
 
 # A kernel that failed is tried again, by a new process or another board.
 TRIES = 2
@@ -63,7 +63,7 @@ class TimedBench:
             boards = min(first.facts().boards, len(built))
             others = [stack.enter_context(self.start_worker()) for _ in range(1, boards)]
             pool = stack.enter_context(ThreadPoolExecutor(boards))
-            line = _Line(iter(built))
+            line = _Line(built)
             stack.callback(line.leave, [first, *others])
             for worker in (first, *others):
                 pool.submit(_serve, line, worker)
@@ -73,37 +73,50 @@ class TimedBench:
 class _Line:
     """Subjects in line for the next worker that is free; their results as they come."""
 
-    def __init__(self, waiting: Iterator[Built]) -> None:
-        self._waiting = waiting
-        self._lock = Lock()
+    def __init__(self, waiting: Sequence[Built]) -> None:
+        self._waiting = deque(waiting)
+        self._taken = 0  # groups that may come back
+        self._is_left = False
+        self._changed = Condition()
         self._results = SimpleQueue[Measured | Failed | None]()
-        self._lost = "a worker ended early"
+        self._lost: Exception | None = None
 
     def next_group(self) -> list[Built]:
-        """The next subjects; empty where none waits."""
-        with self._lock:
-            return list(islice(self._waiting, GROUP))
+        """The next subjects; empty where none waits, and none may come back."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._waiting or not self._taken or self._is_left)
+            count = 0 if self._is_left else min(GROUP, len(self._waiting))
+            self._taken += count > 0
+            return [self._waiting.popleft() for _ in range(count)]
 
-    def put(self, result: Measured | Failed) -> None:
-        self._results.put(result)
+    def finish(self, results: Sequence[Measured | Failed]) -> None:
+        """A group's results."""
+        for result in results:
+            self._results.put(result)
+        self.give_back(())
 
-    def lose(self, reason: str) -> None:
-        """A worker lost its board."""
-        self._lost = reason
+    def give_back(self, group: Sequence[Built]) -> None:
+        """What was not measured of a group, for another worker."""
+        with self._changed:
+            self._taken -= 1
+            self._waiting.extend(group)
+            self._changed.notify_all()
 
-    def end(self) -> None:
-        """A worker ends."""
+    def end(self, reason: Exception | None) -> None:
+        """A worker ends: where there is a reason, before it would have."""
+        self._lost = reason or self._lost
         self._results.put(None)
 
     def leave(self, workers: Sequence[TimingWorker]) -> None:
         """Let nobody wait any more."""
-        with self._lock:
-            self._waiting = iter(())
+        with self._changed:
+            self._is_left = True
+            self._changed.notify_all()
         for worker in workers:
             worker.abandon()
 
     def results_of(self, count: int, *, workers: int) -> Iterator[Measured | Failed]:
-        """As many results. Raises TargetError where all workers ended before."""
+        """As many results. Raises a worker's reason where all ended before."""
         while count:
             result = self._results.get()
             if result is not None:
@@ -112,22 +125,30 @@ class _Line:
                 continue
             workers -= 1
             if not workers:
-                raise TargetError(self._lost)
+                assert self._lost is not None
+                raise self._lost
 
 
 def _serve(line: _Line, worker: TimingWorker) -> None:
     """Time subjects until none waits or the worker's place is lost."""
+    reason: Exception | None = None
     try:
+        worker.facts()  # a board that cannot be had must not keep subjects from the others
         while group := line.next_group():
-            for result in _timed(group, worker):
-                line.put(result)
-    except UnreachableError as error:
-        line.lose(str(error))
-    finally:
-        line.end()
+            try:
+                results = _timed(group, worker)
+            except Exception:
+                line.give_back(group)
+                raise
+            line.finish(results)
+    except AbandonedError:
+        pass
+    except Exception as error:  # a mistake of ours too: it is raised where results are awaited
+        reason = error
+    line.end(reason)
 
 
-def _timed(group: Sequence[Built], worker: TimingWorker) -> Iterator[Measured | Failed]:
+def _timed(group: Sequence[Built], worker: TimingWorker) -> list[Measured | Failed]:
     """Subjects in rounds, so that what disturbs one round does not disturb the next.
 
     Raises UnreachableError where the place is lost; the subjects then have no result.
@@ -142,12 +163,14 @@ def _timed(group: Sequence[Built], worker: TimingWorker) -> Iterator[Measured | 
             if isinstance(before, Samples) and isinstance(after, Samples):
                 after = before.with_others(after)
             found[built] = after
-    for built, result in found.items():
-        if isinstance(result, Failed):
-            yield result
-            continue
-        costs = undisturbed(result, fastest=worker.fastest_reference).tolist()
-        yield Measured(built.subject, tuple(costs), built.tile)
+    return [_result(built, each, worker) for built, each in found.items()]
+
+
+def _result(built: Built, found: Samples | Failed, worker: TimingWorker) -> Measured | Failed:
+    if isinstance(found, Failed):
+        return found
+    costs = undisturbed(found, fastest=worker.fastest_reference).tolist()
+    return Measured(built.subject, tuple(costs), built.tile)
 
 
 def _needs_more(found: Samples | Failed | None, rounds: int, worker: TimingWorker) -> bool:

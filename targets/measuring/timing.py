@@ -38,6 +38,10 @@ class UnreachableError(TargetError):
     """The place itself gives no answer."""
 
 
+class AbandonedError(Exception):
+    """Another thread has ended the worker for good."""
+
+
 @dataclass(frozen=True, slots=True)
 class Deadlines:
     """The longest that a process may take to be ready, and for an answer, in seconds."""
@@ -86,6 +90,7 @@ class TimingWorker:
         self._process: subprocess.Popen[bytes] | None = None
         self._messages: IO[bytes] | None = None
         self._facts = Facts()
+        self._is_abandoned = False
 
     def __enter__(self) -> Self:
         return self
@@ -99,7 +104,10 @@ class TimingWorker:
         self._stop()
 
     def facts(self) -> Facts:
-        """Be ready. Raises UnreachableError where the place gives no answer."""
+        """Be ready.
+
+        Raises UnreachableError where the place gives no answer, AbandonedError after `abandon`.
+        """
         if self._process is None:
             self._start()
         return self._facts
@@ -117,7 +125,8 @@ class TimingWorker:
         return Samples(np.array(found.sample_time_ns) / 1e3 / found.runs, references)
 
     def abandon(self) -> None:
-        """End the process, from another thread: whoever waits for its answer gets none."""
+        """End the process for good, from another thread: whoever waits for an answer gets none."""
+        self._is_abandoned = True
         process = self._process
         if process is not None:
             process.kill()
@@ -152,6 +161,10 @@ class TimingWorker:
             [sys.executable, "-P", str(WORKER), json.dumps(self._address())],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._messages, bufsize=0,
         )  # fmt: skip
+        # Asked once there is a process: who abandons it before has not seen that one.
+        if self._is_abandoned:
+            self._stop()
+            raise AbandonedError
         try:
             reply = self._reply(self._deadlines.start_s)
             if "error" in reply:

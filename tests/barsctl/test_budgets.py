@@ -54,6 +54,7 @@ def test_wrong_budget_names_the_remedy(text: str, message: str) -> None:
         ("latency", 0.75, "750us"),
         ("latency@armv7", 0.75, "750us"),
         ("latency", 1234.5, "1234ms"),
+        ("latency", 0.9996, "1000us"),
         ("bops", 20e6, "20M"),
         ("bops", 999.0, "999"),
         ("size", 64e3, "64KB"),

@@ -73,6 +73,18 @@ def test_too_few_networks_are_refused(table: Path, monkeypatch: pytest.MonkeyPat
         calibrate([DEMO], table, networks=2, place=LOCAL, notify=print)
 
 
+def test_missing_kernel_is_told_before_anything_is_measured(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[BlockGraph] = []
+    use_networks(monkeypatch, asked)
+    path = tmp_path / "host.jsonl"
+    profile((), HOST, table=path, resume=False, notify=print)
+    with pytest.raises(CostError, match="is not in the latency table of host"):
+        calibrate([DEMO], path, networks=4, place=LOCAL, notify=print)
+    assert asked == []
+
+
 def test_random_networks_are_the_same_every_time() -> None:
     drawn = [[identity(next(networks)) for _ in range(5)] for networks in (
         random_networks([DEMO]), random_networks([DEMO])

@@ -17,3 +17,7 @@ def test_arm_numbers_stand_in_for_a_name() -> None:
 
 def test_this_machine_has_a_name() -> None:
     assert cpu_name()
+
+
+def test_processor_that_says_nothing_has_no_name() -> None:
+    assert named_in("") == ""

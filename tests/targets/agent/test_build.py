@@ -9,8 +9,11 @@ from zipfile import ZipFile
 
 import pytest
 
+from targets.agent import build
+from targets.agent.build import PROGRAM
 from targets.agent.wheels import LIBRARIES, runtime_libraries
 from targets.boards import ARMV7
+from targets.catalog import named_target
 from targets.elf import elf_machine
 from targets.errors import TargetError
 from tests.barsctl.command_line import CommandLine
@@ -68,6 +71,20 @@ def test_command_leaves_a_folder_and_its_archive(barsctl: CommandLine, tmp_path:
         assert os.access(copy, os.X_OK) == (name != "README.txt")
 
 
+def test_archive_lies_beside_the_folder_that_one_is_in(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_wheels(tmp_path, platform.machine())
+    folder = tmp_path / "agent"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    monkeypatch.setattr(build, "run_zig", lambda *_, **more: (more["folder"] / PROGRAM).touch())
+    files = build.build_agent(named_target("host"), Path(), wheels=tmp_path, notify=quiet)
+    assert (files.folder, files.archive) == (folder, tmp_path / "agent.tar.gz")
+    with tarfile.open(files.archive) as archive:
+        assert f"agent/{PROGRAM}" in archive.getnames()
+
+
 def test_agent_needs_only_what_lies_beside_it(board: Board) -> None:
     done = run(board, "--help")
     assert done.returncode == 0
@@ -114,9 +131,11 @@ def test_machine_without_wheels_is_refused(barsctl: CommandLine) -> None:
     )
 
 
-def test_missing_wheel_names_the_command_that_gets_it(tmp_path: Path) -> None:
-    with pytest.raises(TargetError, match=r"has no apache_tvm-.*python -m pip download .*aarch64"):
-        runtime_libraries("aarch64", wheels=tmp_path, notify=quiet)
+@pytest.mark.parametrize("machine", ["aarch64", "x86_64"])
+def test_missing_wheel_names_the_command_that_gets_it(tmp_path: Path, machine: str) -> None:
+    command = rf"has no apache_tvm-.*python -m pip download .* manylinux_2_28_{machine} --dest"
+    with pytest.raises(TargetError, match=command):
+        runtime_libraries(machine, wheels=tmp_path, notify=quiet)
 
 
 @pytest.mark.parametrize("content", [b"", b"no archive"])

@@ -143,6 +143,12 @@ def use_worker(worker: FakeWorker, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(measuring, "TimingWorker", lambda *_, **__: worker)
 
 
+def use_workers(workers: Sequence[FakeWorker], monkeypatch: pytest.MonkeyPatch) -> None:
+    """One after the other."""
+    left = iter(workers)
+    monkeypatch.setattr(measuring, "TimingWorker", lambda *_, **__: next(left))
+
+
 def test_tuning_takes_the_fastest_tile(
     nothing_built: dict[Path, Tile | None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -183,6 +189,67 @@ def test_boards_of_a_fleet_work_side_by_side(monkeypatch: pytest.MonkeyPatch) ->
     use_worker(Board(boards=2), monkeypatch)
     monkeypatch.setattr(timed_bench, "GROUP", 1)
     assert all(isinstance(each, Measured) for each in measured(SPECS[:2], HOST, BOARD))
+
+
+@pytest.mark.usefixtures("nothing_built")
+def test_lost_board_leaves_its_kernels_to_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    both, is_lost = threading.Barrier(2, timeout=60), threading.Event()
+
+    class Lost(FakeWorker):
+        def clock(self, library: Path, subject: int) -> list[float]:
+            del library, subject
+            if not is_lost.is_set():
+                both.wait()
+                is_lost.set()
+            raise UnreachableError("it fell silent")
+
+    class Steady(FakeWorker):
+        def clock(self, library: Path, subject: int) -> list[float]:
+            if not is_lost.is_set():
+                both.wait()
+                is_lost.wait(60)
+            return super().clock(library, subject)
+
+    use_workers((Lost(boards=2), Steady()), monkeypatch)
+    monkeypatch.setattr(timed_bench, "GROUP", 1)
+    assert all(isinstance(each, Measured) for each in measured(SPECS, HOST, BOARD))
+
+
+@pytest.mark.usefixtures("nothing_built")
+def test_board_that_others_use_takes_no_kernels(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Taken(FakeWorker):
+        def facts(self) -> Facts:
+            raise UnreachableError("no board is free")
+
+    use_workers((FakeWorker(boards=2), Taken()), monkeypatch)
+    assert all(isinstance(each, Measured) for each in measured(SPECS, HOST, BOARD))
+
+
+@pytest.mark.usefixtures("nothing_built")
+def test_mistake_in_a_worker_is_raised(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Mistaken(FakeWorker):
+        def clock(self, library: Path, subject: int) -> list[float]:
+            del library
+            return [1 / subject] * ENOUGH  # the first is number 0
+
+    use_worker(Mistaken(), monkeypatch)
+    with pytest.raises(ZeroDivisionError):
+        measured(SPECS, HOST, BOARD)
+
+
+@pytest.mark.usefixtures("nothing_built")
+def test_kernels_that_cannot_be_built_do_not_hide_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(measuring, "HOPELESS", 2)
+    good = SPECS[2]
+
+    def build(subjects: Sequence[Subject], *_: object, **__: object) -> None:
+        if set(subjects) != {good}:
+            raise TargetError("LLVM died of signal 6")
+
+    monkeypatch.setattr(timed_bench, "build_timing_library", build)
+    use_worker(FakeWorker(), monkeypatch)
+    found = measured(SPECS, HOST, BOARD)
+    assert [type(each) for each in found] == [Failed, Failed, Measured]
 
 
 @pytest.mark.usefixtures("nothing_built")

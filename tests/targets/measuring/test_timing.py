@@ -9,7 +9,13 @@ from targets.errors import TargetError
 from targets.host import host_flags
 from targets.measuring import timing
 from targets.measuring.place import LOCAL, Place
-from targets.measuring.timing import SAMPLES, Deadlines, TimingWorker, UnreachableError
+from targets.measuring.timing import (
+    SAMPLES,
+    AbandonedError,
+    Deadlines,
+    TimingWorker,
+    UnreachableError,
+)
 from targets.subjects.library import build_timing_library
 from targets.subjects.subject import Subject
 from targets.target import Target
@@ -73,6 +79,16 @@ def test_silence_past_the_deadline_is_ended(library: Path) -> None:
     too_long = pytest.raises(TargetError, match=r"no answer within 0\.001 s")
     with TimingWorker(LOCAL, deadlines=Deadlines(answer_s=0.001)) as worker, too_long:
         worker.samples_us(library, 0)
+
+
+def test_abandoned_worker_does_not_start_again(library: Path) -> None:
+    with TimingWorker(LOCAL) as worker:
+        worker.facts()
+        worker.abandon()
+        with pytest.raises(TargetError, match="its process died: SIGKILL"):
+            worker.samples_us(library, 0)
+        with pytest.raises(AbandonedError):
+            worker.samples_us(library, 0)
 
 
 def test_unknown_subject_is_refused(library: Path, worker: TimingWorker) -> None:
