@@ -8,13 +8,16 @@ from costmodels.selection import AnyBudget
 from costmodels.selection import Budget as AddedBudget
 from space.decode import decode
 from space.genotype import Genotype
+from space.graph import BlockGraph
 from targets.errors import TargetError
 from targets.measuring.measured import Failed
 from targets.measuring.place import Place
 from targets.toolchain import Notify
 
 from .budgets import TABLE_METRICS, Budget, format_cost
+from .calibrate import identity
 from .errors import BarsError
+from .measured_log import MeasuredLog, measured_for
 from .measured_networks import measured_networks
 from .pricing import table_of
 
@@ -31,12 +34,18 @@ class BoardBudget:
     table: LatencyTable
     place: Place | None
 
-    def measured(self, genotype: Genotype, *, notify: Notify) -> float:
-        """What a network costs there, in the unit of the table's model.
+    def measured(self, genotype: Genotype, log: MeasuredLog, *, notify: Notify) -> float:
+        """What a network costs there, in the unit of the table's model; measured once.
 
         Raises BarsError where it cannot be measured.
         """
-        graph = decode(genotype)
+        graph, header = decode(genotype), self.table.header
+        key = measured_for(identity(graph), header, str(self.place or header.place))
+        if key not in log.costs:
+            log.add(key, self._measured(graph, notify=notify))
+        return log.costs[key]
+
+    def _measured(self, graph: BlockGraph, *, notify: Notify) -> float:
         try:
             (result,) = measured_networks([graph], self.table, place=self.place, notify=notify)
         except TargetError as error:

@@ -22,6 +22,7 @@ from .board_budgets import BoardBudget, board_budgets, tightened
 from .budgets import Budget
 from .judge import Judge, JudgeSettings, LogProbabilities, open_judge
 from .judged import identity
+from .measured_log import MEASURED, MeasuredLog, read_measured
 from .pricing import hard_budgets
 from .progress import progress_bar
 from .run_folder import GENOTYPE, Json, write_json
@@ -79,7 +80,7 @@ def derive(
 
     The first was measured within them, where tables price a budget: a network that is not gives way
     to the next. It goes to the run's genotype.json, the ranking to derive.json. What was judged
-    before, for another budget too, is compared again without computing it. budgets: None for those
+    or measured before, for another budget too, is neither again. budgets: None for those
     of the search; tables: None likewise. Raises BudgetUnreachable where no network keeps to them.
     """
     config = read_search_config(folder)
@@ -88,7 +89,9 @@ def derive(
     hard = hard_budgets(asked, config.space, tables=found)
     boards = board_budgets(asked, found, settings.place) if settings.measured else ()
     judge = open_judge(folder, config, settings.judge, device=device)
-    ranking = _derived(judge, hard, boards, settings, notify=notify)
+    ranking = _derived(
+        judge, hard, boards, settings, log=read_measured(folder / MEASURED), notify=notify
+    )
     write_genotype(ranking[0].genotype, folder / GENOTYPE)
     write_json(folder / DERIVED, derived_json(ranking))
     return ranking
@@ -96,7 +99,7 @@ def derive(
 
 def _derived(
     judge: Judge, budgets: Sequence[AnyBudget], boards: Sequence[BoardBudget],
-    settings: DeriveSettings, *, notify: Notify,
+    settings: DeriveSettings, *, log: MeasuredLog, notify: Notify,
 ) -> tuple[Candidate, ...]:  # fmt: skip
     """The ranking behind its first network that was measured within the boards' budgets."""
     generator = np.random.default_rng(settings.judge.seed)
@@ -119,7 +122,7 @@ def _derived(
             network = identity(each.genotype)
             if network in over:
                 continue
-            tried = _measured(each, boards, notify=notify)
+            tried = _measured(each, boards, log=log, notify=notify)
             if all(tried.measured[board.name] <= board.limit for board in boards):
                 return (tried, *ranking[position + 1 :])
             over[network] = tried
@@ -131,10 +134,12 @@ def _derived(
     )
 
 
-def _measured(candidate: Candidate, boards: Sequence[BoardBudget], *, notify: Notify) -> Candidate:
+def _measured(
+    candidate: Candidate, boards: Sequence[BoardBudget], *, log: MeasuredLog, notify: Notify
+) -> Candidate:
     costs: dict[str, float] = {}
     for board in boards:
-        costs[board.name] = board.measured(candidate.genotype, notify=notify)
+        costs[board.name] = board.measured(candidate.genotype, log, notify=notify)
         notify(f"accuracy {candidate.accuracy:.1%}: {board.told(costs[board.name])}")
     return replace(candidate, measured=costs)
 

@@ -237,6 +237,19 @@ def test_derived_network_was_measured_within_the_budget(
     assert found["measured"]["latency"] <= 0.02
 
 
+def test_nothing_is_measured_twice(
+    searched: tuple[Path, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A noisy board must not make a second derive choose another network than the first."""
+    run, _ = searched
+    times_us = use_board(monkeypatch, slower=1.3)
+    first = derive(run, SETTINGS, device=CPU, notify=print)
+    count = len(times_us)
+    use_board(monkeypatch, slower=100.0)
+    assert derive(run, SETTINGS, device=CPU, notify=print) == first
+    assert len(times_us) == count
+
+
 def test_slower_board_gets_smaller_networks(
     searched: tuple[Path, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

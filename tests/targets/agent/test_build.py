@@ -63,8 +63,8 @@ def test_command_leaves_a_folder_and_its_archive(barsctl: CommandLine, tmp_path:
     assert {path.name for path in folder.iterdir()} == names
     assert elf_machine(folder / "barsctl-agent") == platform.machine()
     unpacked = tmp_path / "unpacked"
-    with tarfile.open(tmp_path / "agent.tar.gz") as archive:
-        archive.extractall(unpacked, filter="data")
+    unpacked.mkdir()
+    subprocess.run(["tar", "-xzf", tmp_path / "agent.tar.gz", "-C", unpacked], check=True)
     for name in names:
         copy = unpacked / "agent" / name
         assert copy.read_bytes() == (folder / name).read_bytes()

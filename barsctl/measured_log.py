@@ -1,0 +1,76 @@
+"""What a search's networks took when they were measured whole: measured.jsonl, a row for each.
+
+So deriving again, after a kill or for another budget, measures nothing twice, and finds the same. A
+torn last line, left by an interruption, is dropped.
+"""
+
+import json
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from pydantic import TypeAdapter
+
+from costmodels.latency_table import TableHeader
+from space.atomic import write_atomically
+from space.strict_json import parse_strict
+
+MEASURED = "measured.jsonl"
+
+
+@dataclass(frozen=True, slots=True)
+class MeasuredFor:
+    """A network, by `identity`, and what its cost holds for: where it was measured, and how."""
+
+    network: str
+    target: str
+    place: str
+    threads: int
+    tuned: bool
+    kernel_hash: str
+
+
+@dataclass(frozen=True, slots=True)
+class MeasuredRow:
+    """What a network cost, in the unit of the table's model."""
+
+    format: Literal[1]
+    measured_for: MeasuredFor
+    cost: float
+
+
+_ROW = TypeAdapter(MeasuredRow)
+
+
+@dataclass(frozen=True, slots=True)
+class MeasuredLog:
+    """The costs so far, and the file that they are kept in."""
+
+    path: Path
+    costs: dict[MeasuredFor, float] = field(default_factory=dict)
+
+    def add(self, measured_for: MeasuredFor, cost: float) -> None:
+        """Keep what a network cost."""
+        with self.path.open("a") as file:
+            file.write(json.dumps(asdict(MeasuredRow(1, measured_for, cost))) + "\n")
+        self.costs[measured_for] = cost
+
+
+def measured_for(network: str, header: TableHeader, place: str) -> MeasuredFor:
+    """What a network's cost holds for that is measured as a table was."""
+    return MeasuredFor(
+        network, header.target, place, header.threads, header.tuned, header.kernel_hash
+    )
+
+
+def read_measured(path: Path) -> MeasuredLog:
+    """What was measured before. Raises SpaceError where a row is damaged."""
+    lines = path.read_bytes().splitlines(keepends=True) if path.exists() else []
+    whole = [line for line in lines if line.endswith(b"\n")]
+    if whole != lines:
+        write_atomically(path, b"".join(whole))
+    log = MeasuredLog(path)
+    for number, line in enumerate(whole, start=1):
+        row = parse_strict(line, _ROW, what=f"{path}: line {number}")
+        log.costs[row.measured_for] = row.cost
+    return log
