@@ -1,6 +1,6 @@
 """Deriving: the most accurate network that a search stands for, within the budget."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -47,7 +47,7 @@ class DeriveSettings:
     where, None for where the table was measured.
     """
 
-    candidates: int = 10
+    candidates: int = 20
     judge: JudgeSettings = field(default_factory=JudgeSettings)
     measured: bool = True
     place: Place | None = None
@@ -76,7 +76,7 @@ def derive(
     budgets: Sequence[Budget] | None = None,
     tables: Sequence[str] | None = None,
 ) -> tuple[Candidate, ...]:
-    """Return networks of a search run within the budgets, the most accurate first.
+    """Return networks of a search run within the budgets, ranked: see `rank`.
 
     The first was measured within them, where tables price a budget: a network that is not gives way
     to the next. It goes to the run's genotype.json, the ranking to derive.json. What was judged
@@ -117,7 +117,11 @@ def _derived(
                 raise
             break  # nobody asked for these limits: what was measured says more
         evaluate(judge, choices, what="derive")
-        ranking = rank(candidates_within(judge, limits))[: settings.candidates]
+        ranking = rank(
+            candidates_within(judge, limits),
+            error=judge.sampling_error,
+            limits={budget.name: budget.limit for budget in limits},
+        )[: settings.candidates]
         for position, each in enumerate(ranking):
             network = identity(each.genotype)
             if network in over:
@@ -183,9 +187,23 @@ def candidates_within(judge: Judge, budgets: Sequence[AnyBudget]) -> list[Candid
     ]
 
 
-def rank(candidates: Iterable[Candidate]) -> tuple[Candidate, ...]:
-    """Return the most accurate first; of equally accurate ones the more probable first."""
-    return tuple(sorted(candidates, key=lambda each: (-each.accuracy, -each.log_probability)))
+def rank(
+    candidates: Iterable[Candidate], *, error: float = 0.0, limits: Mapping[str, float] = {}
+) -> tuple[Candidate, ...]:
+    """Return the most accurate first; of equally accurate ones the more probable first.
+
+    Accuracies within an error of the best are taken for equal to it: of those networks the one that
+    makes most use of the limits, by budget, is first, since training on its own is to come.
+    """
+    found = sorted(candidates, key=lambda each: (-each.accuracy, -each.log_probability))
+    best = found[0].accuracy if found else 0.0
+
+    def unused(candidate: Candidate) -> float:
+        shares = (candidate.costs[name] / limit for name, limit in limits.items())
+        return 1 - max(shares, default=1.0)
+
+    equal = [each for each in found if each.accuracy >= best - error]
+    return (*sorted(equal, key=unused), *found[len(equal) :])
 
 
 def candidate_choices(

@@ -1,5 +1,6 @@
 """How good single networks of a search are: each on its own, with the weights that it shares."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -50,6 +51,11 @@ class Judge:
     known: Judged
     batch_size: int
     device: torch.device
+
+    @property
+    def sampling_error(self) -> float:
+        """The standard error of an accuracy near one half, as only so many images tell it."""
+        return 0.5 / math.sqrt(len(self.held_out))
 
     def accuracy(self, choices: Choices) -> float:
         """The accuracy of one network on held-out images; one that was judged is not again."""

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 def derive(
     run: Annotated[Path, typer.Argument(help="The folder of a search.")],
-    candidates: Annotated[int, typer.Option(min=1, help="Networks to compare.")] = 10,
+    candidates: Annotated[int, typer.Option(min=1, help="Networks to compare.")] = 20,
     budget: Budgets = None,
     table: Tables = None,
     on: OptionalOn = None,
