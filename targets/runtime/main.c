@@ -64,15 +64,15 @@ static bool run(struct session *session, const uint8_t *pixels)
     return ended_well(session->status);
 }
 
-static bool classify_image(void *context, const char *label, const uint8_t *pixels)
+static bool classify_image(void *context, const struct image *image)
 {
     struct session *session = context;
     size_t classes = (size_t)network.classes;
-    if (!run(session, pixels))
+    if (!run(session, image->pixels))
         return false;
     session->images++;
     if (!session->logits_file) {
-        print_classes(label, session->logits, session->options->top, session->options->json);
+        print_classes(image->label, session->logits, session->options->top, session->options->json);
         return true;
     }
     return fwrite(session->logits, sizeof(int32_t), classes, session->logits_file) == classes ||
@@ -141,13 +141,14 @@ static void trace_call(void *context, int call, const uint8_t *arena)
     }
 }
 
-static bool trace_image(void *context, const char *label, const uint8_t *pixels)
+static bool trace_image(void *context, const struct image *image)
 {
     struct session *session = context;
     struct tracing tracing = {session->options->trace_folder, true};
     if (session->images++ > 0)
-        return complain("%s: a second image; --trace takes one", label);
-    int status = network.run_observed(session->arena, pixels, session->logits, trace_call, &tracing);
+        return complain("%s: a second image; --trace takes one", image->label);
+    int status = network.run_observed(session->arena, image->pixels, session->logits, trace_call,
+                                      &tracing);
     return ended_well(status) && tracing.done;
 }
 
@@ -159,12 +160,11 @@ static bool trace(struct session *session)
     return visit_all(session, trace_image);
 }
 
-static bool keep_image(void *context, const char *label, const uint8_t *pixels)
+static bool keep_image(void *context, const struct image *image)
 {
     struct session *session = context;
-    (void)label;
     if (session->images++ == 0)
-        memcpy(session->kept_pixels, pixels, image_bytes());
+        memcpy(session->kept_pixels, image->pixels, image_bytes());
     return true;
 }
 

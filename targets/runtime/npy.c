@@ -6,8 +6,8 @@
 enum { MAGIC_BYTES = 6, LONGEST_HEADER = 4096, WRITTEN_HEADER_BYTES = 128 };
 
 static const char MAGIC[] = "\x93NUMPY";
-static const char *const CUT_OFF = "the file is cut off";
-static const char *const CORRUPT = "its .npy header is corrupt";
+static const char *const CUT_OFF = "the file is cut off; copy or save it again";
+static const char *const CORRUPT = "its .npy header is corrupt; save it again";
 
 bool is_npy(const uint8_t *file, size_t bytes)
 {
@@ -71,28 +71,28 @@ static const char *parse(const char *text, struct npy_header *header)
     if (strncmp(order, "False", 5) != 0)
         return "its array is in Fortran order; save numpy.ascontiguousarray of it";
     if (!read_shape(value_of(text, "'shape'"), header))
-        return "its shape is none of [N,H,W,C], [N,H,W], [H,W,C] or [H,W]";
+        return "its shape is none of [N,H,W,C], [N,H,W], [H,W,C] or [H,W]; reshape it";
     return NULL;
 }
 
-const char *npy_read_header(FILE *file, struct npy_header *header)
+const char *npy_read_header(struct input *input, struct npy_header *header)
 {
     uint8_t start[MAGIC_BYTES + 6];
     char text[LONGEST_HEADER + 1];
-    if (fread(start, 1, MAGIC_BYTES + 4, file) != MAGIC_BYTES + 4)
+    if (input_read(input, start, MAGIC_BYTES + 4) != MAGIC_BYTES + 4)
         return CUT_OFF;
     if (!is_npy(start, MAGIC_BYTES) || start[6] < 1 || start[6] > 3)
         return CORRUPT;
     size_t bytes = (size_t)start[8] | (size_t)start[9] << 8;
     if (start[6] > 1) { /* later versions have four bytes of length */
-        if (fread(start + 10, 1, 2, file) != 2)
+        if (input_read(input, start + 10, 2) != 2)
             return CUT_OFF;
         if (start[10] != 0 || start[11] != 0)
             return CORRUPT;
     }
     if (bytes > LONGEST_HEADER)
         return CORRUPT;
-    if (fread(text, 1, bytes, file) != bytes)
+    if (input_read(input, text, bytes) != bytes)
         return CUT_OFF;
     text[bytes] = 0;
     return parse(text, header);

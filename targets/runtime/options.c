@@ -14,8 +14,8 @@ void print_help(void)
     printf("usage: %s [OPTIONS] IMAGES...\n"
            "\n"
            "Classifies images of %dx%d pixels with %d channel%s into %d classes.\n"
-           "IMAGES: .npy files of uint8 pixels ([N,H,W,C], [N,H,W] or one image), PNG files,\n"
-           "folders of PNG files, or raw pixels.\n"
+           "IMAGES: .npy files of uint8 pixels ([N,H,W,C], [N,H,W] or one image), PNG, PGM and PPM\n"
+           "files, raw pixels, folders of these (.raw), or - for one of them on standard input.\n"
            "\n"
            "  --top K          print the K best classes of each image, with their logits (1)\n"
            "  --shape H,W,C    other files hold raw uint8 pixels, image after image\n"
@@ -138,7 +138,7 @@ bool parse_options(int count, char **words, struct options *options)
     bool only_paths = false;
     *options = (struct options){.top = 1, .threads = network.threads, .variant = -1, .paths = words};
     for (int i = 0; i < count; i++) {
-        if (only_paths || words[i][0] != '-') {
+        if (only_paths || words[i][0] != '-' || strcmp(words[i], "-") == 0) {
             words[options->path_count++] = words[i];
         } else if (strcmp(words[i], "--") == 0) {
             only_paths = true;
