@@ -22,6 +22,7 @@ void print_help(void)
            "  --logits FILE    write the logits of all images to a .npy file of int32\n"
            "  --trace FOLDER   write what each kernel computes for one image, as .npy files\n"
            "  --bench RUNS     time RUNS runs on the first image, or on a grey one if none is given\n"
+           "  --layers         with --bench: the median of each layer too, all on one thread\n"
            "  --threads N      threads that share the work (%d; it was compiled for as many)\n"
            "  --kernels NAME   run the kernels for NAME instead of the best for this processor:\n"
            "                  ",
@@ -31,6 +32,7 @@ void print_help(void)
         printf(" %s", network.variant_names[i]);
     printf("\n"
            "  --json           print JSON, one object per line\n"
+           "  --version        print what the program is: target, hashes, accuracy\n"
            "  --help           print this text\n");
 }
 
@@ -113,6 +115,10 @@ static bool parse_flag(const char *option, struct options *options)
 {
     if (strcmp(option, "--json") == 0)
         options->json = true;
+    else if (strcmp(option, "--layers") == 0)
+        options->layers = true;
+    else if (strcmp(option, "--version") == 0)
+        options->version = true;
     else if (strcmp(option, "--help") == 0 || strcmp(option, "-h") == 0)
         options->help = true;
     else
@@ -120,12 +126,22 @@ static bool parse_flag(const char *option, struct options *options)
     return true;
 }
 
+/* All threads share a run unless told otherwise; layers are timed on one. */
+static int usual_threads(const struct options *options)
+{
+    return options->layers ? 1 : network.threads;
+}
+
 static bool check(const struct options *options)
 {
-    if (options->help)
+    if (options->help || options->version)
         return true;
     if (options->path_count == 0 && !options->bench_runs)
         return complain("give images to classify; --help tells how");
+    if (options->layers && !options->bench_runs)
+        return complain("--layers times the layers of a benchmark; give --bench RUNS too");
+    if (options->layers && options->threads > 1)
+        return complain("--layers times one thread; leave out --threads");
     if (options->bench_runs && (options->trace_folder || options->logits_path))
         return complain("--bench writes no files; leave out --trace and --logits");
     if (options->trace_folder && options->logits_path)
@@ -136,7 +152,7 @@ static bool check(const struct options *options)
 bool parse_options(int count, char **words, struct options *options)
 {
     bool only_paths = false;
-    *options = (struct options){.top = 1, .threads = network.threads, .variant = -1, .paths = words};
+    *options = (struct options){.top = 1, .variant = -1, .paths = words};
     for (int i = 0; i < count; i++) {
         if (only_paths || words[i][0] != '-' || strcmp(words[i], "-") == 0) {
             words[options->path_count++] = words[i];
@@ -152,5 +168,7 @@ bool parse_options(int count, char **words, struct options *options)
             return false;
         }
     }
+    if (options->threads == 0)
+        options->threads = usual_threads(options);
     return check(options);
 }
