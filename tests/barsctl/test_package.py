@@ -94,7 +94,7 @@ def test_program_tells_the_accuracy_of_the_frozen_network(
     copy = host_only(compiled, tmp_path)
     package = check_package(copy.run, SETTINGS_HERE, copy.artefacts, folder=copy.folder,
                             notify=ignore)  # fmt: skip
-    command = [copy.artefacts[0].program, "--version", "--json"]
+    command = [str(copy.artefacts[0].program), "--version", "--json"]
     done = subprocess.run(command, check=True, capture_output=True, text=True)
     told = json.loads(done.stdout)
     assert told["accuracy"] == pytest.approx(package.accuracies.frozen, abs=1e-6)

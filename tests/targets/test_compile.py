@@ -198,14 +198,14 @@ def test_program_tells_what_it_is(compiled: Artefacts, tmp_path: Path) -> None:
 
 
 def about(artefacts: Artefacts) -> dict[str, Any]:
-    command = [artefacts.program, "--version", "--json"]
+    command = [str(artefacts.program), "--version", "--json"]
     done = subprocess.run(command, check=True, capture_output=True, text=True)
     told: dict[str, Any] = json.loads(done.stdout)
     return told
 
 
 def test_program_times_every_layer(compiled: Artefacts) -> None:
-    command = [compiled.program, "--bench", "20", "--layers", "--json"]
+    command = [str(compiled.program), "--bench", "20", "--layers", "--json"]
     done = subprocess.run(command, check=True, capture_output=True, text=True)
     names = [layer["name"] for layer in json.loads(done.stdout)["layers"]]
     assert names == [node.name for node in frozen_example("cell").graph]
