@@ -16,6 +16,7 @@
 #include "npy.h"
 #include "png.h"
 #include "pnm.h"
+#include "text.h"
 
 enum { LABEL_BYTES = 4096 };
 
@@ -44,9 +45,9 @@ bool complain(const char *message, ...)
 {
     va_list values;
     va_start(values, message);
-    fprintf(stderr, "%s: ", network.name);
-    vfprintf(stderr, message, values);
-    fputc('\n', stderr);
+    write_text(stderr, "%s: ", network.name);
+    write_text_of(stderr, message, values);
+    write_text(stderr, "\n");
     va_end(values);
     return false;
 }
@@ -65,7 +66,7 @@ static bool visit_pixels(const struct reading *reading, const char *label)
 static bool visit_numbered(const struct reading *reading, uint64_t index)
 {
     char label[LABEL_BYTES];
-    snprintf(label, sizeof label, "%s[%" PRIu64 "]", reading->path, index);
+    format_text(label, sizeof label, "%s[%" PRIu64 "]", reading->path, index);
     return visit_pixels(reading, label);
 }
 
@@ -101,8 +102,8 @@ static bool complain_of_shape(const struct reading *reading, const struct npy_he
 {
     char shape[NPY_MAX_DIMENSIONS * 21 + 1] = "";
     for (int i = 0; i < header->dimensions; i++)
-        snprintf(shape + strlen(shape), sizeof shape - strlen(shape), i ? ",%" PRIu64 : "%" PRIu64,
-                 header->shape[i]);
+        format_text(shape + strlen(shape), sizeof shape - strlen(shape),
+                    i ? ",%" PRIu64 : "%" PRIu64, header->shape[i]);
     return complain("%s: its shape is [%s], the network reads [N,%d,%d,%d]; scale or reshape it",
                     reading->path, shape, reading->format->size, reading->format->size,
                     reading->format->channels);
@@ -243,7 +244,7 @@ static bool visit_entry(struct reading reading, const char *folder, const char *
 {
     char path[LABEL_BYTES];
     struct stat about;
-    snprintf(path, sizeof path, "%s/%s", folder, name);
+    format_text(path, sizeof path, "%s/%s", folder, name);
     if (stat(path, &about) != 0)
         return complain_of_errno(path);
     reading.path = path;

@@ -13,6 +13,7 @@
 #include "options.h"
 #include "print.h"
 #include "team.h"
+#include "text.h"
 
 enum { DONE = 0, CANNOT = 1, WRONG_USAGE = 2 };
 enum { PATH_BYTES = 4096, ARENA_ALIGNMENT = 64 };
@@ -92,7 +93,7 @@ static bool write_logits(struct session *session)
 {
     const char *path = session->options->logits_path;
     char part[PATH_BYTES];
-    if (snprintf(part, sizeof part, "%s.part", path) >= (int)sizeof part)
+    if (format_text(part, sizeof part, "%s.part", path) >= sizeof part)
         return complain("%s: the name is too long", path);
     session->logits_file = fopen(part, "wb");
     if (!session->logits_file)
@@ -119,8 +120,8 @@ static bool write_value(const char *folder, int call, const struct traced_value 
                         const uint8_t *data)
 {
     char path[PATH_BYTES];
-    if (snprintf(path, sizeof path, "%s/%03d.%s.npy", folder, call, value->name) >=
-        (int)sizeof path)
+    if (format_text(path, sizeof path, "%s/%03d.%s.npy", folder, call, value->name) >=
+        sizeof path)
         return complain("%s: the name is too long", folder);
     FILE *file = fopen(path, "wb");
     if (!file)

@@ -1,4 +1,5 @@
 #include "npy.h"
+#include "text.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -102,15 +103,21 @@ static bool write_padded(FILE *file, const char *dictionary)
 {
     int length = WRITTEN_HEADER_BYTES - MAGIC_BYTES - 4;
     uint8_t version_and_length[4] = {1, 0, (uint8_t)length, 0};
+    char text[WRITTEN_HEADER_BYTES];
+    if (strlen(dictionary) >= (size_t)length)
+        return false;
+    memset(text, ' ', sizeof text);
+    memcpy(text, dictionary, strlen(dictionary));
+    text[length - 1] = '\n';
     return fwrite(MAGIC, 1, MAGIC_BYTES, file) == MAGIC_BYTES &&
            fwrite(version_and_length, 1, 4, file) == 4 &&
-           fprintf(file, "%-*s\n", length - 1, dictionary) == length;
+           fwrite(text, 1, (size_t)length, file) == (size_t)length;
 }
 
 bool npy_write_header(FILE *file, uint64_t rows, int columns)
 {
     char dictionary[WRITTEN_HEADER_BYTES];
-    snprintf(dictionary, sizeof dictionary,
+    format_text(dictionary, sizeof dictionary,
              "{'descr': '<i4', 'fortran_order': False, 'shape': (%" PRIu64 ", %d), }", rows,
              columns);
     return write_padded(file, dictionary);
@@ -119,7 +126,7 @@ bool npy_write_header(FILE *file, uint64_t rows, int columns)
 bool npy_write(FILE *file, const char *dtype, const char *shape, const void *data, size_t bytes)
 {
     char dictionary[WRITTEN_HEADER_BYTES];
-    snprintf(dictionary, sizeof dictionary,
+    format_text(dictionary, sizeof dictionary,
              "{'descr': '%s', 'fortran_order': False, 'shape': %s, }", dtype, shape);
     return write_padded(file, dictionary) && fwrite(data, 1, bytes, file) == bytes;
 }

@@ -6,12 +6,13 @@
 
 #include "images.h"
 #include "compiled-network.h"
+#include "text.h"
 
 enum { MOST_BENCH_RUNS = 1000000 };
 
 void print_help(void)
 {
-    printf("usage: %s [OPTIONS] IMAGES...\n"
+    write_text(stdout, "usage: %s [OPTIONS] IMAGES...\n"
            "\n"
            "Classifies images of %dx%d pixels with %d channel%s into %d classes.\n"
            "IMAGES: .npy files of uint8 pixels ([N,H,W,C], [N,H,W] or one image), PNG, PGM and PPM\n"
@@ -29,8 +30,8 @@ void print_help(void)
            network.name, network.image_size, network.image_size, network.image_channels,
            network.image_channels == 1 ? "" : "s", network.classes, network.threads);
     for (int i = 0; i < network.variants; i++)
-        printf(" %s", network.variant_names[i]);
-    printf("\n"
+        write_text(stdout, " %s", network.variant_names[i]);
+    write_text(stdout, "\n"
            "  --json           print JSON, one object per line\n"
            "  --version        print what the program is: target, hashes, accuracy\n"
            "  --help           print this text\n");
@@ -63,7 +64,7 @@ static bool parse_threads(const char *word, int *threads)
 static bool parse_shape(const char *word, bool *raw)
 {
     char expected[48];
-    snprintf(expected, sizeof expected, "%d,%d,%d", network.image_size, network.image_size,
+    format_text(expected, sizeof expected, "%d,%d,%d", network.image_size, network.image_size,
              network.image_channels);
     *raw = true;
     return strcmp(word, expected) == 0 ||

@@ -5,6 +5,7 @@
 
 #include "about.h"
 #include "compiled-network.h"
+#include "text.h"
 
 static void print_json_text(const char *text)
 {
@@ -12,9 +13,9 @@ static void print_json_text(const char *text)
     for (; *text; text++) {
         unsigned char byte = (unsigned char)*text;
         if (byte == '"' || byte == '\\')
-            printf("\\%c", byte);
+            write_text(stdout, "\\%c", byte);
         else if (byte < 32)
-            printf("\\u%04x", byte);
+            write_text(stdout, "\\u%04x", byte);
         else
             putchar(byte);
     }
@@ -42,20 +43,20 @@ static int next_class(const int32_t *logits, int last)
 
 static void print_json_classes(const struct image *image, const int32_t *logits, int top)
 {
-    printf("{\"image\": ");
+    write_text(stdout, "{\"image\": ");
     print_json_text(image->label);
-    printf(", \"file\": ");
+    write_text(stdout, ", \"file\": ");
     print_json_text(image->file);
-    printf(", \"label\": ");
+    write_text(stdout, ", \"label\": ");
     print_json_text(network.class_names[next_class(logits, -1)]);
-    printf(", \"top\": [");
+    write_text(stdout, ", \"top\": [");
     for (int i = 0, class = -1; i < top; i++) {
         class = next_class(logits, class);
-        printf("%s{\"class\": ", i ? ", " : "");
+        write_text(stdout, "%s{\"class\": ", i ? ", " : "");
         print_json_text(network.class_names[class]);
-        printf(", \"index\": %d, \"logit\": %" PRId32 "}", class, logits[class]);
+        write_text(stdout, ", \"index\": %d, \"logit\": %" PRId32 "}", class, logits[class]);
     }
-    printf("]}\n");
+    write_text(stdout, "]}\n");
 }
 
 void print_classes(const struct image *image, const int32_t *logits, int top, bool json)
@@ -64,17 +65,17 @@ void print_classes(const struct image *image, const int32_t *logits, int top, bo
         print_json_classes(image, logits, top);
         return;
     }
-    printf("%s:", image->label);
+    write_text(stdout, "%s:", image->label);
     for (int i = 0, class = -1; i < top; i++) {
         class = next_class(logits, class);
-        printf("%s %s %" PRId32, i ? "," : "", network.class_names[class], logits[class]);
+        write_text(stdout, "%s %s %" PRId32, i ? "," : "", network.class_names[class], logits[class]);
     }
     putchar('\n');
 }
 
 static void print_latency_fields(const struct latency *latency, bool json)
 {
-    printf(json ? "{\"runs\": %d, \"median_ms\": %.6f, \"p10_ms\": %.6f, \"p90_ms\": %.6f"
+    write_text(stdout, json ? "{\"runs\": %d, \"median_ms\": %.6f, \"p10_ms\": %.6f, \"p90_ms\": %.6f"
                 : "%d runs: median %.4f ms, p10 %.4f ms, p90 %.4f ms",
            latency->runs, latency->median_ms, latency->p10_ms, latency->p90_ms);
 }
@@ -82,17 +83,17 @@ static void print_latency_fields(const struct latency *latency, bool json)
 void print_latency(const struct latency *latency, bool json)
 {
     print_latency_fields(latency, json);
-    printf(json ? "}\n" : "\n");
+    write_text(stdout, json ? "}\n" : "\n");
 }
 
 static void print_layer(const char *name, double median_ms, double share, bool json)
 {
     if (json) {
-        printf("{\"name\": ");
+        write_text(stdout, "{\"name\": ");
         print_json_text(name);
-        printf(", \"median_ms\": %.6f, \"share\": %.4f}", median_ms, share);
+        write_text(stdout, ", \"median_ms\": %.6f, \"share\": %.4f}", median_ms, share);
     } else {
-        printf("%10.5f ms %5.1f%%  %s", median_ms, 100 * share, name);
+        write_text(stdout, "%10.5f ms %5.1f%%  %s", median_ms, 100 * share, name);
     }
 }
 
@@ -103,23 +104,23 @@ void print_layers(const struct latency *latency, double *times_ms, bool json)
     for (int call = 0; call < network.calls; call++)
         total_ms += latency_of(times_ms + (size_t)call * (size_t)runs, runs).median_ms;
     print_latency_fields(latency, json);
-    printf(json ? ", \"layers\": [" : "\n");
+    write_text(stdout, json ? ", \"layers\": [" : "\n");
     for (int call = 0; call < network.calls; call++) {
         double median_ms = latency_of(times_ms + (size_t)call * (size_t)runs, runs).median_ms;
         print_layer(network.traced_calls[call].name, median_ms,
                     total_ms > 0 ? median_ms / total_ms : 0, json);
         if (!json || call + 1 < network.calls)
-            printf(json ? ", " : "\n");
+            write_text(stdout, json ? ", " : "\n");
     }
     if (json)
-        printf("]}\n");
+        write_text(stdout, "]}\n");
 }
 
 static void print_json_field(const char *key, const char *value)
 {
-    printf("\"%s\": ", key);
+    write_text(stdout, "\"%s\": ", key);
     print_json_text(value);
-    printf(", ");
+    write_text(stdout, ", ");
 }
 
 static void print_json_about(void)
@@ -131,10 +132,10 @@ static void print_json_about(void)
     print_json_field("kernel_hash", about.kernel_hash);
     print_json_field("barsctl_version", about.barsctl_version);
     if (about.test_images)
-        printf("\"accuracy\": %.6f", (double)about.right_images / about.test_images);
+        write_text(stdout, "\"accuracy\": %.6f", (double)about.right_images / about.test_images);
     else
-        printf("\"accuracy\": null");
-    printf(", \"test_images\": %d}\n", about.test_images);
+        write_text(stdout, "\"accuracy\": null");
+    write_text(stdout, ", \"test_images\": %d}\n", about.test_images);
 }
 
 void print_about(bool json)
@@ -143,12 +144,12 @@ void print_about(bool json)
         print_json_about();
         return;
     }
-    printf("%s for %s, compiled by barsctl %s\n", network.name, about.target,
+    write_text(stdout, "%s for %s, compiled by barsctl %s\n", network.name, about.target,
            about.barsctl_version);
-    printf("build %s, kernels %s\n", about.build_hash, about.kernel_hash);
+    write_text(stdout, "build %s, kernels %s\n", about.build_hash, about.kernel_hash);
     if (about.test_images)
-        printf("accuracy %.2f%% of %d test images\n",
+        write_text(stdout, "accuracy %.2f%% of %d test images\n",
                100.0 * about.right_images / about.test_images, about.test_images);
     else
-        printf("accuracy not measured\n");
+        write_text(stdout, "accuracy not measured\n");
 }

@@ -204,6 +204,12 @@ def about(artefacts: Artefacts) -> dict[str, Any]:
     return told
 
 
+def test_program_is_small_beside_its_weights(tmp_path: Path) -> None:
+    artefacts = compile_example("cell", "aarch64", folder=tmp_path)
+    weight_bytes = json.loads(artefacts.manifest.read_text())["weight_bytes"]
+    assert artefacts.program.stat().st_size - weight_bytes <= 100_000
+
+
 def test_program_times_every_layer(compiled: Artefacts) -> None:
     command = [str(compiled.program), "--bench", "20", "--layers", "--json"]
     done = subprocess.run(command, check=True, capture_output=True, text=True)

@@ -17,7 +17,7 @@ from .runtime_program import PixelProgram, compile_with_sanitizers, pixel_progra
 
 SIZE = 6
 HERE = Path(__file__).parent
-READERS = ("colour", "inflate", "input", "npy", "png", "pnm")
+READERS = ("colour", "inflate", "input", "npy", "png", "pnm", "text")
 
 
 @pytest.fixture(scope="module")
