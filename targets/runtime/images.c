@@ -161,8 +161,8 @@ static bool visit_bytes(const struct reading *reading, const struct picture *pic
     if (problem)
         return complain("%s: %s", reading->path, problem);
     if (width != (uint32_t)format->size || height != (uint32_t)format->size)
-        return complain("%s: it is %" PRIu32 "x%" PRIu32 " pixels, the network reads %dx%d; scale it",
-                        reading->path, width, height, format->size, format->size);
+        return complain("%s: it is %" PRIu32 "x%" PRIu32 " pixels, the network reads %dx%d; "
+                        "scale it", reading->path, width, height, format->size, format->size);
     problem = picture->pixels(bytes, count, format->channels, reading->pixels);
     if (problem)
         return complain("%s: %s", reading->path, problem);
@@ -195,8 +195,8 @@ static bool visit_started(struct reading *reading)
         return visit_picture(reading, &PNM);
     if (reading->format->raw)
         return visit_raw(reading);
-    return complain("%s: it is neither .npy, PNG, PGM nor PPM; for raw pixels give --shape %d,%d,%d",
-                    reading->path, reading->format->size, reading->format->size,
+    return complain("%s: it is neither .npy, PNG, PGM nor PPM; for raw pixels give --shape "
+                    "%d,%d,%d", reading->path, reading->format->size, reading->format->size,
                     reading->format->channels);
 }
 

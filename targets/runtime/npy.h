@@ -18,8 +18,8 @@ struct npy_header {
 
 bool is_npy(const uint8_t *file, size_t bytes);
 
-/* Read the header of a uint8 array in C order; the input then stands at its first element. Null when
- * done, else what is wrong. */
+/* Read the header of a uint8 array in C order; the input then stands at its first element. Null
+ * when done, else what is wrong. */
 const char *npy_read_header(struct input *input, struct npy_header *header);
 
 /* Write the header of a matrix of int32 with `columns` columns. It has the same length for every

@@ -68,16 +68,18 @@ void print_classes(const struct image *image, const int32_t *logits, int top, bo
     write_text(stdout, "%s:", image->label);
     for (int i = 0, class = -1; i < top; i++) {
         class = next_class(logits, class);
-        write_text(stdout, "%s %s %" PRId32, i ? "," : "", network.class_names[class], logits[class]);
+        write_text(stdout, "%s %s %" PRId32, i ? "," : "", network.class_names[class],
+                   logits[class]);
     }
     putchar('\n');
 }
 
 static void print_latency_fields(const struct latency *latency, bool json)
 {
-    write_text(stdout, json ? "{\"runs\": %d, \"median_ms\": %.6f, \"p10_ms\": %.6f, \"p90_ms\": %.6f"
-                : "%d runs: median %.4f ms, p10 %.4f ms, p90 %.4f ms",
-           latency->runs, latency->median_ms, latency->p10_ms, latency->p90_ms);
+    write_text(stdout,
+               json ? "{\"runs\": %d, \"median_ms\": %.6f, \"p10_ms\": %.6f, \"p90_ms\": %.6f"
+                    : "%d runs: median %.4f ms, p10 %.4f ms, p90 %.4f ms",
+               latency->runs, latency->median_ms, latency->p10_ms, latency->p90_ms);
 }
 
 void print_latency(const struct latency *latency, bool json)

@@ -13,7 +13,7 @@ void print_classes(const struct image *image, const int32_t *logits, int top, bo
 
 void print_latency(const struct latency *latency, bool json);
 
-/* The same, and the median of each kernel call with its share of all; sorts times_ms [calls, runs]. */
+/* The same, and the median of each kernel call with its share; sorts times_ms [calls, runs]. */
 void print_layers(const struct latency *latency, double *times_ms, bool json);
 
 /* What the program is. */
