@@ -14,22 +14,27 @@ from torch import Tensor
 from costmodels.latency_table import LatencyTable, require_fit
 from costmodels.protocol import network_cost
 from space.blocks import Block
+from space.frozen import FrozenNetwork
 from space.frozen_file import write_frozen
 from space.nn.freeze import freeze
 from targets.build import kernel_hash
 from targets.compile import Artefacts, compile_network
+from targets.emit_about import Score
 from targets.onnx_export import export_onnx
 from targets.target import Target
 from targets.toolchain import Notify
 from targets.vector_unit import Tile
 
 from .data.dataset import Dataset
+from .data.source import Labels
 from .errors import BarsError
+from .forms import FrozenForm, Images
 from .package_report import FROZEN, ONNX
 from .trained_run import TrainedRun
-from .verification import spread_indices
+from .verification import accuracy, spread_indices
 
 CALIBRATION_IMAGES = 512
+MOST_IMAGES = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,15 +111,28 @@ def write_package(
     frozen = freeze(run.network, calibration_pixels(run.dataset))
     write_frozen(frozen, folder / FROZEN)
     export_onnx(frozen, folder / ONNX, class_names=run.dataset.class_names)
+    notify("counting the test images that it labels rightly")
+    score = _score(frozen, *compared_images(run.dataset, settings))
     found = []
     for target in settings.targets:
         notify(f"compiling for {target.name}")
         found.append(compile_network(
             frozen, target, folder / target.name,
             name=settings.name, class_names=run.dataset.class_names, notify=notify,
-            threads=settings.threads, tiles=settings.tiles_for(target),
+            threads=settings.threads, tiles=settings.tiles_for(target), score=score,
         ))  # fmt: skip
     return tuple(found)
+
+
+def compared_images(dataset: Dataset, settings: PackageSettings) -> tuple[Images, Labels]:
+    """Test images, spread evenly over the data set, and their labels."""
+    indices = spread_indices(len(dataset.test), settings.images or MOST_IMAGES)
+    return dataset.test.batch(indices), dataset.test.labels[indices]
+
+
+def _score(frozen: FrozenNetwork, images: Images, labels: Labels) -> Score:
+    right = accuracy(FrozenForm(frozen).logits(images), labels) * len(images)
+    return Score(round(right), len(images))
 
 
 def calibration_pixels(dataset: Dataset) -> Tensor:

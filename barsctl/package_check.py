@@ -16,7 +16,7 @@ from targets.toolchain import Notify
 
 from .data.source import Labels
 from .forms import FrozenForm, OnnxForm, ProgramForm, trained_logits
-from .package import PackageSettings
+from .package import MOST_IMAGES, PackageSettings, compared_images
 from .package_report import (
     FROZEN,
     ONNX,
@@ -30,7 +30,6 @@ from .package_report import (
 from .trained_run import TrainedRun
 from .verification import Answers, accuracy, ask, compare, spread_indices
 
-MOST_IMAGES = 10_000
 EMULATED_IMAGES = 256
 BENCH_MS = 500.0
 FEWEST_RUNS, MOST_RUNS = 20, 10_000
@@ -57,9 +56,7 @@ def check_package(
 
     Raises TargetError where a program fails; where one differs, the package says so.
     """
-    test = run.dataset.test
-    indices = spread_indices(len(test), settings.images or MOST_IMAGES)
-    images, labels = test.batch(indices), test.labels[indices]
+    images, labels = compared_images(run.dataset, settings)
     notify(f"running {len(images)} test images in torch and onnxruntime")
     frozen = read_frozen(folder / FROZEN)
     expected = _Expected(frozen.graph, ask(FrozenForm(frozen), images), labels)

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from .emit_about import ABOUT, Score, about_source
 from .emit_c import LIBRARY_SOURCES, PROGRAM_SOURCES, source_files
 from .network_plan import Plan
 from .target import Target
@@ -13,11 +14,12 @@ RUNTIME = Path(__file__).parent / "runtime"
 
 def assemble(
     plan: Plan, kernels: Sequence[bytes], *, target: Target, folder: Path,
-    class_names: Sequence[str], notify: Notify,
+    class_names: Sequence[str], notify: Notify, score: Score | None = None,
 ) -> tuple[str, ...]:  # fmt: skip
     """Write program, libraries and header into a working folder; returns their names.
 
     kernels: for each variant an object file with the symbols of all specs behind its prefix.
+    score: that the program tells.
     Raises TargetError where a tool is missing or fails.
     """
     name = plan.name
@@ -25,11 +27,13 @@ def assemble(
     sources = source_files(plan, class_names)
     for file, data in sources.items():
         (folder / file).write_bytes(data)
+    about = about_source(sources, kernels, target=target, score=score)
+    (folder / ABOUT).write_text(about)
     objects = [f"kernels-{index}.o" for index in range(len(kernels))]
     for file, data in zip(objects, kernels, strict=True):
         (folder / file).write_bytes(data)
     library = [*objects, *toolchain.compile(map(Path, LIBRARY_SOURCES), include=RUNTIME)]
-    around = [*map(Path, PROGRAM_SOURCES), *sorted(RUNTIME.glob("*.c"))]
+    around = [*map(Path, (*PROGRAM_SOURCES, ABOUT)), *sorted(RUNTIME.glob("*.c"))]
     program = toolchain.compile(around, include=RUNTIME)
     toolchain.link_program([*library, *program], name)
     toolchain.archive(library, f"lib{name}.a")

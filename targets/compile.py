@@ -10,6 +10,7 @@ from space.frozen import FrozenNetwork
 
 from .assemble import assemble
 from .build import kernel_hash, object_file
+from .emit_about import Score
 from .errors import TargetError
 from .lower import specs
 from .manifest import FILE, Fields, file_fields, write_manifest
@@ -36,13 +37,15 @@ class Artefacts:
 def compile_network(
     frozen: FrozenNetwork, target: Target, folder: Path, *, name: str, class_names: Sequence[str],
     notify: Notify, threads: int = 1, tiles: Mapping[str, Tile] = NOTHING_TUNED,
+    score: Score | None = None,
 ) -> Artefacts:  # fmt: skip
     """Compile into a folder, whose files of the same names are replaced once all are there.
 
     name: of the program and of its C functions. notify: hears what takes long. threads: the most
     that share a run, and as many as the program takes unless told otherwise. tiles: of
-    kernels that were tuned on the target, by their spec's key. The same network gives the same
-    bytes everywhere. Raises TargetError where it cannot be compiled.
+    kernels that were tuned on the target, by their spec's key. score: that the program tells of
+    itself. The same network and score give the same bytes everywhere. Raises TargetError where it
+    cannot be compiled.
     """
     if tiles and target.variants:
         raise TargetError(
@@ -54,8 +57,9 @@ def compile_network(
     folder.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(prefix=".compiling-", dir=folder) as work:
         files = assemble(
-            plan, kernels, target=target, folder=Path(work), class_names=class_names, notify=notify
-        )
+            plan, kernels, target=target, folder=Path(work), class_names=class_names,
+            notify=notify, score=score,
+        )  # fmt: skip
         # A manifest never tells of other files than those beside it: it goes first and comes last.
         (folder / FILE).unlink(missing_ok=True)
         for file in files:

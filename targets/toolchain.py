@@ -19,12 +19,14 @@ from .target import Target
 Notify = Callable[[str], None]
 
 # Only the kernels are compiled for one processor: all else is for any of the machine, so that its
-# C library is built once. Optimization at the link chooses how that library is built.
+# C library is built once. Flags at the link choose how that library is built: for speed, as kernels
+# call its memcpy. What is written in C only waits and reads files: it is built to be small.
+_NO_UNWINDING = ("-fno-unwind-tables", "-fno-asynchronous-unwind-tables")
 _C_FLAGS = (
-    "-std=c99", "-O2", "-g0", "-fPIC", "-fno-sanitize=all", "-ffunction-sections",
-    "-fdata-sections", "-fno-unwind-tables", "-fno-asynchronous-unwind-tables",
+    "-std=c99", "-Os", "-g0", "-fPIC", "-fno-sanitize=all", "-ffunction-sections",
+    "-fdata-sections", *_NO_UNWINDING,
 )  # fmt: skip
-_LINK_FLAGS = ("-O2", "-Wl,--gc-sections", "-Wl,--build-id=none")
+_LINK_FLAGS = ("-O2", *_NO_UNWINDING, "-Wl,--gc-sections", "-Wl,--build-id=none")
 _STRIP = "-s"
 
 

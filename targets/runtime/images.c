@@ -8,18 +8,24 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/stat.h>
 
 #include "compiled-network.h"
+#include "input.h"
 #include "npy.h"
 #include "png.h"
+#include "pnm.h"
+#include "text.h"
 
-enum { LABEL_BYTES = 4096, LARGEST_PNG_BYTES = 1 << 28 };
+enum { LABEL_BYTES = 4096 };
 
-/* Everything that reading one file needs. */
+/* Everything that reading one file or stream needs. */
 struct reading {
     const char *path;
-    FILE *file;
+    struct input input;
+    bool is_stream;    /* of a size that is not known before */
+    size_t file_bytes; /* of a file */
     const struct image_format *format;
     size_t image_bytes;
     uint8_t *pixels;
@@ -27,13 +33,21 @@ struct reading {
     void *context;
 };
 
+/* A format of which a file is read as a whole. */
+struct picture {
+    const char *(*size)(const uint8_t *file, size_t bytes, uint32_t *width, uint32_t *height);
+    const char *(*pixels)(const uint8_t *file, size_t bytes, int channels, uint8_t *pixels);
+};
+
+static const struct picture PNG = {png_size, png_pixels}, PNM = {pnm_size, pnm_pixels};
+
 bool complain(const char *message, ...)
 {
     va_list values;
     va_start(values, message);
-    fprintf(stderr, "%s: ", network.name);
-    vfprintf(stderr, message, values);
-    fputc('\n', stderr);
+    write_text(stderr, "%s: ", network.name);
+    write_text_of(stderr, message, values);
+    write_text(stderr, "\n");
     va_end(values);
     return false;
 }
@@ -43,16 +57,28 @@ static bool complain_of_errno(const char *path)
     return complain("%s: %s", path, strerror(errno));
 }
 
-/* Read `count` images that follow each other in the file. */
-static bool visit_sequence(const struct reading *reading, uint64_t count, bool numbered)
+static bool visit_pixels(const struct reading *reading, const char *label)
+{
+    struct image image = {reading->path, label, reading->pixels};
+    return reading->visit(reading->context, &image);
+}
+
+static bool visit_numbered(const struct reading *reading, uint64_t index)
 {
     char label[LABEL_BYTES];
+    format_text(label, sizeof label, "%s[%" PRIu64 "]", reading->path, index);
+    return visit_pixels(reading, label);
+}
+
+/* Read `count` images that follow each other in the file. */
+static bool visit_sequence(struct reading *reading, uint64_t count, bool numbered)
+{
     for (uint64_t i = 0; i < count; i++) {
-        if (fread(reading->pixels, 1, reading->image_bytes, reading->file) != reading->image_bytes)
-            return complain("%s: the file is cut off in image %" PRIu64 " of %" PRIu64,
-                            reading->path, i, count);
-        snprintf(label, sizeof label, numbered ? "%s[%" PRIu64 "]" : "%s", reading->path, i);
-        if (!reading->visit(reading->context, label, reading->pixels))
+        if (input_read(&reading->input, reading->pixels, reading->image_bytes) !=
+            reading->image_bytes)
+            return complain("%s: the file is cut off in image %" PRIu64 " of %" PRIu64
+                            "; copy or save it again", reading->path, i, count);
+        if (!(numbered ? visit_numbered(reading, i) : visit_pixels(reading, reading->path)))
             return false;
     }
     return true;
@@ -76,16 +102,17 @@ static bool complain_of_shape(const struct reading *reading, const struct npy_he
 {
     char shape[NPY_MAX_DIMENSIONS * 21 + 1] = "";
     for (int i = 0; i < header->dimensions; i++)
-        snprintf(shape + strlen(shape), sizeof shape - strlen(shape), i ? ",%" PRIu64 : "%" PRIu64,
-                 header->shape[i]);
-    return complain("%s: its shape is [%s], the network reads [N,%d,%d,%d]", reading->path, shape,
-                    reading->format->size, reading->format->size, reading->format->channels);
+        format_text(shape + strlen(shape), sizeof shape - strlen(shape),
+                    i ? ",%" PRIu64 : "%" PRIu64, header->shape[i]);
+    return complain("%s: its shape is [%s], the network reads [N,%d,%d,%d]; scale or reshape it",
+                    reading->path, shape, reading->format->size, reading->format->size,
+                    reading->format->channels);
 }
 
-static bool visit_npy(const struct reading *reading)
+static bool visit_npy(struct reading *reading)
 {
     struct npy_header header;
-    const char *problem = npy_read_header(reading->file, &header);
+    const char *problem = npy_read_header(&reading->input, &header);
     if (problem)
         return complain("%s: %s", reading->path, problem);
     if (is_image_shape(&header, 0, reading->format))
@@ -95,81 +122,117 @@ static bool visit_npy(const struct reading *reading)
     return complain_of_shape(reading, &header);
 }
 
-static bool visit_raw(const struct reading *reading, size_t file_bytes)
+/* A stream's images are counted while they come. */
+static bool visit_raw_stream(struct reading *reading)
 {
-    if (file_bytes == 0 || file_bytes % reading->image_bytes != 0)
-        return complain("%s: its %zu bytes are no multiple of an image's %zu", reading->path,
-                        file_bytes, reading->image_bytes);
-    uint64_t count = file_bytes / reading->image_bytes;
+    for (uint64_t i = 0;; i++) {
+        size_t bytes = input_read(&reading->input, reading->pixels, reading->image_bytes);
+        if (bytes == 0)
+            return true;
+        if (bytes != reading->image_bytes)
+            return complain("%s: it ends within image %" PRIu64 ", which takes %zu bytes; send "
+                            "whole images", reading->path, i, reading->image_bytes);
+        if (!visit_numbered(reading, i))
+            return false;
+    }
+}
+
+static bool visit_raw(struct reading *reading)
+{
+    if (reading->is_stream)
+        return visit_raw_stream(reading);
+    size_t bytes = reading->file_bytes;
+    if (bytes % reading->image_bytes != 0)
+        return complain("%s: its %zu bytes are no multiple of an image's %zu; give whole images",
+                        reading->path, bytes, reading->image_bytes);
+    uint64_t count = bytes / reading->image_bytes;
     return visit_sequence(reading, count, count > 1);
 }
 
-static bool visit_png_bytes(const struct reading *reading, const uint8_t *bytes, size_t count)
+static bool visit_bytes(const struct reading *reading, const struct picture *picture,
+                        const uint8_t *bytes, size_t count)
 {
     const struct image_format *format = reading->format;
     uint32_t width, height;
-    const char *problem = png_size(bytes, count, &width, &height);
+    if (format->channels != 1 && format->channels != 3)
+        return complain("%s: it has 1 or 3 channels, the network reads %d; give a .npy file",
+                        reading->path, format->channels);
+    const char *problem = picture->size(bytes, count, &width, &height);
     if (problem)
         return complain("%s: %s", reading->path, problem);
     if (width != (uint32_t)format->size || height != (uint32_t)format->size)
-        return complain("%s: it is %" PRIu32 "x%" PRIu32 " pixels, the network reads %dx%d",
-                        reading->path, width, height, format->size, format->size);
-    problem = png_pixels(bytes, count, format->channels, reading->pixels);
+        return complain("%s: it is %" PRIu32 "x%" PRIu32 " pixels, the network reads %dx%d; "
+                        "scale it", reading->path, width, height, format->size, format->size);
+    problem = picture->pixels(bytes, count, format->channels, reading->pixels);
     if (problem)
         return complain("%s: %s", reading->path, problem);
-    return reading->visit(reading->context, reading->path, reading->pixels);
+    return visit_pixels(reading, reading->path);
 }
 
-static bool visit_png(const struct reading *reading, size_t file_bytes)
+static bool visit_picture(struct reading *reading, const struct picture *picture)
 {
-    if (file_bytes > LARGEST_PNG_BYTES)
-        return complain("%s: it is larger than 256 MiB", reading->path);
-    uint8_t *bytes = malloc(file_bytes);
-    if (!bytes)
-        return complain("out of memory");
-    size_t count = fread(bytes, 1, file_bytes, reading->file);
-    bool done = visit_png_bytes(reading, bytes, count);
+    uint8_t *bytes;
+    size_t count;
+    const char *problem = input_read_all(&reading->input, &bytes, &count);
+    if (problem)
+        return complain("%s: %s", reading->path, problem);
+    bool done = visit_bytes(reading, picture, bytes, count);
     free(bytes);
     return done;
 }
 
-static bool visit_opened(const struct reading *reading, size_t file_bytes)
+static bool visit_started(struct reading *reading)
 {
-    uint8_t start[8];
-    size_t count = fread(start, 1, sizeof start, reading->file);
-    if (fseek(reading->file, 0, SEEK_SET) != 0)
-        return complain("%s: it is a stream, which cannot be read twice; give a file",
-                        reading->path);
+    const uint8_t *start = reading->input.start;
+    size_t count = reading->input.start_bytes;
+    if (count == 0)
+        return complain("%s: it is empty; give images", reading->path);
     if (is_npy(start, count))
         return visit_npy(reading);
     if (is_png(start, count))
-        return visit_png(reading, file_bytes);
+        return visit_picture(reading, &PNG);
+    if (is_pnm(start, count))
+        return visit_picture(reading, &PNM);
     if (reading->format->raw)
-        return visit_raw(reading, file_bytes);
-    return complain("%s: it is neither .npy nor PNG; for raw pixels give --shape %d,%d,%d",
-                    reading->path, reading->format->size, reading->format->size,
+        return visit_raw(reading);
+    return complain("%s: it is neither .npy, PNG, PGM nor PPM; for raw pixels give --shape "
+                    "%d,%d,%d", reading->path, reading->format->size, reading->format->size,
                     reading->format->channels);
 }
 
-static bool visit_file(const char *path, size_t file_bytes, const struct image_format *format,
-                       image_visitor visit, void *context)
+static bool visit_opened(struct reading *reading, FILE *file)
 {
-    struct reading reading = {.path = path, .format = format, .visit = visit, .context = context};
-    reading.image_bytes = (size_t)format->size * (size_t)format->size * (size_t)format->channels;
-    reading.file = fopen(path, "rb");
-    if (!reading.file)
-        return complain_of_errno(path);
-    reading.pixels = malloc(reading.image_bytes);
-    bool done = reading.pixels ? visit_opened(&reading, file_bytes) : complain("out of memory");
-    free(reading.pixels);
-    fclose(reading.file);
+    input_start(&reading->input, file);
+    if (ferror(file))
+        return complain_of_errno(reading->path);
+    const struct image_format *format = reading->format;
+    reading->image_bytes = (size_t)format->size * (size_t)format->size * (size_t)format->channels;
+    reading->pixels = malloc(reading->image_bytes);
+    bool done = reading->pixels ? visit_started(reading) : complain("out of memory");
+    free(reading->pixels);
     return done;
 }
 
-static int is_png_entry(const struct dirent *entry)
+static bool visit_file(struct reading reading, const struct stat *about)
 {
+    reading.is_stream = !S_ISREG(about->st_mode);
+    reading.file_bytes = (size_t)about->st_size;
+    FILE *file = fopen(reading.path, "rb");
+    if (!file)
+        return complain_of_errno(reading.path);
+    bool done = visit_opened(&reading, file);
+    fclose(file);
+    return done;
+}
+
+static int is_image_entry(const struct dirent *entry)
+{
+    static const char *const ENDINGS[] = {".png", ".pgm", ".ppm", ".npy", ".raw"};
     size_t length = strlen(entry->d_name);
-    return length > 4 && strcmp(entry->d_name + length - 4, ".png") == 0;
+    for (size_t i = 0; i < sizeof ENDINGS / sizeof *ENDINGS; i++)
+        if (length > 4 && strcasecmp(entry->d_name + length - 4, ENDINGS[i]) == 0)
+            return 1;
+    return 0;
 }
 
 static int by_bytes(const struct dirent **first, const struct dirent **second)
@@ -177,22 +240,28 @@ static int by_bytes(const struct dirent **first, const struct dirent **second)
     return strcmp((*first)->d_name, (*second)->d_name);
 }
 
-static bool visit_folder(const char *folder, const struct image_format *format,
-                         image_visitor visit, void *context)
+static bool visit_entry(struct reading reading, const char *folder, const char *name)
 {
+    char path[LABEL_BYTES];
+    struct stat about;
+    format_text(path, sizeof path, "%s/%s", folder, name);
+    if (stat(path, &about) != 0)
+        return complain_of_errno(path);
+    reading.path = path;
+    return visit_file(reading, &about);
+}
+
+static bool visit_folder(struct reading reading)
+{
+    const char *folder = reading.path;
     struct dirent **entries;
-    int count = scandir(folder, &entries, is_png_entry, by_bytes);
+    int count = scandir(folder, &entries, is_image_entry, by_bytes);
     if (count < 0)
         return complain_of_errno(folder);
-    bool done = count > 0 || complain("%s: the folder holds no .png files", folder);
+    bool done = count > 0 || complain("%s: the folder holds no .png, .pgm, .ppm, .npy or .raw "
+                                      "files; give one that does", folder);
     for (int i = 0; i < count; i++) {
-        char path[LABEL_BYTES];
-        snprintf(path, sizeof path, "%s/%s", folder, entries[i]->d_name);
-        struct stat about;
-        if (done && stat(path, &about) != 0)
-            done = complain_of_errno(path);
-        if (done)
-            done = visit_file(path, (size_t)about.st_size, format, visit, context);
+        done = done && visit_entry(reading, folder, entries[i]->d_name);
         free(entries[i]);
     }
     free(entries);
@@ -202,10 +271,13 @@ static bool visit_folder(const char *folder, const struct image_format *format,
 bool visit_images(const char *path, const struct image_format *format, image_visitor visit,
                   void *context)
 {
+    struct reading reading = {.path = path, .format = format, .visit = visit, .context = context};
     struct stat about;
+    if (strcmp(path, "-") == 0) {
+        reading.is_stream = true;
+        return visit_opened(&reading, stdin);
+    }
     if (stat(path, &about) != 0)
         return complain_of_errno(path);
-    if (S_ISDIR(about.st_mode))
-        return visit_folder(path, format, visit, context);
-    return visit_file(path, (size_t)about.st_size, format, visit, context);
+    return S_ISDIR(about.st_mode) ? visit_folder(reading) : visit_file(reading, &about);
 }

@@ -1,4 +1,4 @@
-/* Images from files: .npy arrays, PNG files, folders of PNG files, raw bytes. */
+/* Images from files, folders and standard input: .npy arrays, PNG, PGM, PPM, raw bytes. */
 #ifndef IMAGES_H
 #define IMAGES_H
 
@@ -12,11 +12,17 @@ struct image_format {
     bool raw; /* files of unknown kind hold such pixels, image after image */
 };
 
-/* Called for each image with its label (a file name, or FILE[3]); false stops the reading. */
-typedef bool (*image_visitor)(void *context, const char *label, const uint8_t *pixels);
+struct image {
+    const char *file;
+    const char *label; /* the file's name, or FILE[3] */
+    const uint8_t *pixels;
+};
 
-/* Visit all images of a file or folder. False where an image cannot be read, which prints one line
- * that says why, or where the visitor stops. */
+/* Called for each image; false stops the reading. */
+typedef bool (*image_visitor)(void *context, const struct image *image);
+
+/* Visit all images of a file, of a folder or, for -, of standard input. False where an image cannot
+ * be read, which prints one line that says why, or where the visitor stops. */
 bool visit_images(const char *path, const struct image_format *format, image_visitor visit,
                   void *context);
 

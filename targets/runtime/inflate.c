@@ -5,9 +5,9 @@
 
 enum { MAX_CODE_BITS = 15, LITERALS = 288, DISTANCES = 30, END_OF_BLOCK = 256 };
 
-static const char *const CUT_OFF = "its compressed data is cut off";
-static const char *const CORRUPT = "its compressed data is corrupt";
-static const char *const TOO_LONG = "it holds more data than its size allows";
+static const char *const CUT_OFF = "its compressed data is cut off; copy or save it again";
+static const char *const CORRUPT = "its compressed data is corrupt; copy or save it again";
+static const char *const TOO_LONG = "it holds more data than its size allows; save it again";
 
 struct stream {
     const uint8_t *in;

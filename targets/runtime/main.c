@@ -5,17 +5,18 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 
 #include "images.h"
 #include "compiled-network.h"
+#include "latency.h"
 #include "npy.h"
 #include "options.h"
 #include "print.h"
 #include "team.h"
+#include "text.h"
 
 enum { DONE = 0, CANNOT = 1, WRONG_USAGE = 2 };
-enum { PATH_BYTES = 4096, ARENA_ALIGNMENT = 64, WARM_UP_RUNS = 10 };
+enum { PATH_BYTES = 4096, ARENA_ALIGNMENT = 64 };
 
 /* What a run needs; `logits_file` is null unless the logits are asked for, `team` where one thread
  * does all the work. */
@@ -64,15 +65,15 @@ static bool run(struct session *session, const uint8_t *pixels)
     return ended_well(session->status);
 }
 
-static bool classify_image(void *context, const char *label, const uint8_t *pixels)
+static bool classify_image(void *context, const struct image *image)
 {
     struct session *session = context;
     size_t classes = (size_t)network.classes;
-    if (!run(session, pixels))
+    if (!run(session, image->pixels))
         return false;
     session->images++;
     if (!session->logits_file) {
-        print_classes(label, session->logits, session->options->top, session->options->json);
+        print_classes(image, session->logits, session->options->top, session->options->json);
         return true;
     }
     return fwrite(session->logits, sizeof(int32_t), classes, session->logits_file) == classes ||
@@ -92,7 +93,7 @@ static bool write_logits(struct session *session)
 {
     const char *path = session->options->logits_path;
     char part[PATH_BYTES];
-    if (snprintf(part, sizeof part, "%s.part", path) >= (int)sizeof part)
+    if (format_text(part, sizeof part, "%s.part", path) >= sizeof part)
         return complain("%s: the name is too long", path);
     session->logits_file = fopen(part, "wb");
     if (!session->logits_file)
@@ -119,8 +120,8 @@ static bool write_value(const char *folder, int call, const struct traced_value 
                         const uint8_t *data)
 {
     char path[PATH_BYTES];
-    if (snprintf(path, sizeof path, "%s/%03d.%s.npy", folder, call, value->name) >=
-        (int)sizeof path)
+    if (format_text(path, sizeof path, "%s/%03d.%s.npy", folder, call, value->name) >=
+        sizeof path)
         return complain("%s: the name is too long", folder);
     FILE *file = fopen(path, "wb");
     if (!file)
@@ -141,13 +142,14 @@ static void trace_call(void *context, int call, const uint8_t *arena)
     }
 }
 
-static bool trace_image(void *context, const char *label, const uint8_t *pixels)
+static bool trace_image(void *context, const struct image *image)
 {
     struct session *session = context;
     struct tracing tracing = {session->options->trace_folder, true};
     if (session->images++ > 0)
-        return complain("%s: a second image; --trace takes one", label);
-    int status = network.run_observed(session->arena, pixels, session->logits, trace_call, &tracing);
+        return complain("%s: a second image; --trace takes one", image->label);
+    int status = network.run_observed(session->arena, image->pixels, session->logits, trace_call,
+                                      &tracing);
     return ended_well(status) && tracing.done;
 }
 
@@ -159,33 +161,12 @@ static bool trace(struct session *session)
     return visit_all(session, trace_image);
 }
 
-static bool keep_image(void *context, const char *label, const uint8_t *pixels)
+static bool keep_image(void *context, const struct image *image)
 {
     struct session *session = context;
-    (void)label;
     if (session->images++ == 0)
-        memcpy(session->kept_pixels, pixels, image_bytes());
+        memcpy(session->kept_pixels, image->pixels, image_bytes());
     return true;
-}
-
-static double now_ms(void)
-{
-    struct timespec time;
-    clock_gettime(CLOCK_MONOTONIC, &time);
-    return (double)time.tv_sec * 1e3 + (double)time.tv_nsec / 1e6;
-}
-
-static int by_value(const void *first, const void *second)
-{
-    double a = *(const double *)first, b = *(const double *)second;
-    return (a > b) - (a < b);
-}
-
-/* The value below which `percent` of the sorted values lie, by the nearest rank. */
-static double percentile(const double *sorted, int count, int percent)
-{
-    int rank = (int)(((int64_t)count * percent + 99) / 100);
-    return sorted[rank > 0 ? rank - 1 : 0];
 }
 
 static bool time_runs(struct session *session, double *times_ms, int runs)
@@ -200,21 +181,33 @@ static bool time_runs(struct session *session, double *times_ms, int runs)
     return true;
 }
 
-static bool bench(struct session *session)
+static bool bench_runs(struct session *session, double *times_ms)
 {
     int runs = session->options->bench_runs;
-    double *times_ms = malloc(sizeof(double) * (size_t)runs);
+    if (!time_runs(session, times_ms, runs))
+        return false;
+    struct latency latency = latency_of(times_ms, runs);
+    if (session->options->layers) {
+        if (!ended_well(time_calls(session->arena, session->kept_pixels, session->logits, times_ms,
+                                   runs)))
+            return false;
+        print_layers(&latency, times_ms, session->options->json);
+    } else {
+        print_latency(&latency, session->options->json);
+    }
+    return true;
+}
+
+static bool bench(struct session *session)
+{
+    size_t runs = (size_t)session->options->bench_runs;
+    size_t calls = session->options->layers ? (size_t)network.calls : 1;
+    double *times_ms = malloc(sizeof(double) * runs * calls);
     session->kept_pixels = malloc(image_bytes());
     bool done = (times_ms && session->kept_pixels) || complain("out of memory");
     if (done) {
         memset(session->kept_pixels, 128, image_bytes());
-        done = visit_all(session, keep_image) && time_runs(session, times_ms, runs);
-    }
-    if (done) {
-        qsort(times_ms, (size_t)runs, sizeof *times_ms, by_value);
-        struct latency latency = {runs, percentile(times_ms, runs, 50),
-                                  percentile(times_ms, runs, 10), percentile(times_ms, runs, 90)};
-        print_latency(&latency, session->options->json);
+        done = visit_all(session, keep_image) && bench_runs(session, times_ms);
     }
     free(times_ms);
     free(session->kept_pixels);
@@ -243,14 +236,25 @@ static bool serve(struct session *session)
     return visit_all(session, classify_image);
 }
 
+/* The exit for what was done, and printed. */
+static int ended(bool done)
+{
+    if (fflush(stdout) != 0)
+        done = complain("standard output: %s", strerror(errno));
+    return done ? DONE : CANNOT;
+}
+
 int main(int count, char **words)
 {
     struct options options;
     if (!parse_options(count > 0 ? count - 1 : 0, words + 1, &options))
         return WRONG_USAGE;
-    if (options.help) {
-        print_help();
-        return DONE;
+    if (options.help || options.version) {
+        if (options.help)
+            print_help();
+        else
+            print_about(options.json);
+        return ended(true);
     }
     struct session session = {.options = &options};
     session.format =
@@ -269,7 +273,5 @@ int main(int count, char **words)
         team_stop(session.team);
     free(session.arena);
     free(session.logits);
-    if (fflush(stdout) != 0)
-        done = complain("standard output: %s", strerror(errno));
-    return done ? DONE : CANNOT;
+    return ended(done);
 }

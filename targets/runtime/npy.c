@@ -1,4 +1,5 @@
 #include "npy.h"
+#include "text.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -6,8 +7,8 @@
 enum { MAGIC_BYTES = 6, LONGEST_HEADER = 4096, WRITTEN_HEADER_BYTES = 128 };
 
 static const char MAGIC[] = "\x93NUMPY";
-static const char *const CUT_OFF = "the file is cut off";
-static const char *const CORRUPT = "its .npy header is corrupt";
+static const char *const CUT_OFF = "the file is cut off; copy or save it again";
+static const char *const CORRUPT = "its .npy header is corrupt; save it again";
 
 bool is_npy(const uint8_t *file, size_t bytes)
 {
@@ -71,28 +72,28 @@ static const char *parse(const char *text, struct npy_header *header)
     if (strncmp(order, "False", 5) != 0)
         return "its array is in Fortran order; save numpy.ascontiguousarray of it";
     if (!read_shape(value_of(text, "'shape'"), header))
-        return "its shape is none of [N,H,W,C], [N,H,W], [H,W,C] or [H,W]";
+        return "its shape is none of [N,H,W,C], [N,H,W], [H,W,C] or [H,W]; reshape it";
     return NULL;
 }
 
-const char *npy_read_header(FILE *file, struct npy_header *header)
+const char *npy_read_header(struct input *input, struct npy_header *header)
 {
     uint8_t start[MAGIC_BYTES + 6];
     char text[LONGEST_HEADER + 1];
-    if (fread(start, 1, MAGIC_BYTES + 4, file) != MAGIC_BYTES + 4)
+    if (input_read(input, start, MAGIC_BYTES + 4) != MAGIC_BYTES + 4)
         return CUT_OFF;
     if (!is_npy(start, MAGIC_BYTES) || start[6] < 1 || start[6] > 3)
         return CORRUPT;
     size_t bytes = (size_t)start[8] | (size_t)start[9] << 8;
     if (start[6] > 1) { /* later versions have four bytes of length */
-        if (fread(start + 10, 1, 2, file) != 2)
+        if (input_read(input, start + 10, 2) != 2)
             return CUT_OFF;
         if (start[10] != 0 || start[11] != 0)
             return CORRUPT;
     }
     if (bytes > LONGEST_HEADER)
         return CORRUPT;
-    if (fread(text, 1, bytes, file) != bytes)
+    if (input_read(input, text, bytes) != bytes)
         return CUT_OFF;
     text[bytes] = 0;
     return parse(text, header);
@@ -102,15 +103,21 @@ static bool write_padded(FILE *file, const char *dictionary)
 {
     int length = WRITTEN_HEADER_BYTES - MAGIC_BYTES - 4;
     uint8_t version_and_length[4] = {1, 0, (uint8_t)length, 0};
+    char text[WRITTEN_HEADER_BYTES];
+    if (strlen(dictionary) >= (size_t)length)
+        return false;
+    memset(text, ' ', sizeof text);
+    memcpy(text, dictionary, strlen(dictionary));
+    text[length - 1] = '\n';
     return fwrite(MAGIC, 1, MAGIC_BYTES, file) == MAGIC_BYTES &&
            fwrite(version_and_length, 1, 4, file) == 4 &&
-           fprintf(file, "%-*s\n", length - 1, dictionary) == length;
+           fwrite(text, 1, (size_t)length, file) == (size_t)length;
 }
 
 bool npy_write_header(FILE *file, uint64_t rows, int columns)
 {
     char dictionary[WRITTEN_HEADER_BYTES];
-    snprintf(dictionary, sizeof dictionary,
+    format_text(dictionary, sizeof dictionary,
              "{'descr': '<i4', 'fortran_order': False, 'shape': (%" PRIu64 ", %d), }", rows,
              columns);
     return write_padded(file, dictionary);
@@ -119,7 +126,7 @@ bool npy_write_header(FILE *file, uint64_t rows, int columns)
 bool npy_write(FILE *file, const char *dtype, const char *shape, const void *data, size_t bytes)
 {
     char dictionary[WRITTEN_HEADER_BYTES];
-    snprintf(dictionary, sizeof dictionary,
+    format_text(dictionary, sizeof dictionary,
              "{'descr': '%s', 'fortran_order': False, 'shape': %s, }", dtype, shape);
     return write_padded(file, dictionary) && fwrite(data, 1, bytes, file) == bytes;
 }

@@ -7,6 +7,8 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include "input.h"
+
 enum { NPY_MAX_DIMENSIONS = 4 };
 
 struct npy_header {
@@ -16,9 +18,9 @@ struct npy_header {
 
 bool is_npy(const uint8_t *file, size_t bytes);
 
-/* Read the header of a uint8 array in C order; the file then stands at its first element. Null when
- * done, else what is wrong. */
-const char *npy_read_header(FILE *file, struct npy_header *header);
+/* Read the header of a uint8 array in C order; the input then stands at its first element. Null
+ * when done, else what is wrong. */
+const char *npy_read_header(struct input *input, struct npy_header *header);
 
 /* Write the header of a matrix of int32 with `columns` columns. It has the same length for every
  * `rows`, so that it can be written again once they are counted. False where writing fails. */

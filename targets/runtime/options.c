@@ -6,31 +6,34 @@
 
 #include "images.h"
 #include "compiled-network.h"
+#include "text.h"
 
 enum { MOST_BENCH_RUNS = 1000000 };
 
 void print_help(void)
 {
-    printf("usage: %s [OPTIONS] IMAGES...\n"
+    write_text(stdout, "usage: %s [OPTIONS] IMAGES...\n"
            "\n"
            "Classifies images of %dx%d pixels with %d channel%s into %d classes.\n"
-           "IMAGES: .npy files of uint8 pixels ([N,H,W,C], [N,H,W] or one image), PNG files,\n"
-           "folders of PNG files, or raw pixels.\n"
+           "IMAGES: .npy files of uint8 pixels ([N,H,W,C], [N,H,W] or one image), PNG, PGM and PPM\n"
+           "files, raw pixels, folders of these (.raw), or - for one of them on standard input.\n"
            "\n"
            "  --top K          print the K best classes of each image, with their logits (1)\n"
            "  --shape H,W,C    other files hold raw uint8 pixels, image after image\n"
            "  --logits FILE    write the logits of all images to a .npy file of int32\n"
            "  --trace FOLDER   write what each kernel computes for one image, as .npy files\n"
            "  --bench RUNS     time RUNS runs on the first image, or on a grey one if none is given\n"
+           "  --layers         with --bench: the median of each layer too, all on one thread\n"
            "  --threads N      threads that share the work (%d; it was compiled for as many)\n"
            "  --kernels NAME   run the kernels for NAME instead of the best for this processor:\n"
            "                  ",
            network.name, network.image_size, network.image_size, network.image_channels,
            network.image_channels == 1 ? "" : "s", network.classes, network.threads);
     for (int i = 0; i < network.variants; i++)
-        printf(" %s", network.variant_names[i]);
-    printf("\n"
+        write_text(stdout, " %s", network.variant_names[i]);
+    write_text(stdout, "\n"
            "  --json           print JSON, one object per line\n"
+           "  --version        print what the program is: target, hashes, accuracy\n"
            "  --help           print this text\n");
 }
 
@@ -61,7 +64,7 @@ static bool parse_threads(const char *word, int *threads)
 static bool parse_shape(const char *word, bool *raw)
 {
     char expected[48];
-    snprintf(expected, sizeof expected, "%d,%d,%d", network.image_size, network.image_size,
+    format_text(expected, sizeof expected, "%d,%d,%d", network.image_size, network.image_size,
              network.image_channels);
     *raw = true;
     return strcmp(word, expected) == 0 ||
@@ -113,6 +116,10 @@ static bool parse_flag(const char *option, struct options *options)
 {
     if (strcmp(option, "--json") == 0)
         options->json = true;
+    else if (strcmp(option, "--layers") == 0)
+        options->layers = true;
+    else if (strcmp(option, "--version") == 0)
+        options->version = true;
     else if (strcmp(option, "--help") == 0 || strcmp(option, "-h") == 0)
         options->help = true;
     else
@@ -120,12 +127,22 @@ static bool parse_flag(const char *option, struct options *options)
     return true;
 }
 
+/* All threads share a run unless told otherwise; layers are timed on one. */
+static int usual_threads(const struct options *options)
+{
+    return options->layers ? 1 : network.threads;
+}
+
 static bool check(const struct options *options)
 {
-    if (options->help)
+    if (options->help || options->version)
         return true;
     if (options->path_count == 0 && !options->bench_runs)
         return complain("give images to classify; --help tells how");
+    if (options->layers && !options->bench_runs)
+        return complain("--layers times the layers of a benchmark; give --bench RUNS too");
+    if (options->layers && options->threads > 1)
+        return complain("--layers times one thread; leave out --threads");
     if (options->bench_runs && (options->trace_folder || options->logits_path))
         return complain("--bench writes no files; leave out --trace and --logits");
     if (options->trace_folder && options->logits_path)
@@ -136,9 +153,9 @@ static bool check(const struct options *options)
 bool parse_options(int count, char **words, struct options *options)
 {
     bool only_paths = false;
-    *options = (struct options){.top = 1, .threads = network.threads, .variant = -1, .paths = words};
+    *options = (struct options){.top = 1, .variant = -1, .paths = words};
     for (int i = 0; i < count; i++) {
-        if (only_paths || words[i][0] != '-') {
+        if (only_paths || words[i][0] != '-' || strcmp(words[i], "-") == 0) {
             words[options->path_count++] = words[i];
         } else if (strcmp(words[i], "--") == 0) {
             only_paths = true;
@@ -152,5 +169,7 @@ bool parse_options(int count, char **words, struct options *options)
             return false;
         }
     }
+    if (options->threads == 0)
+        options->threads = usual_threads(options);
     return check(options);
 }

@@ -7,11 +7,13 @@
 struct options {
     int top;
     int bench_runs; /* 0: no benchmark */
+    bool layers; /* in the benchmark */
     int threads;
     int variant; /* of the kernels; -1: the best that the processor runs */
     bool json;
     bool raw;
     bool help;
+    bool version;
     const char *logits_path;
     const char *trace_folder;
     char **paths;

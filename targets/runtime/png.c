@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "colour.h"
 #include "inflate.h"
 
 enum {
@@ -14,14 +15,15 @@ enum {
 
 enum colour { GREY = 0, RGB = 2, PALETTE = 3, GREY_ALPHA = 4, RGB_ALPHA = 6 };
 
-static const char *const CUT_OFF = "the file is cut off";
-static const char *const CORRUPT = "the file is corrupt";
+static const char *const CUT_OFF = "the file is cut off; copy or save it again";
+static const char *const CORRUPT = "the file is corrupt; copy or save it again";
 static const char *const NO_MEMORY = "out of memory";
 
 struct png {
     uint32_t width, height;
     int depth;
     enum colour colour;
+    bool interlaced;
     const uint8_t *palette;
     uint32_t palette_entries;
     uint8_t *compressed;
@@ -32,6 +34,23 @@ struct chunk {
     const uint8_t *type;
     const uint8_t *data;
     uint32_t bytes;
+};
+
+/* The pixels at x, x + step_x, ... of the rows y, y + step_y, ... */
+struct grid {
+    uint32_t x, y, step_x, step_y;
+};
+
+static const struct grid WHOLE = {0, 0, 1, 1};
+static const struct grid ADAM7[] = {{0, 0, 8, 8}, {4, 0, 8, 8}, {0, 4, 4, 8}, {2, 0, 4, 4},
+                                    {0, 2, 2, 4}, {1, 0, 2, 2}, {0, 1, 1, 2}};
+
+/* How many of them there are, and the bytes that they take in the file. */
+struct pass {
+    const struct grid *grid;
+    uint32_t width, height;
+    size_t row_bytes; /* without the filter's byte in front */
+    size_t bytes;
 };
 
 static uint32_t big_endian(const uint8_t *at)
@@ -98,10 +117,9 @@ static const char *read_header(const struct chunk *chunk, struct png *png)
         return CORRUPT;
     if (chunk->data[10] != 0 || chunk->data[11] != 0 || chunk->data[12] > 1)
         return CORRUPT;
-    if (chunk->data[12] == 1)
-        return "it is interlaced; save it without interlacing";
+    png->interlaced = chunk->data[12] == 1;
     if (png->width > MAX_SIDE || png->height > MAX_SIDE)
-        return "it is larger than 8192 pixels";
+        return "it is larger than 8192 pixels; scale it down";
     return NULL;
 }
 
@@ -132,7 +150,7 @@ static const char *read_chunks(const uint8_t *file, size_t bytes, size_t at, str
             if (problem)
                 return problem;
         } else if ((chunk.type[0] & 32) == 0) {
-            return "it holds a chunk that this reader does not know";
+            return "it holds a chunk that this reader does not know; save it again";
         }
     }
 }
@@ -153,10 +171,22 @@ static int samples_per_pixel(enum colour colour)
     return 1;
 }
 
-static size_t row_bytes(const struct png *png)
+static int passes(const struct png *png)
 {
-    size_t bits = (size_t)png->width * (size_t)(samples_per_pixel(png->colour) * png->depth);
-    return (bits + 7) / 8;
+    return png->interlaced ? (int)(sizeof ADAM7 / sizeof *ADAM7) : 1;
+}
+
+static struct pass nth_pass(const struct png *png, int index)
+{
+    const struct grid *grid = png->interlaced ? &ADAM7[index] : &WHOLE;
+    struct pass pass = {.grid = grid};
+    pass.width = (png->width + grid->step_x - 1 - grid->x) / grid->step_x;
+    pass.height = (png->height + grid->step_y - 1 - grid->y) / grid->step_y;
+    size_t bits = (size_t)pass.width * (size_t)(samples_per_pixel(png->colour) * png->depth);
+    pass.row_bytes = (bits + 7) / 8;
+    /* A pass without pixels has no rows. */
+    pass.bytes = pass.width > 0 ? (1 + pass.row_bytes) * pass.height : 0;
+    return pass;
 }
 
 static uint8_t paeth(int left, int above, int corner)
@@ -186,12 +216,12 @@ static const char *unfilter_row(int filter, uint8_t *row, const uint8_t *above, 
 }
 
 /* Rows are stored as a filter byte and the row. */
-static const char *unfilter(const struct png *png, uint8_t *rows)
+static const char *unfilter(const struct png *png, const struct pass *pass, uint8_t *rows)
 {
-    size_t bytes = row_bytes(png);
+    size_t bytes = pass->row_bytes;
     int pixel_bits = samples_per_pixel(png->colour) * png->depth;
     size_t pixel_bytes = pixel_bits < 8 ? 1 : (size_t)pixel_bits / 8;
-    for (uint32_t y = 0; y < png->height; y++) {
+    for (uint32_t y = 0; y < pass->height; y++) {
         uint8_t *row = rows + (1 + bytes) * y;
         const uint8_t *above = y ? row - bytes : NULL;
         const char *problem = unfilter_row(row[0], row + 1, above, bytes, pixel_bytes);
@@ -230,42 +260,52 @@ static const char *read_colour(const struct png *png, const uint8_t *row, uint32
     return NULL;
 }
 
-static uint8_t luma(const uint8_t colour[3])
+/* `pixels` are those of the whole image. */
+static const char *convert(const struct png *png, const struct pass *pass, const uint8_t *rows,
+                           int channels, uint8_t *pixels)
 {
-    return (uint8_t)((19595u * colour[0] + 38470u * colour[1] + 7471u * colour[2] + 32768u) >> 16);
-}
-
-static const char *convert(const struct png *png, const uint8_t *rows, int channels,
-                           uint8_t *pixels)
-{
-    size_t bytes = row_bytes(png);
-    for (uint32_t y = 0; y < png->height; y++) {
-        const uint8_t *row = rows + (1 + bytes) * y + 1;
-        for (uint32_t x = 0; x < png->width; x++, pixels += channels) {
+    const struct grid *grid = pass->grid;
+    for (uint32_t y = 0; y < pass->height; y++) {
+        const uint8_t *row = rows + (1 + pass->row_bytes) * y + 1;
+        size_t first = (size_t)(grid->y + y * grid->step_y) * png->width + grid->x;
+        for (uint32_t x = 0; x < pass->width; x++) {
             uint8_t colour[3];
             const char *problem = read_colour(png, row, x, colour);
             if (problem)
                 return problem;
-            if (channels == 3)
-                memcpy(pixels, colour, 3);
-            else
-                *pixels = luma(colour);
+            store_colour(colour, channels, pixels + (first + x * grid->step_x) * (size_t)channels);
         }
+    }
+    return NULL;
+}
+
+static const char *read_passes(const struct png *png, uint8_t *rows, int channels, uint8_t *pixels)
+{
+    for (int i = 0; i < passes(png); i++) {
+        struct pass pass = nth_pass(png, i);
+        if (pass.bytes == 0)
+            continue;
+        const char *problem = unfilter(png, &pass, rows);
+        if (!problem)
+            problem = convert(png, &pass, rows, channels, pixels);
+        if (problem)
+            return problem;
+        rows += pass.bytes;
     }
     return NULL;
 }
 
 static const char *decode(const struct png *png, int channels, uint8_t *pixels)
 {
-    size_t raw_bytes = (1 + row_bytes(png)) * png->height;
+    size_t raw_bytes = 0;
+    for (int i = 0; i < passes(png); i++)
+        raw_bytes += nth_pass(png, i).bytes;
     uint8_t *rows = malloc(raw_bytes);
     if (!rows)
         return NO_MEMORY;
     const char *problem = inflate_zlib(png->compressed, png->compressed_bytes, rows, raw_bytes);
     if (!problem)
-        problem = unfilter(png, rows);
-    if (!problem)
-        problem = convert(png, rows, channels, pixels);
+        problem = read_passes(png, rows, channels, pixels);
     free(rows);
     return problem;
 }
@@ -302,8 +342,6 @@ const char *png_pixels(const uint8_t *file, size_t bytes, int channels, uint8_t 
     const char *problem = open_png(file, bytes, &png, &at);
     if (problem)
         return problem;
-    if (channels != 1 && channels != 3)
-        return "a PNG has 1 or 3 channels, the network reads another number; give a .npy file";
     png.compressed = malloc(bytes);
     if (!png.compressed)
         return NO_MEMORY;

@@ -1,5 +1,5 @@
-/* PNG images (8 or 16 bits, or less in grey and palette images; not interlaced), safe on hostile
- * input. Functions return null when done, else what is wrong with the file. */
+/* PNG images (8 or 16 bits, or less in grey and palette images), safe on hostile input. Functions
+ * return null when done, else what is wrong with the file. */
 #ifndef PNG_H
 #define PNG_H
 
@@ -11,8 +11,7 @@ bool is_png(const uint8_t *file, size_t bytes);
 
 const char *png_size(const uint8_t *file, size_t bytes, uint32_t *width, uint32_t *height);
 
-/* Fill pixels [height, width, channels]. One channel is luma (ITU-R 601, in 16-bit fixed point),
- * three are RGB; transparency is ignored. */
+/* Fill pixels [height, width, channels] of 1 or 3 channels; transparency is ignored. */
 const char *png_pixels(const uint8_t *file, size_t bytes, int channels, uint8_t *pixels);
 
 #endif

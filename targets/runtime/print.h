@@ -5,17 +5,18 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* The `top` classes of largest logits; of equal logits the first class. */
-void print_classes(const char *label, const int32_t *logits, int top, bool json);
+#include "images.h"
+#include "latency.h"
 
-/* Latency of runs of one image, in milliseconds. */
-struct latency {
-    int runs;
-    double median_ms;
-    double p10_ms;
-    double p90_ms;
-};
+/* The `top` classes of largest logits; of equal logits the first class. */
+void print_classes(const struct image *image, const int32_t *logits, int top, bool json);
 
 void print_latency(const struct latency *latency, bool json);
+
+/* The same, and the median of each kernel call with its share; sorts times_ms [calls, runs]. */
+void print_layers(const struct latency *latency, double *times_ms, bool json);
+
+/* What the program is. */
+void print_about(bool json);
 
 #endif

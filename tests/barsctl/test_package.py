@@ -1,6 +1,7 @@
 import hashlib
 import json
 import shutil
+import subprocess
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -24,6 +25,7 @@ from tests.barsctl.tiny_packages import TAMPERED, tamper, train_tiny
 from tests.example_tables import table_of
 
 SETTINGS = PackageSettings((named_target("host"), named_target("aarch64")), "tiny")
+SETTINGS_HERE = replace(SETTINGS, targets=(named_target("host"),))
 needs_qemu = pytest.mark.skipif(
     not runs_here(AARCH64) and shutil.which("qemu-aarch64") is None, reason="no qemu-aarch64"
 )
@@ -84,6 +86,19 @@ def test_every_form_computes_the_same(compiled: Compiled) -> None:
         assert report.program.accuracy == package.accuracies.frozen
         # An emulator's time says nothing about a board.
         assert (report.program.latency is None) == emulated
+
+
+def test_program_tells_the_accuracy_of_the_frozen_network(
+    compiled: Compiled, tmp_path: Path
+) -> None:
+    copy = host_only(compiled, tmp_path)
+    package = check_package(copy.run, SETTINGS_HERE, copy.artefacts, folder=copy.folder,
+                            notify=ignore)  # fmt: skip
+    command = [str(copy.artefacts[0].program), "--version", "--json"]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    told = json.loads(done.stdout)
+    assert told["accuracy"] == pytest.approx(package.accuracies.frozen, abs=1e-6)
+    assert told["test_images"] == package.accuracies.images
 
 
 def test_manifest_holds_what_was_found(compiled: Compiled, tmp_path: Path) -> None:

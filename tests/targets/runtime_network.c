@@ -1,5 +1,6 @@
 /* A network for tests of the program: as many classes as pixels, and each logit is its pixel, plus 1
  * with the kernels of the second variant. */
+#include "about.h"
 #include "compiled-network.h"
 
 #define CLASSES (SIZE * SIZE * CHANNELS)
@@ -9,7 +10,7 @@
 static const char *const class_names[CLASSES] = {[0 ... CLASSES - 1] = "a \"class\""};
 static const struct traced_value traced_values[] = {{"node.first", "<i2", "(2,)", 64, 4},
                                                     {"node.second", "|u1", "(1, 2)", 128, 2}};
-static const struct traced_call traced_calls[] = {{"node", 0, 2}};
+static const struct traced_call traced_calls[] = {{"node", 0, 2}, {"last \"one\"", 2, 0}};
 
 static const char *const variant_names[] = {"fast", "slow", "alien"};
 static int variant;
@@ -38,6 +39,8 @@ static int run_observed(void *arena, const uint8_t *image, int32_t *logits, obse
         observe(context, 0, bytes);
     for (int i = 0; i < CLASSES; i++)
         logits[i] = image[i] + variant;
+    if (observe)
+        observe(context, 1, bytes);
     return status(image);
 }
 
@@ -60,6 +63,8 @@ static int run_part(void *arena, const uint8_t *image, int32_t *logits, int part
     return missed ? 6 : part == parts - 1 ? status(image) : 0;
 }
 
-const struct network network = {"pixels", SIZE, CHANNELS, CLASSES, class_names, 192, 1, traced_calls,
+const struct network network = {"pixels", SIZE, CHANNELS, CLASSES, class_names, 192, 2, traced_calls,
                                 traced_values, 3, variant_names, choose_kernels, THREADS,
                                 run_observed, run_part};
+
+const struct about about = {"host", "0123456789abcdef", "fedcba9876543210", "1.2.3", 7, TESTED};

@@ -71,13 +71,13 @@ def one_line(stderr: str) -> str:
 
 
 def pixel_program(
-    folder: Path, *, size: int, channels: int, threads: int = 1,
+    folder: Path, *, size: int, channels: int, threads: int = 1, tested: int = 8,
     sanitizers: Sequence[str] = SANITIZERS,
 ) -> PixelProgram:  # fmt: skip
     """Build the program."""
     path = folder / "pixels"
     sources = [*sorted(RUNTIME.glob("*.c")), HERE / "runtime_network.c"]
-    shape = {"SIZE": size, "CHANNELS": channels, "THREADS": threads}
+    shape = {"SIZE": size, "CHANNELS": channels, "THREADS": threads, "TESTED": tested}
     defined = [f"-D{name}={value}" for name, value in shape.items()]
     words = [*defined, "-pthread", *map(str, sources)]
     compile_with_sanitizers(path, *words, sanitizers=sanitizers)

@@ -3,14 +3,17 @@
 import ctypes
 import json
 import platform
+import re
 import shutil
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from hashlib import sha256
+from importlib.metadata import version
 from pathlib import Path
 from tempfile import gettempdir
 from threading import Barrier
+from typing import Any
 
 import numpy as np
 import pytest
@@ -19,6 +22,7 @@ from targets.assemble import RUNTIME
 from targets.build import kernel_hash
 from targets.catalog import named_target
 from targets.compile import Artefacts, compile_network
+from targets.emit_about import Score
 from targets.errors import TargetError
 from targets.host import runs_here
 from targets.lower import lower, specs
@@ -169,6 +173,48 @@ def test_manifest_tells_what_the_folder_holds(compiled: Artefacts) -> None:
     assert {path.name for path in compiled.program.parent.iterdir()} == {
         *manifest["files"], "manifest.json"
     }  # fmt: skip
+
+
+def test_program_tells_what_it_is(compiled: Artefacts, tmp_path: Path) -> None:
+    found = about(compiled)
+    assert found == {
+        "name": NAME,
+        "target": "host",
+        "build_hash": found["build_hash"],
+        "kernel_hash": kernel_hash(),
+        "barsctl_version": version("barsctl"),
+        "accuracy": None,
+        "test_images": 0,
+    }
+    assert re.fullmatch(r"[0-9a-f]{16}", found["build_hash"])
+    # The score is no part of the network, its kernels are.
+    scored = about(compile_example("cell", "host", folder=tmp_path, score=Score(7, 8)))
+    assert scored == found | {"accuracy": 0.875, "test_images": 8}
+    others = (
+        compile_example("one-pixel", "host", folder=tmp_path),
+        compile_example("cell", "host", folder=tmp_path / "threads", threads=2),
+    )
+    assert len({found["build_hash"], *(about(other)["build_hash"] for other in others)}) == 3
+
+
+def about(artefacts: Artefacts) -> dict[str, Any]:
+    command = [str(artefacts.program), "--version", "--json"]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    told: dict[str, Any] = json.loads(done.stdout)
+    return told
+
+
+def test_program_is_small_beside_its_weights(tmp_path: Path) -> None:
+    artefacts = compile_example("cell", "aarch64", folder=tmp_path)
+    weight_bytes = json.loads(artefacts.manifest.read_text())["weight_bytes"]
+    assert artefacts.program.stat().st_size - weight_bytes <= 100_000
+
+
+def test_program_times_every_layer(compiled: Artefacts) -> None:
+    command = [str(compiled.program), "--bench", "20", "--layers", "--json"]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    names = [layer["name"] for layer in json.loads(done.stdout)["layers"]]
+    assert names == [node.name for node in frozen_example("cell").graph]
 
 
 def test_shared_library_runs_in_any_process(compiled: Artefacts) -> None:

@@ -1,6 +1,7 @@
 """What the program prints, writes and answers to wrong words."""
 
 import json
+import re
 import subprocess
 from pathlib import Path
 
@@ -36,6 +37,7 @@ def test_best_classes_print_first_and_ties_in_order(program: PixelProgram, image
     assert [answer["image"] for answer in found] == [f"{images}[0]", f"{images}[1]"]
     assert [[best["index"] for best in answer["top"]] for answer in found] == [[3, 2, 1], [0, 1, 3]]
     assert found[0]["top"][0] == {"class": 'a "class"', "index": 3, "logit": 4}
+    assert [(each["file"], each["label"]) for each in found] == [(str(images), 'a "class"')] * 2
 
 
 def test_answers_print_as_text(program: PixelProgram, images: Path) -> None:
@@ -81,9 +83,52 @@ def test_benchmark_orders_its_percentiles(program: PixelProgram, images: Path) -
         assert 0 <= found["p10_ms"] <= found["median_ms"] <= found["p90_ms"]
 
 
+@pytest.mark.parametrize("which", ["program", "team_program"])
+def test_layers_share_the_time_of_a_run(which: str, request: pytest.FixtureRequest) -> None:
+    program: PixelProgram = request.getfixturevalue(which)
+    found = json.loads(program.run("--bench", "30", "--layers", "--json").stdout)
+    assert found["runs"] == 30
+    assert 0 <= found["p10_ms"] <= found["median_ms"] <= found["p90_ms"]
+    assert [layer["name"] for layer in found["layers"]] == ["node", 'last "one"']
+    assert sum(layer["share"] for layer in found["layers"]) == pytest.approx(1, abs=1e-3)
+    assert all(layer["median_ms"] >= 0 for layer in found["layers"])
+
+
+def test_layers_print_as_text(program: PixelProgram) -> None:
+    total, *layers = program.run("--bench", "30", "--layers").stdout.splitlines()
+    assert re.fullmatch(r"30 runs: median [\d.]+ ms, p10 [\d.]+ ms, p90 [\d.]+ ms", total)
+    for line, name in zip(layers, ("node", 'last "one"'), strict=True):
+        assert re.fullmatch(rf" +\d+\.\d{{5}} ms +\d+\.\d%  {name}", line)
+
+
+ABOUT = """\
+pixels for host, compiled by barsctl 1.2.3
+build 0123456789abcdef, kernels fedcba9876543210
+accuracy 87.50% of 8 test images
+"""
+
+
+def test_version_tells_what_the_program_is(program: PixelProgram, tmp_path: Path) -> None:
+    assert program.run("--version").stdout == ABOUT
+    assert json.loads(program.run("--version", "--json").stdout) == {
+        "name": "pixels",
+        "target": "host",
+        "build_hash": "0123456789abcdef",
+        "kernel_hash": "fedcba9876543210",
+        "barsctl_version": "1.2.3",
+        "accuracy": 0.875,
+        "test_images": 8,
+    }
+    untested = pixel_program(tmp_path, size=2, channels=1, tested=0)
+    assert untested.run("--version").stdout.splitlines()[-1] == "accuracy not measured"
+    assert json.loads(untested.run("--version", "--json").stdout)["accuracy"] is None
+
+
 def test_failing_kernels_end_the_program(program: PixelProgram, tmp_path: Path) -> None:
     np.save(tmp_path / "bad.npy", np.array([[13, 0], [0, 0]], np.uint8))
-    assert program.refusal(tmp_path / "bad.npy") == "a kernel failed with status 5"
+    for words in ((), ("--bench", "2"), ("--bench", "2", "--layers")):
+        found = program.refusal(tmp_path / "bad.npy", *words)
+        assert found == "a kernel failed with status 5"
 
 
 def test_threads_race_for_nothing(tmp_path: Path) -> None:
@@ -105,6 +150,12 @@ def test_threads_share_every_run(
     np.save(tmp_path / "bad.npy", np.array([[13, 0], [0, 0]], np.uint8))
     found = team_program.refusal("--threads", threads, tmp_path / "bad.npy")
     assert found == "a kernel failed with status 5"
+
+
+def test_layers_are_of_one_thread(team_program: PixelProgram) -> None:
+    words = ("--bench", "3", "--layers", "--threads")
+    assert team_program.run(*words, "1").returncode == 0
+    assert team_program.misuse(*words, "2") == "--layers times one thread; leave out --threads"
 
 
 def test_traces_are_of_one_thread(team_program: PixelProgram, tmp_path: Path) -> None:
@@ -152,6 +203,7 @@ def test_help_tells_what_the_network_reads(program: PixelProgram) -> None:
         (("--kernels", "z80", "x"), "--kernels z80: the program has none for it; --help lists"),
         (("--what", "x"), "--what: no such option; --help lists them"),
         (("--shape", "3,3,1", "x"), "--shape 3,3,1: the network reads 2,2,1"),
+        (("--layers", "x"), "--layers times the layers of a benchmark; give --bench RUNS too"),
         (("--bench", "3", "--trace", "t"), "--bench writes no files; leave out"),
         (("--logits", "l", "--trace", "t", "x"), "--trace writes the logits too; leave out"),
     ],
@@ -160,12 +212,16 @@ def test_wrong_words_are_named(program: PixelProgram, words: tuple[str, ...], me
     assert program.misuse(*words).startswith(message)
 
 
-def test_full_disks_are_noticed(program: PixelProgram, images: Path) -> None:
+@pytest.mark.parametrize("word", ["images", "--version", "--help"])
+def test_full_disks_are_noticed(program: PixelProgram, images: Path, word: str) -> None:
     if not Path("/dev/full").exists():
         pytest.skip("this system has no /dev/full")
     with Path("/dev/full").open("w") as full:
         done = subprocess.run(
-            [str(program.path), str(images)], stdout=full, stderr=subprocess.PIPE, check=False
+            [str(program.path), str(images) if word == "images" else word],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            check=False,
         )
     assert (done.returncode, done.stderr) == (
         1,
