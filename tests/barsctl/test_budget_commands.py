@@ -85,7 +85,7 @@ def test_derive_needs_no_table_of_the_search(
     if kept:
         write_table(own, target="host", hash_of_kernels="older")
     other = write_table(tmp_path / "other.jsonl", target="host")
-    words = ("derive", run, "--candidates", 1)
+    words = ("derive", run, "--candidates", 1, "--unmeasured")
     assert barsctl(*words, "--table", other).exit_code == 0
     assert barsctl(*words, "--budget", "bops=1M").exit_code == 0
     answer = barsctl(*words)

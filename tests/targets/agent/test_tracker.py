@@ -75,9 +75,9 @@ def ask_tracker(port: int, *request: object) -> Any:
     return answer
 
 
-def free_boards(port: int) -> int:
+def free_boards(port: int, key: str = "rpi4") -> int:
     _, summary = ask_tracker(port, SUMMARY)
-    free: int = summary["queue_info"].get("rpi4", {"free": 0})["free"]
+    free: int = summary["queue_info"].get(key, {"free": 0})["free"]
     return free
 
 

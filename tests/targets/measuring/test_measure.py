@@ -192,6 +192,30 @@ def test_boards_of_a_fleet_work_side_by_side(monkeypatch: pytest.MonkeyPatch) ->
 
 
 @pytest.mark.usefixtures("nothing_built")
+def test_disturbed_kernels_are_timed_until_enough_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of subject 0 all samples count, of 1 a tenth does, of 2 too few in all rounds."""
+    asked: list[int] = []
+    counting = (ENOUGH, ENOUGH // 4, 1)
+
+    class Disturbed(FakeWorker):
+        def samples_us(self, library: Path, subject: int) -> Samples:
+            del library
+            asked.append(subject)
+            times, references = np.full(ENOUGH, 5.0), np.full(ENOUGH, 2.0)
+            references[: counting[subject]] = 1.0
+            return Samples(times, references)
+
+    use_worker(Disturbed(), monkeypatch)
+    monkeypatch.setattr("targets.measuring.bench.core_count", lambda: 1)
+    monkeypatch.setattr(timed_bench, "PAUSE_S", 0.0)
+    monkeypatch.setattr(timed_bench, "MOST_ROUNDS", 6)
+    results = measured(SPECS, HOST, BOARD)
+    assert [asked.count(subject) for subject in range(3)] == [2, 4, 6]
+    counted = [len(each.costs) for each in results if isinstance(each, Measured)]
+    assert counted == [2 * ENOUGH, ENOUGH, 6]
+
+
+@pytest.mark.usefixtures("nothing_built")
 def test_lost_board_leaves_its_kernels_to_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
     both, is_lost = threading.Barrier(2, timeout=60), threading.Event()
 
