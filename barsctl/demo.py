@@ -30,7 +30,7 @@ from targets.toolchain import Notify
 
 from .budgets import Budget
 from .data_choice import DataChoice, load_choice
-from .derive import Candidate, DeriveSettings, derive, read_ranking
+from .derive import Candidate, DeriveSettings, derive
 from .errors import BarsError
 from .judge import JudgeSettings
 from .package import PackageSettings, write_package
@@ -38,7 +38,6 @@ from .package_check import check_package
 from .package_report import Package
 from .package_report import summary as package_summary
 from .profile import ProfileSettings, profile, space_specs
-from .run_folder import CONFIG
 from .search import SearchSettings
 from .search_run import SearchConfig, search_run
 from .train import TrainSettings
@@ -97,13 +96,18 @@ def demo(settings: DemoSettings, *, notify: Notify) -> Demo:
     with _timed("search", seconds, notify):
         _search(settings, space, data, budget)
     with _timed("derive", seconds, notify):
-        derived = _derived(settings, space, notify)
+        ranking = derive(
+            settings.folder / SEARCH,
+            DeriveSettings(judge=JudgeSettings(settings.seed)),
+            device=_cpu(),
+            notify=notify,
+        )
     with _timed("train", seconds, notify):
         _train(settings, data)
     with _timed("compile", seconds, notify):
         package = _compile(settings, table, notify=notify)
-    counts = total_counts(decode(derived.genotype).blocks)
-    return Demo(budget, derived, counts, package, seconds)
+    counts = total_counts(decode(ranking[0].genotype).blocks)
+    return Demo(budget, ranking[0], counts, package, seconds)
 
 
 @contextmanager
@@ -155,15 +159,6 @@ def _search(settings: DemoSettings, space: SearchSpace, data: DataChoice, budget
     )
     folder = settings.folder / SEARCH
     search_run(config, load_choice(data), folder=folder, resume=True, device=_cpu())
-
-
-def _derived(settings: DemoSettings, space: SearchSpace, notify: Notify) -> Candidate:
-    """The network of the search; measured anew, another might be taken than is trained already."""
-    folder = settings.folder / SEARCH
-    if (settings.folder / TRAINING / CONFIG).exists():
-        return read_ranking(folder, space)[0]
-    judged_by = DeriveSettings(judge=JudgeSettings(settings.seed))
-    return derive(folder, judged_by, device=_cpu(), notify=notify)[0]
 
 
 def _train(settings: DemoSettings, data: DataChoice) -> None:

@@ -3,12 +3,10 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from pydantic import TypeAdapter
 
 from costmodels.errors import BudgetUnreachable
 from costmodels.selection import AnyBudget, budget_cost, most_probable, within
@@ -17,7 +15,6 @@ from space.cost_terms import cost_terms
 from space.decisions import Choices, decisions, is_connected
 from space.genotype import Genotype, choices_of, genotype_of, write_genotype
 from space.search_space import SearchSpace
-from space.strict_json import parse_strict
 from targets.measuring.place import Place
 from targets.toolchain import Notify
 
@@ -68,26 +65,6 @@ class Candidate:
     log_probability: float
     costs: dict[str, float]
     measured: dict[str, float] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class _CandidateJson:
-    accuracy: float
-    log_probability: float
-    cost: dict[str, float]
-    measured: dict[str, float]
-    widths: list[float]
-    depths: list[int]
-    choices: dict[str, int]
-
-
-@dataclass(frozen=True, slots=True)
-class _RankingJson:
-    format: Literal[1]
-    candidates: list[_CandidateJson]
-
-
-_RANKING = TypeAdapter(_RankingJson)
 
 
 def derive(
@@ -280,19 +257,6 @@ def _draw(log_weights: NDArray[np.float64], generator: np.random.Generator) -> i
 def derived_json(ranking: Sequence[Candidate]) -> Json:
     """Return a ranking as scripts read it."""
     return {"format": 1, "candidates": [candidate_json(each) for each in ranking]}
-
-
-def read_ranking(folder: Path, space: SearchSpace) -> tuple[Candidate, ...]:
-    """Return the ranking that `derive` left in a run. Raises SpaceError where it breaks a rule."""
-    path = folder / DERIVED
-    found = parse_strict(path.read_bytes(), _RANKING, what=f"{path}")
-    return tuple(
-        Candidate(
-            genotype_of(space, each.choices), each.accuracy, each.log_probability, each.cost,
-            each.measured,
-        )
-        for each in found.candidates
-    )  # fmt: skip
 
 
 def candidate_json(candidate: Candidate) -> dict[str, Json]:

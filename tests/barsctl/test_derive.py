@@ -16,7 +16,6 @@ from barsctl.derive import (
     candidate_choices,
     derive,
     rank,
-    read_ranking,
 )
 from barsctl.errors import BarsError
 from barsctl.evaluate import accuracy
@@ -177,7 +176,6 @@ def test_derive_keeps_to_the_budget_and_writes_the_best(tmp_path: Path) -> None:
     assert read_genotype(run / "genotype.json") == ranking[0].genotype
     written = json.loads((run / "derive.json").read_text())
     assert [each["accuracy"] for each in written["candidates"]] == accuracies
-    assert read_ranking(run, SPACE) == ranking
     assert derive(run, SETTINGS, device=CPU, notify=print) == ranking
 
 
@@ -301,11 +299,8 @@ def test_unmeasured_takes_the_tables_word(
 
 def test_networks_are_measured_for_real(searched: tuple[Path, str]) -> None:
     run, _ = searched
-    second = Budget("latency", 1000.0)  # that any machine keeps to
-    (found,) = derive(
-        run, replace(SETTINGS, candidates=1), device=CPU, notify=print, budgets=[second]
-    )
-    assert 0 < found.measured["latency"] <= 1000
+    (found,) = derive(run, replace(SETTINGS, candidates=1), device=CPU, notify=print)
+    assert 0 < found.measured["latency"] <= 0.02
 
 
 def test_derive_needs_a_search(tmp_path: Path) -> None:
