@@ -17,6 +17,7 @@ from .commands.compile import compile_run
 from .commands.demo import demo
 from .commands.derive import derive
 from .commands.doctor import doctor
+from .commands.inspect import inspect
 from .commands.pareto import pareto
 from .commands.profile import profile
 from .commands.run import run
@@ -65,6 +66,7 @@ app.command()(profile)
 app.command("compile")(compile_run)
 app.command()(verify)
 app.command(context_settings={"allow_interspersed_args": False})(run)
+app.command()(inspect)
 app.command()(spaces)
 app.command()(targets)
 app.command()(doctor)

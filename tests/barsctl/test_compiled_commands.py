@@ -1,4 +1,4 @@
-"""verify and run on what compile left."""
+"""inspect, verify and run on what compile left."""
 
 import json
 import os
@@ -47,6 +47,19 @@ def run(compiled: Path, tmp_path: Path) -> Path:
 def process(*words: object) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, *map(str, words)]
     return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def test_every_file_of_a_run_is_known(barsctl: CommandLine, compiled: Path) -> None:
+    found = json.loads(barsctl("inspect", compiled, "--json").out)
+    assert found["kind"] == "folder of a training"
+    ours = {
+        str(path.relative_to(compiled)) for path in compiled.rglob("*")
+        if path.is_file() and path.suffix != ".h" and path.parent.name != "tensorboard"
+    }  # fmt: skip
+    assert set(found["files"]) == ours
+    assert found["files"]["compiled/aarch64/tiny"] == "static program"
+    package = json.loads(barsctl("inspect", compiled / "compiled", "--json").out)
+    assert package["files"]["host/libtiny.so"] == "shared library"
 
 
 @needs_qemu
