@@ -16,7 +16,8 @@ def run(
     words: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[--emulate] [WORDS]...", help="The program's own, as --top 3 photo.png."
+            metavar="WORDS",
+            help=f"The program's own, as --top 3 photo.png; the first may be {_EMULATE}.",
         ),
     ] = None,
     emulate: Annotated[

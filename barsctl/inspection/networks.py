@@ -64,7 +64,7 @@ def ranking_report(path: Path) -> Report:
 
 
 def front_report(path: Path) -> Report:
-    """The ends of a front."""
+    """What a front is drawn for, and its most accurate network, which comes last."""
     found = parse_known(path.read_bytes(), _FRONT, what=str(path))
     return Report(
         "front of pareto",
