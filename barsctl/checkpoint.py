@@ -17,7 +17,7 @@ from .errors import BarsError
 from .run_folder import Json
 
 FORMAT = 1
-_METADATA = "checkpoint"
+METADATA = "checkpoint"
 _REMEDY = "take the checkpoint that this run left, or start it again in another folder"
 
 
@@ -67,7 +67,7 @@ def save_checkpoint(
         for name, tensor in named.items()
     }
     # One entry: several are written in an order that changes, and equal runs make equal files.
-    metadata = {_METADATA: json.dumps({"format": FORMAT, "state": state})}
+    metadata = {METADATA: json.dumps({"format": FORMAT, "state": state})}
     write_atomically(path, save(tensors, metadata))
 
 
@@ -75,14 +75,24 @@ def load_checkpoint(path: Path, *, device: device) -> Checkpoint:
     """Read a checkpoint. Raises BarsError where it is missing, damaged or of another format."""
     try:
         with safe_open(path, "pt", device=str(device)) as file:
-            metadata = json.loads((file.metadata() or {}).get(_METADATA, "{}"))
+            metadata = file.metadata() or {}
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no mapping)
-    except (OSError, ValueError, RecursionError, SafetensorError) as error:
+    except (OSError, SafetensorError) as error:
         raise BarsError(f"{path} cannot be read ({error}); {_REMEDY}") from error
-    known = isinstance(metadata, dict) and isinstance(metadata.get("state"), dict)
-    if not known or metadata.get("format") != FORMAT:
+    return Checkpoint(path, tensors, checkpoint_state(path, metadata))
+
+
+def checkpoint_state(path: Path, metadata: Mapping[str, str]) -> dict[str, Json]:
+    """What a file's metadata say that is not a tensor. Raises BarsError as `load_checkpoint`."""
+    try:
+        found = json.loads(metadata.get(METADATA, "{}"))
+    except (ValueError, RecursionError) as error:
+        raise BarsError(f"{path} cannot be read ({error}); {_REMEDY}") from error
+    known = isinstance(found, dict) and isinstance(found.get("state"), dict)
+    if not known or found.get("format") != FORMAT:
         raise BarsError(f"{path} is not a checkpoint of format {FORMAT}; {_REMEDY}")
-    return Checkpoint(path, tensors, metadata["state"])
+    state: dict[str, Json] = found["state"]
+    return state
 
 
 def optimizer_tensors(optimizer: Optimizer) -> dict[str, Tensor]:

@@ -17,13 +17,16 @@ from .commands.compile import compile_run
 from .commands.demo import demo
 from .commands.derive import derive
 from .commands.doctor import doctor
+from .commands.inspect import inspect
 from .commands.pareto import pareto
 from .commands.profile import profile
+from .commands.run import run
 from .commands.search import search
 from .commands.spaces import spaces
 from .commands.table import table
 from .commands.targets import targets
 from .commands.train import train
+from .commands.verify import verify
 from .errors import BarsError, ExitCode
 
 app = typer.Typer(
@@ -61,6 +64,9 @@ app.command()(pareto)
 app.command()(train)
 app.command()(profile)
 app.command("compile")(compile_run)
+app.command()(verify)
+app.command(context_settings={"allow_interspersed_args": False})(run)
+app.command()(inspect)
 app.command()(spaces)
 app.command()(targets)
 app.command()(doctor)

@@ -5,6 +5,7 @@ is begun anew. A torn last line, left by an interruption, is dropped.
 """
 
 import json
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from hashlib import sha256
 from pathlib import Path
@@ -48,6 +49,7 @@ class JudgedRow:
     accuracy: float
 
 
+_HEADER = TypeAdapter(JudgedHeader)
 _ROW = TypeAdapter(JudgedRow)
 
 
@@ -90,10 +92,22 @@ def read_judged(path: Path, space: SearchSpace, header: JudgedHeader) -> Judged:
     if whole != lines:
         write_atomically(path, b"".join(whole))
     judged = Judged(path, space)
-    for number, line in enumerate(whole[1:], start=2):
-        row = parse_strict(line, _ROW, what=f"{path}: line {number}")
+    for row in _rows(path, whole):
         judged.rows[identity(genotype_of(space, row.choices))] = row
     return judged
+
+
+def judged_rows(path: Path) -> tuple[JudgedHeader, list[JudgedRow]]:
+    """A file's header and whole rows. Raises SpaceError where one is damaged."""
+    lines = path.read_bytes().splitlines(keepends=True)
+    whole = [line for line in lines if line.endswith(b"\n")]
+    header = parse_strict(lines[0] if lines else b"", _HEADER, what=f"{path}: line 1")
+    return header, list(_rows(path, whole))
+
+
+def _rows(path: Path, lines: Sequence[bytes]) -> Iterator[JudgedRow]:
+    for number, line in enumerate(lines[1:], start=2):
+        yield parse_strict(line, _ROW, what=f"{path}: line {number}")
 
 
 def _line(record: JudgedHeader | JudgedRow) -> str:

@@ -29,12 +29,12 @@ from .data.dataset import Dataset
 from .data.source import Labels
 from .errors import BarsError
 from .forms import FrozenForm, Images
+from .package_compare import compared_images
 from .package_report import FROZEN, ONNX
 from .trained_run import TrainedRun
 from .verification import accuracy, spread_indices
 
 CALIBRATION_IMAGES = 512
-MOST_IMAGES = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +112,7 @@ def write_package(
     write_frozen(frozen, folder / FROZEN)
     export_onnx(frozen, folder / ONNX, class_names=run.dataset.class_names)
     notify("counting the test images that it labels rightly")
-    score = _score(frozen, *compared_images(run.dataset, settings))
+    score = _score(frozen, *compared_images(run.dataset, settings.images))
     found = []
     for target in settings.targets:
         notify(f"compiling for {target.name}")
@@ -122,12 +122,6 @@ def write_package(
             threads=settings.threads, tiles=settings.tiles_for(target), score=score,
         ))  # fmt: skip
     return tuple(found)
-
-
-def compared_images(dataset: Dataset, settings: PackageSettings) -> tuple[Images, Labels]:
-    """Test images, spread evenly over the data set, and their labels."""
-    indices = spread_indices(len(dataset.test), settings.images or MOST_IMAGES)
-    return dataset.test.batch(indices), dataset.test.labels[indices]
 
 
 def _score(frozen: FrozenNetwork, images: Images, labels: Labels) -> Score:

@@ -26,8 +26,8 @@ class Accuracies:
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """A program that was run here. latency is None where it was emulated, and one_thread_latency
-    also where it has one thread only.
+    """A program that was run here. latency is None where it was emulated or not timed, and
+    one_thread_latency also where it has one thread only.
 
     kernels: where it chooses among them, the processors whose kernels were compared; those for
     differing_kernels, if any, are of whom verification and accuracy tell.
@@ -36,8 +36,8 @@ class Checked:
     verification: Verification
     accuracy: float
     emulated: bool
-    latency: Latency | None
-    one_thread_latency: Latency | None
+    latency: Latency | None = None
+    one_thread_latency: Latency | None = None
     kernels: tuple[str, ...] = ()
     differing_kernels: str = ""
 
@@ -56,7 +56,7 @@ class TargetReport:
     target: Target
     artefacts: Artefacts
     program: Checked | Unchecked
-    predicted_ms: float | None
+    predicted_ms: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,8 +123,8 @@ def manifest_sections(package: Package, report: TargetReport) -> Fields:
         "measured_latency": _latency(program),
         "accuracy": asdict(package.accuracies) | {"program": _accuracy(program)},
         "verification": {
-            "onnx": _verification(package.onnx),
-            "program": _program_verification(program),
+            "onnx": verification_fields(package.onnx),
+            "program": program_fields(program),
         },
     }
 
@@ -139,16 +139,18 @@ def _accuracy(program: Checked | Unchecked) -> float | None:
     return None if isinstance(program, Unchecked) else program.accuracy
 
 
-def _program_verification(program: Checked | Unchecked) -> Fields:
+def program_fields(program: Checked | Unchecked) -> Fields:
+    """What verifying a program found."""
     if isinstance(program, Unchecked):
         return {"result": "not verified", "reason": program.reason}
-    return _verification(program.verification) | {
+    return verification_fields(program.verification) | {
         "emulated": program.emulated,
         "kernels": list(program.kernels),
     }
 
 
-def _verification(verification: Verification) -> Fields:
+def verification_fields(verification: Verification) -> Fields:
+    """What comparing two forms found."""
     return {
         "result": "equal" if verification.equal else "different",
         "images": verification.images,

@@ -128,12 +128,17 @@ class MetricsLog:
 
 
 def read_metrics(folder: Path) -> list[dict[str, Any]]:
-    """Return the whole rows of metrics.jsonl; a last row cut off by a kill is left out.
+    """Return the rows of metrics.jsonl, none where it is not there; see `metrics_rows`."""
+    path = folder / METRICS
+    return metrics_rows(path) if path.exists() else []
+
+
+def metrics_rows(path: Path) -> list[dict[str, Any]]:
+    """Return the whole rows of a metrics file; a last row cut off by a kill is left out.
 
     Raises BarsError where a row is damaged.
     """
-    path = folder / METRICS
-    lines = path.read_bytes().splitlines(keepends=True) if path.exists() else []
+    lines = path.read_bytes().splitlines(keepends=True)
     return [
         _metrics_row(path, line, number=number)
         for number, line in enumerate(lines, start=1)

@@ -63,8 +63,12 @@ def search_run(
 
 def read_search_config(folder: Path) -> SearchConfig:
     """Return a search run's config. Raises BarsError or SpaceError where it is none."""
-    fields = _upgraded(read_config(folder, command="search"))
-    return parse_strict(json.dumps(fields), _ADAPTER, what=f"{folder / CONFIG}")
+    return search_config(read_config(folder, command="search"), what=str(folder / CONFIG))
+
+
+def search_config(fields: Row, *, what: str) -> SearchConfig:
+    """Return the config that a file's fields hold. Raises SpaceError about `what`."""
+    return parse_strict(json.dumps(_upgraded(fields)), _ADAPTER, what=what)
 
 
 def _upgraded(fields: Row) -> Row:

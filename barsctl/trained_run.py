@@ -1,15 +1,12 @@
 """A trained run as its folder keeps it: the network with its weights, and its images."""
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from pydantic import TypeAdapter
 
 from space.graph_json import graph_from_json
 from space.nn.network import Network
-from space.strict_json import parse_strict
 
 from .checkpoint import load_checkpoint
 from .data.dataset import Dataset
@@ -17,9 +14,7 @@ from .data_choice import load_choice
 from .errors import BarsError
 from .run_folder import read_config
 from .train import BEST, RESULT
-from .training_run import GRAPH, TrainConfig
-
-_CONFIG = TypeAdapter(TrainConfig)
+from .training_run import GRAPH, train_config
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +39,7 @@ def read_trained(source: Path) -> TrainedRun:
             f"{folder} is a training that has not ended; go on with barsctl train --resume, "
             f"or give {weights} to take it as it is"
         )
-    config = _read_config(folder)
+    config = train_config(read_config(folder, command="train"), what=f"{folder} as a training")
     graph = graph_from_json((folder / GRAPH).read_bytes(), what=str(folder / GRAPH))
     checkpoint = load_checkpoint(weights, device=torch.device("cpu"))
     dataset = load_choice(config.data)
@@ -53,8 +48,3 @@ def read_trained(source: Path) -> TrainedRun:
     checkpoint.restore(network, "average" if checkpoint.part("average") else "network")
     network.eval()
     return TrainedRun(network, dataset)
-
-
-def _read_config(folder: Path) -> TrainConfig:
-    fields = read_config(folder, command="train")
-    return parse_strict(json.dumps(fields), _CONFIG, what=f"{folder} as a training")

@@ -16,13 +16,13 @@ from space.graph_json import graph_to_json
 from space.nn.network import Network
 from space.nn.real import real_network
 from space.references import REFERENCES
-from space.strict_json import dump_strict
+from space.strict_json import dump_strict, parse_strict
 
 from .data.dataset import Dataset
 from .data_choice import DataChoice, load_choice
 from .errors import BarsError
 from .random_numbers import initial_weights
-from .run_folder import CONFIG, GENOTYPE, open_run
+from .run_folder import CONFIG, GENOTYPE, Row, open_run
 from .search_run import load_search, read_search_config
 from .train import Trained, TrainSettings, train
 
@@ -100,6 +100,11 @@ class TrainConfig:
 
 
 _ADAPTER = TypeAdapter(TrainConfig)
+
+
+def train_config(fields: Row, *, what: str) -> TrainConfig:
+    """Return the config that a file's fields hold. Raises SpaceError about `what`."""
+    return parse_strict(json.dumps(fields), _ADAPTER, what=what)
 
 
 def training_run(

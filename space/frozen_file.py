@@ -30,7 +30,7 @@ from .graph import Node
 from .graph_json import GraphJson, graph_document, graph_of
 from .strict_json import dump_strict, parse_strict
 
-_ENTRY = "frozen"
+ENTRY = "frozen"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,7 @@ _ADAPTER = TypeAdapter(_FrozenJson)
 def write_frozen(frozen: FrozenNetwork, path: Path) -> None:
     """Write a frozen network. Raises SpaceError where its arrays do not fit its graph."""
     arrays = {name: np.ascontiguousarray(array) for name, array in frozen_tensors(frozen).items()}
-    metadata = {_ENTRY: dump_strict(_document(frozen), _ADAPTER)}
+    metadata = {ENTRY: dump_strict(_document(frozen), _ADAPTER)}
     write_atomically(path, safetensors.numpy.save(arrays, metadata))
 
 
@@ -62,12 +62,12 @@ def read_frozen(path: Path) -> FrozenNetwork:
     Raises SpaceError where the file breaks a rule, OSError where it cannot be read.
     """
     metadata, tensors = _read(path)
-    if set(metadata) != {_ENTRY}:
+    if set(metadata) != {ENTRY}:
         raise SpaceError(
-            f"{path}: metadata {sorted(metadata)} must be {_ENTRY!r} alone; it is no frozen "
+            f"{path}: metadata {sorted(metadata)} must be {ENTRY!r} alone; it is no frozen "
             "network: freeze one with this version"
         )
-    document = parse_strict(metadata[_ENTRY], _ADAPTER, what=str(path))
+    document = parse_strict(metadata[ENTRY], _ADAPTER, what=str(path))
     graph = graph_of(document.graph)
     nodes = list(graph)
     check_tensors(tensors, nodes)

@@ -22,6 +22,14 @@ def parse_strict(text: str | bytes, adapter: TypeAdapter[T], *, what: str) -> T:
     return found
 
 
+def parse_known(text: str | bytes, adapter: TypeAdapter[T], *, what: str) -> T:
+    """The same where other keys may be there, and defaults stand for absent ones."""
+    try:
+        return adapter.validate_json(text, strict=True)
+    except ValidationError as error:
+        raise SpaceError(f"{what}: {_explained(error)}") from error
+
+
 def dump_strict(found: T, adapter: TypeAdapter[T]) -> str:
     """The JSON text of an object, as `parse_strict` reads it."""
     return json.dumps(adapter.dump_python(found, mode="json"), indent=1) + "\n"

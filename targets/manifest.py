@@ -5,10 +5,15 @@ Compiling writes it; later steps (verifying, measuring) add sections of their ow
 
 import hashlib
 import json
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from pydantic import TypeAdapter
+
 from space.atomic import write_atomically
+from space.errors import SpaceError
+from space.strict_json import parse_known
 
 from .errors import TargetError
 
@@ -17,10 +22,72 @@ FILE = "manifest.json"
 Fields = dict[str, Any]
 
 
+@dataclass(frozen=True, slots=True)
+class FileFields:
+    """Size and hash of a file."""
+
+    bytes: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class TargetFields:
+    """The processor that a program is for; variants: those it holds kernels for, if several."""
+
+    name: str
+    machine: str
+    cpu: str
+    features: tuple[str, ...]
+    variants: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """What compiling tells of a folder's files; network: the files that they were made from.
+
+    image: height, width, channels.
+    """
+
+    name: str
+    target: TargetFields
+    kernel_hash: str
+    image: tuple[int, int, int]
+    classes: int
+    threads: int
+    arena_bytes: int
+    weight_bytes: int
+    files: dict[str, FileFields]
+    network: dict[str, FileFields] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for file in (*self.files, *self.network):
+            if Path(file).name != file:
+                raise TargetError(f"file {file!r} must be a name without folders; compile again")
+        missing = {self.name, self.archive, self.library, self.header} - set(self.files)
+        if missing:
+            raise TargetError(f"files: {min(missing)!r} of network {self.name!r} is missing")
+
+    @property
+    def archive(self) -> str:
+        return f"lib{self.name}.a"
+
+    @property
+    def library(self) -> str:
+        return f"lib{self.name}.so"
+
+    @property
+    def header(self) -> str:
+        return f"{self.name}.h"
+
+
+_ADAPTER = TypeAdapter(Manifest)
+
+
 def file_fields(path: Path) -> Fields:
     """Size and hash of a file."""
-    data = path.read_bytes()
-    return {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256")
+        return {"bytes": file.tell(), "sha256": digest.hexdigest()}
 
 
 def write_manifest(folder: Path, fields: Fields) -> Path:
@@ -35,10 +102,22 @@ def read_manifest(folder: Path) -> Fields:
 
     Raises TargetError where there is none, or one of another format.
     """
-    path = folder / FILE
+    return _fields(folder / FILE)
+
+
+def described(path: Path) -> Manifest:
+    """What a manifest says of its folder's files. Raises TargetError where it breaks a rule."""
+    fields = _fields(path)
+    try:
+        return parse_known(json.dumps(fields), _ADAPTER, what=str(path))
+    except SpaceError as error:
+        raise TargetError(str(error)) from error
+
+
+def _fields(path: Path) -> Fields:
     try:
         fields = json.loads(path.read_text())
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise TargetError(f"{path}: no manifest can be read; compile the network again") from error
     if not isinstance(fields, dict) or fields.get("format") != FORMAT:
         raise TargetError(f"{path}: this is not format {FORMAT}; compile the network again")

@@ -1,0 +1,104 @@
+"""Files of searches and trainings beside their networks: configs, results and rows."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import TypeAdapter
+
+from barsctl.budgets import format_cost
+from barsctl.data_choice import DataChoice
+from barsctl.judged import judged_rows
+from barsctl.run_folder import Json, metrics_rows
+from space.strict_json import parse_strict
+
+from .report import Report
+
+
+@dataclass(frozen=True, slots=True)
+class _Result:
+    best_epoch: int
+    validation_accuracy: float
+    test_accuracy: float
+
+
+_RESULT = TypeAdapter(_Result)
+
+
+def search_config_report(path: Path) -> Report:
+    """What a search was asked for."""
+    from barsctl.search_run import search_config
+
+    config = search_config(json.loads(path.read_bytes()), what=str(path))
+    budgets: list[Json] = [
+        f"{each.metric}{f'@{each.target}' if each.target else ''}"
+        f"={format_cost(each.metric, each.limit)}"
+        for each in config.budgets
+    ]
+    return Report(
+        "config of a search",
+        {
+            "space": config.space.name,
+            "data": _data(config.data),
+            "budgets": budgets,
+            "tables": list(config.tables),
+            "epochs": config.settings.epochs,
+            "seed": config.settings.seed,
+        },
+    )
+
+
+def train_config_report(path: Path) -> Report:
+    """What a training was asked for."""
+    from barsctl.training_run import train_config
+
+    config = train_config(json.loads(path.read_bytes()), what=str(path))
+    return Report(
+        "config of a training",
+        {
+            "source": config.source,
+            "data": _data(config.data),
+            "teacher": config.teacher,
+            "inherit": config.inherit,
+            "epochs": config.settings.epochs,
+            "seed": config.settings.seed,
+        },
+    )
+
+
+def _data(choice: DataChoice) -> str:
+    return choice.name if choice.data_dir is None else f"{choice.name} ({choice.data_dir})"
+
+
+def result_report(path: Path) -> Report:
+    """What a training came to."""
+    result = parse_strict(path.read_bytes(), _RESULT, what=str(path))
+    return Report(
+        "result of a training",
+        {
+            "best_epoch": result.best_epoch,
+            "validation_accuracy": result.validation_accuracy,
+            "test_accuracy": result.test_accuracy,
+        },
+    )
+
+
+def metrics_report(path: Path) -> Report:
+    """How many epochs, and the last one's metrics."""
+    rows = metrics_rows(path)
+    return Report("metrics of a run", {"epochs": len(rows), "last": rows[-1] if rows else None})
+
+
+def judged_report(path: Path) -> Report:
+    """What networks were judged on, and the most accurate one's accuracy."""
+    header, rows = judged_rows(path)
+    return Report(
+        "judged networks of a search",
+        {
+            "checkpoint": header.checkpoint,
+            "device": header.device,
+            "held_out_images": header.held_out_images,
+            "networks": len(rows),
+            "best_accuracy": max((row.accuracy for row in rows), default=None),
+        },
+    )

@@ -1,0 +1,102 @@
+"""Comparing the forms of a compiled network on test images: torch, onnxruntime and programs."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from space.frozen_file import read_frozen
+from space.graph import BlockGraph
+from targets.compile import Artefacts
+from targets.host import runs_here
+from targets.runners import runnable
+from targets.runners.program import NotRunnable
+from targets.target import Target
+from targets.toolchain import Notify
+
+from .data.dataset import Dataset
+from .data.source import Labels
+from .forms import FrozenForm, Images, OnnxForm, ProgramForm, trained_logits
+from .package_report import FROZEN, ONNX, Accuracies, Checked, Package, TargetReport, Unchecked
+from .trained_run import TrainedRun
+from .verification import Answers, accuracy, ask, compare, spread_indices
+
+MOST_IMAGES = 10_000
+EMULATED_IMAGES = 256
+
+
+@dataclass(frozen=True, slots=True)
+class _Expected:
+    """What the frozen network says of labelled test images."""
+
+    graph: BlockGraph
+    answers: Answers
+    labels: Labels
+
+
+def compare_package(
+    run: TrainedRun,
+    compiled: Sequence[tuple[Target, Artefacts]],
+    *,
+    folder: Path,
+    images: int | None,
+    notify: Notify,
+) -> Package:
+    """Compare what lies in the folder on a run's test images; nothing is timed.
+
+    images: how many; None for up to MOST_IMAGES, EMULATED_IMAGES under an emulator. Raises
+    TargetError where a program fails; where one differs, the package says so.
+    """
+    pixels, labels = compared_images(run.dataset, images)
+    notify(f"running {len(pixels)} test images in torch and onnxruntime")
+    frozen = read_frozen(folder / FROZEN)
+    expected = _Expected(frozen.graph, ask(FrozenForm(frozen), pixels), labels)
+    onnx = ask(OnnxForm(folder / ONNX, frozen.graph), pixels)
+    accuracies = Accuracies(
+        len(pixels),
+        trained=accuracy(trained_logits(run.network, pixels), labels),
+        frozen=accuracy(expected.answers.logits, labels),
+        onnx=accuracy(onnx.logits, labels),
+    )
+    reports = tuple(
+        _report(target, files, expected, images=images, notify=notify) for target, files in compiled
+    )
+    return Package(folder, accuracies, compare(onnx, expected.answers), reports)
+
+
+def compared_images(dataset: Dataset, images: int | None) -> tuple[Images, Labels]:
+    """So many test images, spread evenly over the data set, and their labels."""
+    indices = spread_indices(len(dataset.test), images or MOST_IMAGES)
+    return dataset.test.batch(indices), dataset.test.labels[indices]
+
+
+def _report(
+    target: Target, files: Artefacts, expected: _Expected, *, images: int | None, notify: Notify
+) -> TargetReport:
+    notify(f"running the program for {target.name}")
+    return TargetReport(target, files, _checked(target, files, expected, images=images))
+
+
+def _checked(
+    target: Target, files: Artefacts, expected: _Expected, *, images: int | None
+) -> Checked | Unchecked:
+    program = runnable(files.program, target)
+    if isinstance(program, NotRunnable):
+        return Unchecked(program.reason)
+    count = images or (EMULATED_IMAGES if program.emulated else MOST_IMAGES)
+    indices = spread_indices(len(expected.labels), count)
+    wanted, labels = expected.answers.at(indices), expected.labels[indices]
+    kernels = [each.name for each in target.variants if runs_here(each)]
+    programs = {name: program.with_kernels(name) for name in kernels} or {"": program}
+    found = {
+        name: ask(ProgramForm(each, expected.graph), wanted.images)
+        for name, each in programs.items()
+    }
+    verified = {name: compare(each, wanted) for name, each in found.items()}
+    told = next((name for name, each in verified.items() if not each.equal), next(iter(verified)))
+    return Checked(
+        verified[told],
+        accuracy=accuracy(found[told].logits, labels),
+        emulated=program.emulated,
+        kernels=tuple(kernels),
+        differing_kernels="" if verified[told].equal else told,
+    )

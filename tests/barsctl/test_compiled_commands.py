@@ -1,0 +1,168 @@
+"""inspect, verify and run on what compile left."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from targets.boards import AARCH64
+from targets.host import runs_here
+from targets.manifest import FILE, extend_manifest, file_fields, read_manifest
+from tests.barsctl.command_line import CommandLine
+from tests.barsctl.tiny_packages import TAMPERED, tamper, train_tiny
+
+DATA = Path(__file__).parent.parent / "data"
+FROZEN = "frozen.safetensors"
+needs_qemu = pytest.mark.skipif(
+    runs_here(AARCH64) or shutil.which("qemu-aarch64") is None, reason="no qemu-aarch64"
+)
+
+
+@pytest.fixture
+def barsctl(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> CommandLine:
+    return CommandLine(monkeypatch, capsys)
+
+
+@pytest.fixture(scope="module")
+def compiled(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a run that was compiled for this machine and for ARM."""
+    run = train_tiny(tmp_path_factory.mktemp("compiled"))
+    words = ("compile", run, "--target", "host", "--target", "aarch64", "--name", "tiny")
+    process("-m", "barsctl", *words).check_returncode()
+    return run
+
+
+@pytest.fixture
+def run(compiled: Path, tmp_path: Path) -> Path:
+    """A copy that a test may change."""
+    shutil.copytree(compiled, tmp_path / "run")
+    return tmp_path / "run"
+
+
+def process(*words: object) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, *map(str, words)]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def test_every_file_of_a_run_is_known(barsctl: CommandLine, compiled: Path) -> None:
+    found = json.loads(barsctl("inspect", compiled, "--json").out)
+    assert found["kind"] == "folder of a training"
+    ours = {
+        str(path.relative_to(compiled)) for path in compiled.rglob("*")
+        if path.is_file() and path.suffix != ".h" and path.parent.name != "tensorboard"
+    }  # fmt: skip
+    assert set(found["files"]) == ours
+    assert found["files"]["compiled/aarch64/tiny"] == "static program"
+    package = json.loads(barsctl("inspect", compiled / "compiled", "--json").out)
+    assert package["files"]["host/libtiny.so"] == "shared library"
+
+
+@needs_qemu
+def test_untouched_package_is_verified(barsctl: CommandLine, compiled: Path) -> None:
+    manifest = (compiled / "compiled" / "host" / FILE).read_bytes()
+    answer = barsctl("verify", compiled / "compiled", "--json")
+    assert answer.exit_code == 0
+    found = json.loads(answer.out)
+    assert found["files"] == 10
+    assert found["onnx"]["result"] == "equal"
+    assert found["targets"]["host"]["result"] == found["targets"]["aarch64"]["result"] == "equal"
+    assert found["targets"]["aarch64"]["emulated"] is not runs_here(AARCH64)
+    assert (compiled / "compiled" / "host" / FILE).read_bytes() == manifest
+
+
+def test_one_program_is_verified_with_a_run(
+    barsctl: CommandLine, run: Path, tmp_path: Path
+) -> None:
+    moved = (run / "compiled").rename(tmp_path / "elsewhere")
+    program = moved / "host" / "tiny"
+    answer = barsctl("verify", program)
+    assert answer.exit_code == 1
+    assert "name the one that it was compiled from with --run" in answer.err
+    answer = barsctl("verify", program, "--run", run, "--images", "3")
+    assert answer.exit_code == 0
+    assert answer.out.splitlines()[-1] == "host: every logit of 3 images is equal"
+
+
+def test_changed_and_missing_files_are_named(barsctl: CommandLine, run: Path) -> None:
+    package = run / "compiled"
+    tamper(package)
+    (package / "host" / "tiny.h").unlink()
+    answer = barsctl("verify", package / "host")
+    assert answer.exit_code == 1
+    assert f"{package / FROZEN} has the SHA-256 " in answer.err
+    assert f"{package / 'host' / 'tiny.h'} is missing" in answer.err
+    # The change is seen from either target.
+    assert f"as {package / 'aarch64' / FILE} says" in barsctl("verify", package).err
+
+
+def accept_network(package: Path) -> None:
+    """Let the host's manifest tell of the frozen network that lies there."""
+    network = read_manifest(package / "host")["network"] | {FROZEN: file_fields(package / FROZEN)}
+    extend_manifest(package / "host", network=network)
+
+
+def test_first_layer_that_differs_exits_four(barsctl: CommandLine, run: Path) -> None:
+    package = run / "compiled"
+    tamper(package)
+    accept_network(package)
+    answer = barsctl("verify", package / "host")
+    assert answer.exit_code == 4
+    assert f"first difference: {TAMPERED}.inner" in answer.err.splitlines()[-1]
+
+
+def test_other_runs_package_is_refused(barsctl: CommandLine, run: Path) -> None:
+    package = run / "compiled"
+    shutil.copy(DATA / "frozen-1.safetensors", package / FROZEN)
+    accept_network(package)
+    answer = barsctl("verify", package / "host")
+    assert answer.exit_code == 1
+    assert "is another network than the run's" in answer.err
+
+
+def test_program_has_its_own_words_and_exit(compiled: Path, tmp_path: Path) -> None:
+    program = compiled / "compiled" / "host" / "tiny"
+    np.save(tmp_path / "image.npy", np.zeros((8, 8, 1), np.uint8))
+    words = ("--top", "3", tmp_path / "image.npy")
+    direct = subprocess.run([program, *words], capture_output=True, text=True, check=True)
+    through = process("-m", "barsctl", "run", program, *words)
+    assert (through.returncode, through.stdout) == (0, direct.stdout)
+    assert "usage: tiny" in process("-m", "barsctl", "run", program, "--help").stdout
+    assert process("-m", "barsctl", "run", program, "--no-such").returncode == 2
+
+
+@needs_qemu
+@pytest.mark.parametrize("has_manifest", [True, False])
+def test_other_machines_program_is_emulated(run: Path, *, has_manifest: bool) -> None:
+    program = run / "compiled" / "aarch64" / "tiny"
+    if not has_manifest:
+        (program.parent / FILE).unlink()
+    refused = process("-m", "barsctl", "run", program, "--bench", "2")
+    assert refused.returncode == 1
+    assert "is for aarch64" in refused.stderr
+    assert "add --emulate" in refused.stderr
+    emulated = process("-m", "barsctl", "run", program, "--emulate", "--bench", "2")
+    assert emulated.returncode == 0
+    assert emulated.stdout.startswith("2 runs: median")
+
+
+@pytest.mark.skipif(runs_here(AARCH64), reason="ARM runs here")
+def test_missing_emulator_is_told(
+    barsctl: CommandLine, compiled: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", "")
+    answer = barsctl("run", compiled / "compiled" / "aarch64" / "tiny", "--emulate")
+    assert answer.exit_code == 1
+    assert "qemu-aarch64 is not installed; on Debian: apt install qemu-user" in answer.err
+
+
+@pytest.mark.parametrize("file", [sys.executable, os.devnull, "host/libtiny.so", FROZEN])
+def test_what_is_no_program_does_not_run(barsctl: CommandLine, compiled: Path, file: str) -> None:
+    answer = barsctl("run", compiled / "compiled" / file)
+    assert answer.exit_code == 1
+    assert len(answer.err.splitlines()) == 1
+    assert "give a" in answer.err

@@ -1,0 +1,103 @@
+"""Damaged files of every kind are told in one line, or read; nothing else comes of them."""
+
+import random
+from pathlib import Path
+
+import pytest
+
+from barsctl.errors import BarsError
+from barsctl.inspection.inspect import inspect
+from barsctl.package_files import check_files, find_package
+from targets.errors import TargetError
+from tests.barsctl.example_files import write_example_manifest, write_examples
+
+MUTATIONS_PER_KIND = 130
+MANIFEST_MUTATIONS = 300
+OUR_ERRORS = (BarsError, TargetError)
+KINDS = (
+    "genotype", "graph", "search config", "table", "frozen", "ranking", "front", "result",
+    "metrics", "judged", "train config", "csv", "onnx", "checkpoint", "program", "library",
+    "archive", "manifest",
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def examples(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+    files = write_examples(tmp_path_factory.mktemp("examples"))
+    return {kind: file.read_bytes() for kind, file in files.items()}
+
+
+def cut(data: bytes, _: bytes, rng: random.Random) -> bytes:
+    return data[: rng.randrange(len(data))]
+
+
+def flipped(data: bytes, _: bytes, rng: random.Random) -> bytes:
+    changed = bytearray(data)
+    for _number in range(rng.randrange(1, 9)):
+        changed[rng.randrange(len(data))] ^= 1 << rng.randrange(8)
+    return bytes(changed)
+
+
+def flipped_near_start(data: bytes, _: bytes, rng: random.Random) -> bytes:
+    place = rng.randrange(min(len(data), 100))
+    return data[:place] + rng.randbytes(1) + data[place + 1 :]
+
+
+def spliced(data: bytes, other: bytes, rng: random.Random) -> bytes:
+    return data[: rng.randrange(len(data))] + other[rng.randrange(len(other)) :]
+
+
+def inserted(data: bytes, _: bytes, rng: random.Random) -> bytes:
+    place = rng.randrange(len(data))
+    return data[:place] + rng.randbytes(rng.randrange(1, 40)) + data[place:]
+
+
+def dropped(data: bytes, _: bytes, rng: random.Random) -> bytes:
+    place = rng.randrange(len(data))
+    return data[:place] + data[place + rng.randrange(1, 100) :]
+
+
+MUTATIONS = (cut, flipped, flipped_near_start, spliced, inserted, dropped)
+
+
+def test_every_kind_is_mutated(examples: dict[str, bytes]) -> None:
+    assert set(examples) == set(KINDS)
+    assert len(KINDS) * MUTATIONS_PER_KIND >= 2000
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_mutated_file_is_read_or_refused(
+    kind: str, examples: dict[str, bytes], tmp_path: Path
+) -> None:
+    rng = random.Random(kind)
+    others = list(examples.values())
+    file = tmp_path / "file"
+    refusals: list[str] = []
+    for number in range(MUTATIONS_PER_KIND):
+        mutate = MUTATIONS[number % len(MUTATIONS)]
+        file.write_bytes(mutate(examples[kind], rng.choice(others), rng))
+        try:
+            inspect(file)
+        except OUR_ERRORS as error:
+            refusals.append(str(error))
+    assert refusals
+    assert [each for each in refusals if str(file) not in each] == []
+
+
+@pytest.mark.parametrize("content", [b"", b"\0", b"{", b"{}", b"[]", b"#", b"PK\x03\x04", b"\x08"])
+def test_foreign_file_is_refused(content: bytes, tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(content)
+    with pytest.raises(BarsError, match=r"file.*; .*(give a file or folder|compile)"):
+        inspect(tmp_path / "file")
+
+
+def test_mutated_manifest_verifies_nothing(examples: dict[str, bytes], tmp_path: Path) -> None:
+    program = tmp_path / "net"
+    program.write_bytes(examples["program"])
+    manifest = write_example_manifest(tmp_path, program)
+    whole, rng = manifest.read_bytes(), random.Random(0)
+    for number in range(MANIFEST_MUTATIONS):
+        mutate = MUTATIONS[number % len(MUTATIONS)]
+        manifest.write_bytes(mutate(whole, examples["judged"], rng))
+        with pytest.raises((BarsError, TargetError), match=r"manifest\.json"):
+            check_files(find_package(tmp_path))
