@@ -1,12 +1,25 @@
-"""The processor that an ELF file is for."""
+"""What ELF files tell: the processor that they are for, and the sizes of their sections."""
 
 import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from .errors import TargetError
 
 # e_machine of the ELF specification -> the first word of `uname -m`.
 _MACHINES = {40: "armv7l", 62: "x86_64", 183: "aarch64"}
+
+_ELF64, _NOBITS, _WRITE, _ALLOC = 2, 8, 1, 2
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """What a section takes in memory; is_stored: in the file, and in a board's flash, too."""
+
+    size_bytes: int
+    is_writable: bool
+    is_stored: bool
 
 
 def elf_machine(path: Path) -> str:
@@ -25,3 +38,16 @@ def elf_machine(path: Path) -> str:
             f"compile it for a target that `barsctl targets` lists"
         )
     return _MACHINES[number]
+
+
+def loaded_sections(path: Path) -> Iterator[Section]:
+    """The sections of a program or library that are in memory when it runs."""
+    data = path.read_bytes()
+    wide = data[4] == _ELF64
+    (start,) = struct.unpack_from("<Q" if wide else "<I", data, 40 if wide else 32)
+    size, count = struct.unpack_from("<HH", data, 58 if wide else 46)
+    for index in range(count):
+        header = struct.unpack_from("<IIQQQQ" if wide else "<6I", data, start + index * size)
+        _, kind, flags, _, _, size_bytes = header
+        if flags & _ALLOC:
+            yield Section(size_bytes, bool(flags & _WRITE), kind != _NOBITS)
