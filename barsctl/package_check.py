@@ -11,6 +11,7 @@ from targets.host import runs_here
 from targets.manifest import extend_manifest
 from targets.runners import runnable
 from targets.runners.program import Latency, NotRunnable, Program
+from targets.stack_use import stack_bytes
 from targets.target import Target
 from targets.toolchain import Notify
 
@@ -76,7 +77,12 @@ def check_package(
     )
     package = Package(folder, accuracies, compare(onnx, expected.answers), reports)
     for report in reports:
-        extend_manifest(report.artefacts.manifest.parent, **manifest_sections(package, report))
+        files = report.artefacts
+        extend_manifest(
+            files.manifest.parent,
+            stack_bytes=stack_bytes(files, report.target, notify),
+            **manifest_sections(package, report),
+        )
     return package
 
 
