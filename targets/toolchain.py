@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from hashlib import sha256
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -19,12 +20,14 @@ from .target import Target
 Notify = Callable[[str], None]
 
 # Only the kernels are compiled for one processor: all else is for any of the machine, so that its
-# C library is built once. Optimization at the link chooses how that library is built.
+# C library is built once. Flags at the link choose how that library is built too: unwind tables
+# would be 10 kB of every program, and nobody unwinds.
+_NO_UNWIND_TABLES = ("-fno-unwind-tables", "-fno-asynchronous-unwind-tables")
 _C_FLAGS = (
     "-std=c99", "-O2", "-g0", "-fPIC", "-fno-sanitize=all", "-ffunction-sections",
-    "-fdata-sections", "-fno-unwind-tables", "-fno-asynchronous-unwind-tables",
+    "-fdata-sections", *_NO_UNWIND_TABLES,
 )  # fmt: skip
-_LINK_FLAGS = ("-O2", "-Wl,--gc-sections", "-Wl,--build-id=none")
+_LINK_FLAGS = ("-O2", *_NO_UNWIND_TABLES, "-Wl,--gc-sections", "-Wl,--build-id=none")
 _STRIP = "-s"
 
 
@@ -91,8 +94,8 @@ class Toolchain:
     def _build_libc_once(self, flags: Sequence[str]) -> None:
         """Say why the first program for a target takes long, and remember that it was built."""
         target = self.target
-        kind = "" if _STRIP in flags else "-symbols"
-        marker = zig_cache() / f"barsctl-{_zig_version()}-{target.zig_triple}{kind}"
+        kind = sha256(" ".join(flags).encode()).hexdigest()[:8]
+        marker = zig_cache() / f"barsctl-{_zig_version()}-{target.zig_triple}-{kind}"
         if marker.exists():
             return
         self.notify(f"building the C library for {target.machine}, once, in a minute or two")
