@@ -9,6 +9,7 @@ from targets.compile import Artefacts
 from targets.manifest import extend_manifest
 from targets.runners import runnable
 from targets.runners.program import Latency, NotRunnable, Program
+from targets.stack_use import stack_bytes
 from targets.toolchain import Notify
 
 from .package import PackageSettings
@@ -44,7 +45,12 @@ def check_package(
     )
     package = replace(compared, reports=reports)
     for report in reports:
-        extend_manifest(report.artefacts.manifest.parent, **manifest_sections(package, report))
+        files = report.artefacts
+        extend_manifest(
+            files.manifest.parent,
+            stack_bytes=stack_bytes(files, report.target, notify),
+            **manifest_sections(package, report),
+        )
     return package
 
 

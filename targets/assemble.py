@@ -5,6 +5,8 @@ from pathlib import Path
 
 from .emit_about import ABOUT, Score, about_source
 from .emit_c import LIBRARY_SOURCES, PROGRAM_SOURCES, source_files
+from .emit_loader import loader
+from .emit_package import EXAMPLE, package_files
 from .network_plan import Plan
 from .target import Target
 from .toolchain import Notify, Toolchain
@@ -16,7 +18,9 @@ def assemble(
     plan: Plan, kernels: Sequence[bytes], *, target: Target, folder: Path,
     class_names: Sequence[str], notify: Notify, score: Score | None = None,
 ) -> tuple[str, ...]:  # fmt: skip
-    """Write program, libraries and header into a working folder; returns their names.
+    """Write program, libraries, header and what is made for them into a working folder.
+
+    Returns the names of the files to keep, in this order.
 
     kernels: for each variant an object file with the symbols of all specs behind its prefix.
     score: that the program tells.
@@ -42,4 +46,9 @@ def assemble(
         f"lib{name}.so",
         exports=[f"{name}_{each}" for each in ("run", "run_in", "run_part")],
     )
-    return name, f"lib{name}.a", f"lib{name}.so", f"{name}.h"
+    (folder / EXAMPLE).mkdir()
+    texts = package_files(plan)
+    texts[f"{name}.py"] = loader(plan, class_names, library=folder / f"lib{name}.so")
+    for file, text in texts.items():
+        (folder / file).write_bytes(text.encode())
+    return name, f"lib{name}.a", f"lib{name}.so", f"{name}.h", *texts

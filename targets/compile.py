@@ -10,6 +10,7 @@ from space.frozen import FrozenNetwork
 
 from .assemble import assemble
 from .build import kernel_hash, object_file
+from .elf import loaded_sections
 from .emit_about import Score
 from .errors import TargetError
 from .lower import specs
@@ -63,9 +64,11 @@ def compile_network(
         # A manifest never tells of other files than those beside it: it goes first and comes last.
         (folder / FILE).unlink(missing_ok=True)
         for file in files:
+            (folder / file).parent.mkdir(exist_ok=True)
             (Path(work) / file).replace(folder / file)
-    program, archive, library, header = (folder / file for file in files)
+    program, archive, library, header = (folder / file for file in files[:4])
     fields = _fields(plan, target, tiles)
+    fields["code_bytes"] = _read_only_bytes(library) - len(plan.weights)
     fields["files"] = {file: file_fields(folder / file) for file in files}
     manifest = write_manifest(folder, fields)
     return Artefacts(program, archive, library, header, manifest, plan.arena.arena_bytes)
@@ -75,6 +78,11 @@ def _kernels(variant: Variant, tiles: Mapping[str, Tile]) -> bytes:
     found = specs(variant.calls)
     tuned = {spec: tiles[spec.key] for spec in found if spec.key in tiles}
     return object_file(found, variant.target, prefix=variant.prefix, tiles=tuned)
+
+
+def _read_only_bytes(library: Path) -> int:
+    found = loaded_sections(library)
+    return sum(section.size_bytes for section in found if not section.is_writable)
 
 
 def _fields(plan: Plan, target: Target, tiles: Mapping[str, Tile]) -> Fields:

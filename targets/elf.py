@@ -4,6 +4,8 @@ Only headers and tables are read: what a program holds may be large.
 """
 
 import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -14,6 +16,7 @@ from .errors import TargetError
 _MACHINES = {40: "armv7l", 62: "x86_64", 183: "aarch64"}
 _KINDS = {1: "object", 2: "program", 3: "shared library"}
 _DYNAMIC_SYMBOLS, _ZERO_FILLED = 11, 8
+_WRITE, _ALLOC = 1, 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,9 +55,19 @@ class Elf:
 class _Section:
     name_at: int
     type: int
+    flags: int
     offset: int
     bytes: int
     link: int
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """What a section takes in memory; is_stored: in the file, and in a board's flash, too."""
+
+    size_bytes: int
+    is_writable: bool
+    is_stored: bool
 
 
 def elf_machine(path: Path) -> str:
@@ -83,9 +96,29 @@ def machine_of(start: bytes, *, what: str) -> str:
 def read_elf(path: Path) -> Elf:
     """What a file's headers say. Raises TargetError where it is damaged, or none that we know."""
     machine = elf_machine(path)
+    with _undamaged(path) as file:
+        return _read(file, machine)
+
+
+def loaded_sections(path: Path) -> list[Section]:
+    """The sections of a program or library that are in memory when it runs.
+
+    Raises TargetError where it is damaged, or none that we know.
+    """
+    elf_machine(path)
+    with _undamaged(path) as file:
+        return [
+            Section(each.bytes, bool(each.flags & _WRITE), each.type != _ZERO_FILLED)
+            for each in _table(file).sections
+            if each.flags & _ALLOC
+        ]
+
+
+@contextmanager
+def _undamaged(path: Path) -> Iterator[BinaryIO]:
     try:
         with path.open("rb") as file:
-            return _read(file, machine)
+            yield file
     except (struct.error, IndexError, KeyError) as error:
         raise TargetError(
             f"{path}: its ELF headers lead out of the file; it is damaged or cut off: compile it "
@@ -93,7 +126,17 @@ def read_elf(path: Path) -> Elf:
         ) from error
 
 
-def _read(file: BinaryIO, machine: str) -> Elf:
+@dataclass(frozen=True, slots=True)
+class _Table:
+    """The sections of a file; names: of that which has their names."""
+
+    layout: _Layout
+    kind: int
+    sections: list[_Section]
+    names: int
+
+
+def _table(file: BinaryIO) -> _Table:
     """Raises struct.error, IndexError or KeyError where the file is damaged."""
     start = file.read(64)
     layout = _LAYOUTS[start[4]]
@@ -102,21 +145,28 @@ def _read(file: BinaryIO, machine: str) -> Elf:
     _, count, names_index = struct.unpack_from("<HHH", start, layout.counts_at)
     table = _bytes_at(file, table_at, count * layout.section.size)
     sections = [
-        _Section(name_at, type_, offset, size, link)
-        for name_at, type_, _, _, offset, size, link, *_ in layout.section.iter_unpack(table)
+        _Section(name_at, type_, flags, offset, size, link)
+        for name_at, type_, flags, _, offset, size, link, *_ in layout.section.iter_unpack(table)
     ]
     for section in sections:
         if section.type != _ZERO_FILLED:
             _require_inside(file, section.offset, section.bytes)
-    names = _content(file, sections[names_index])
+    return _Table(layout, kind, sections, names_index)
+
+
+def _read(file: BinaryIO, machine: str) -> Elf:
+    """Raises struct.error, IndexError or KeyError where the file is damaged."""
+    found = _table(file)
+    sections = found.sections
+    names = _content(file, sections[found.names])
     exports = [
         name
         for section in sections
         if section.type == _DYNAMIC_SYMBOLS
-        for name in _symbols(file, section, sections[section.link], layout)
+        for name in _symbols(file, section, sections[section.link], found.layout)
     ]
     sizes = {_text(names, each.name_at): each.bytes for each in sections[1:]}
-    return Elf(machine, _KINDS[kind], sizes, tuple(exports))
+    return Elf(machine, _KINDS[found.kind], sizes, tuple(exports))
 
 
 def _symbols(file: BinaryIO, table: _Section, names: _Section, layout: _Layout) -> list[str]:

@@ -4,11 +4,13 @@ All text is the same for the same network: no time, no path, no machine in it.
 """
 
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from .c_text import c_text, lines
 from .emit_calls import calls_source
+from .emit_header import header
 from .errors import TargetError
 from .lower import KernelCall
 from .memory import ALIGNMENT_BYTES
@@ -35,65 +37,13 @@ def source_files(plan: Plan, class_names: Sequence[str]) -> dict[str, bytes]:
             f"{len(class_names)} class names for {classes} classes; give one name per class"
         )
     texts = {
-        f"{plan.name}.h": header(plan),
+        f"{plan.name}.h": header(plan, class_names),
         _CALLS: calls_source(plan),
         _ARENA: _static_arena(plan),
         _PROGRAM: _program(plan, class_names),
         _WEIGHTS: _weights_assembly(plan),
     }
     return {name: text.encode() for name, text in texts.items()} | {_WEIGHTS_DATA: plan.weights}
-
-
-def header(plan: Plan) -> str:
-    """The public header: C99, and C++."""
-    name, upper, graph = plan.name, plan.name.upper(), plan.frozen.graph
-    return f"""\
-/* {name}: a compiled binary network. */
-#ifndef {upper}_H
-#define {upper}_H
-
-#include <stdint.h>
-
-#define {upper}_IMAGE_HEIGHT {graph.image_size}
-#define {upper}_IMAGE_WIDTH {graph.image_size}
-#define {upper}_IMAGE_CHANNELS {graph.image_channels}
-#define {upper}_IMAGE_BYTES {graph.image_size**2 * graph.image_channels}
-#define {upper}_CLASSES {graph.classes}
-#define {upper}_ARENA_BYTES {plan.arena.arena_bytes}
-#define {upper}_ARENA_ALIGNMENT {ALIGNMENT_BYTES}
-#define {upper}_THREADS {plan.threads}
-/* What the functions return beside 0. */
-#define {upper}_UNALIGNED_ARENA (-1)
-#define {upper}_WRONG_PROCESSOR (-2)
-#define {upper}_WRONG_PART (-3)
-/* What the network was trained on as logits is these integers times this scale. */
-#define {upper}_LOGIT_SCALE {plan.frozen.logit_scale!r}
-
-#ifdef __cplusplus
-extern "C" {{
-#endif
-
-/* Classify one image: pixels [height, width, channels] in, one logit per class out; the largest
- * logit is the answer. Returns 0. Uses one arena of the library's own: one call at a time. */
-int {name}_run(const uint8_t *image, int32_t *logits);
-
-/* The same in the caller's arena of {upper}_ARENA_BYTES bytes, aligned to {upper}_ARENA_ALIGNMENT;
- * calls in different arenas may run at the same time. */
-int {name}_run_in(void *arena, const uint8_t *image, int32_t *logits);
-
-/* Share `part` of `parts` (at most {upper}_THREADS) of a run that as many threads do together: each
- * calls this with the same arena, image and logits. `meet(team)` must return once all threads have
- * called it. The logits are there when all calls have returned 0; one that fails still meets the
- * others, but for a wrong part. */
-int {name}_run_part(void *arena, const uint8_t *image, int32_t *logits, int part, int parts,
-    void (*meet)(void *team), void *team);
-
-#ifdef __cplusplus
-}}
-#endif
-
-#endif
-"""
 
 
 def _static_arena(plan: Plan) -> str:
@@ -139,19 +89,19 @@ int {name}_run_part(void *arena, const uint8_t *image, int32_t *logits, int part
 int {name}_choose_kernels(int variant);
 
 static const char *const class_names[] = {{
-{_lines(_c_text(text) for text in class_names)}
+{lines(c_text(text) for text in class_names)}
 }};
 
 static const char *const variant_names[] = {{
-{_lines(_c_text(text) for text in variants)}
+{lines(c_text(text) for text in variants)}
 }};
 
 static const struct traced_value traced_values[] = {{
-{_lines(_traced_value(plan, value) for value in values)}
+{lines(_traced_value(plan, value) for value in values)}
 }};
 
 static const struct traced_call traced_calls[] = {{
-{_lines(_traced_calls(calls, values))}
+{lines(_traced_calls(calls, values))}
 }};
 
 const struct network network = {{
@@ -185,19 +135,5 @@ def _traced_calls(calls: Sequence[KernelCall], values: Sequence[TracedValue]) ->
     first = 0
     for index, call in enumerate(calls):
         count = sum(value.call == index for value in values)
-        yield f"{{{_c_text(call.node)}, {first}, {count}}}"
+        yield f"{{{c_text(call.node)}, {first}, {count}}}"
         first += count
-
-
-def _lines(items: Iterable[str]) -> str:
-    return "\n".join(f"    {item}," for item in items)
-
-
-def _c_text(text: str) -> str:
-    """A C string literal of the text in UTF-8; every byte that is not plain is written in octal."""
-    return '"' + "".join(map(_c_byte, text.encode())) + '"'
-
-
-def _c_byte(byte: int) -> str:
-    is_plain = 32 <= byte < 127 and chr(byte) not in '"\\?'
-    return chr(byte) if is_plain else f"\\{byte:03o}"

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from hashlib import sha256
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -93,8 +94,8 @@ class Toolchain:
     def _build_libc_once(self, flags: Sequence[str]) -> None:
         """Say why the first program for a target takes long, and remember that it was built."""
         target = self.target
-        kind = "" if _STRIP in flags else "-symbols"
-        marker = zig_cache() / f"barsctl-{_zig_version()}-{target.zig_triple}{kind}"
+        kind = sha256(" ".join(flags).encode()).hexdigest()[:8]
+        marker = zig_cache() / f"barsctl-{_zig_version()}-{target.zig_triple}-{kind}"
         if marker.exists():
             return
         self.notify(f"building the C library for {target.machine}, once, in a minute or two")

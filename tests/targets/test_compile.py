@@ -6,6 +6,7 @@ import platform
 import re
 import shutil
 import subprocess
+import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from hashlib import sha256
@@ -29,6 +30,7 @@ from targets.lower import lower, specs
 from targets.runners import runnable
 from targets.runners.program import NotRunnable, Program
 from targets.tiling import candidate_tiles
+from targets.toolchain import zig_cache
 from targets.vector_unit import Tile
 from targets.verify import canonical_values, first_difference
 from tests.frozen_oracle import oracle_logits, oracle_values, random_images
@@ -142,37 +144,53 @@ def compiled(tmp_path_factory: pytest.TempPathFactory) -> Artefacts:
     return compile_example("cell", "host", folder=tmp_path_factory.mktemp("compiled"))
 
 
-def test_same_network_gives_the_same_bytes_elsewhere(compiled: Artefacts, tmp_path: Path) -> None:
-    again = compile_example("cell", "host", folder=tmp_path / "else where")
-    for path in compiled.program.parent.iterdir():
-        assert path.read_bytes() == (again.program.parent / path.name).read_bytes(), path.name
+@pytest.mark.parametrize("target_name", ["host", "aarch64"])
+def test_same_network_gives_the_same_bytes_elsewhere(
+    target_name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "first"
+    compile_example("cell", target_name, folder=folder)
+    (tmp_path / "home").mkdir()
+    monkeypatch.setenv("ZIG_GLOBAL_CACHE_DIR", str(zig_cache().resolve()))
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("PYTHONHASHSEED", "5")
+    monkeypatch.chdir(tmp_path / "home")
+    compile_example("cell", target_name, folder=Path("else where"))
+    again = tmp_path / "home" / "else where"
+    for file in (path.relative_to(folder) for path in folder.rglob("*") if path.is_file()):
+        assert (folder / file).read_bytes() == (again / file).read_bytes(), file
 
 
-def test_no_path_of_this_machine_is_in_what_is_built(compiled: Artefacts) -> None:
-    for path in (compiled.program, compiled.archive, compiled.library):
-        data = path.read_bytes()
-        for place in (ROOT, Path.home(), Path(gettempdir())):
-            assert str(place).encode() + b"/" not in data, (path.name, place)
+def test_no_path_or_date_of_this_machine_is_in_what_is_built(compiled: Artefacts) -> None:
+    places = [f"{place}/".encode() for place in (ROOT, Path.home(), Path(gettempdir()))]
+    today = time.strftime("%Y-%m-%d").encode()
+    for path in compiled.program.parent.rglob("*"):
+        data = path.read_bytes() if path.is_file() else b""
+        for place in (*places, today):
+            assert place not in data, (path.name, place)
 
 
 def test_manifest_tells_what_the_folder_holds(compiled: Artefacts) -> None:
     manifest = json.loads(compiled.manifest.read_text())
-    files = [compiled.program, compiled.archive, compiled.library, compiled.header]
+    folder = compiled.program.parent
+    files = [path for path in folder.rglob("*") if path.is_file() and path != compiled.manifest]
     assert manifest["format"] == 1
     assert manifest["target"]["name"] == "host"
     assert manifest["kernel_hash"] == kernel_hash()
     assert manifest["image"] == [9, 9, 3]
     assert manifest["arena_bytes"] == compiled.arena_bytes
     assert manifest["files"] == {
-        path.name: {
+        str(path.relative_to(folder)): {
             "bytes": path.stat().st_size,
             "sha256": sha256(path.read_bytes()).hexdigest(),
         }
         for path in files
     }
-    assert {path.name for path in compiled.program.parent.iterdir()} == {
-        *manifest["files"], "manifest.json"
+    assert {path.name for path in folder.iterdir()} == {
+        "tiny", "libtiny.a", "libtiny.so", "tiny.h", "tiny.pc", "tiny-config.cmake", "tiny.py",
+        "c-example", "manifest.json",
     }  # fmt: skip
+    assert 0 < manifest["code_bytes"] < compiled.library.stat().st_size - manifest["weight_bytes"]
 
 
 def test_program_tells_what_it_is(compiled: Artefacts, tmp_path: Path) -> None:
@@ -270,28 +288,6 @@ def test_processor_is_asked_what_the_system_tells(tmp_path: Path) -> None:
     subprocess.run(command, cwd=tmp_path, check=True)
     done = subprocess.run([tmp_path / "ask"], check=True, capture_output=True, text=True)
     assert [word == "1" for word in done.stdout.split()] == [runs_here(each) for each in variants]
-
-
-@pytest.mark.skipif(shutil.which("gcc") is None, reason="gcc is not installed")
-def test_two_networks_link_into_one_program(compiled: Artefacts, tmp_path: Path) -> None:
-    other = compile_example("cell", "host", folder=tmp_path, name="other")
-    (tmp_path / "both.c").write_text(
-        '#include <stdio.h>\n#include "tiny.h"\n#include "other.h"\n'
-        "int main(void) {\n"
-        "  static uint8_t image[TINY_IMAGE_BYTES]; int32_t a[TINY_CLASSES], b[OTHER_CLASSES];\n"
-        "  int status = tiny_run(image, a) + other_run(image, b);\n"
-        '  for (int i = 0; i < TINY_CLASSES; i++) printf("%d %d ", a[i], b[i]);\n'
-        "  return status;\n}\n"
-    )
-    folders = [compiled.header.parent, tmp_path]
-    command = ["gcc", "-std=c99", "both.c", *(f"-I{folder}" for folder in folders)]
-    command += [str(compiled.archive), str(other.archive), "-o", "both"]
-    subprocess.run(command, cwd=tmp_path, check=True)
-    done = subprocess.run([tmp_path / "both"], check=True, capture_output=True, text=True)
-    frozen = frozen_example("cell")
-    black = np.zeros((1, 9, 9, 3), np.uint8)
-    wanted = np.repeat(oracle_logits(frozen, black)[0], 2).tolist()
-    assert [int(word) for word in done.stdout.split()] == wanted
 
 
 def test_network_may_have_the_name_of_a_runtime_file(tmp_path: Path) -> None:

@@ -7,7 +7,8 @@ import pytest
 
 from targets.assemble import RUNTIME
 from targets.boards import X86_64_VPOPCNT
-from targets.emit_c import header, source_files
+from targets.emit_c import source_files
+from targets.emit_header import header
 from targets.errors import TargetError
 from targets.network_plan import Plan, plan_network
 
@@ -55,11 +56,13 @@ def test_class_names_survive_as_c_strings(plan: Plan, tmp_path: Path) -> None:
     assert done.stdout.decode().split("|")[:-1] == odd
 
 
-@pytest.mark.parametrize(("compiler", "standard"), [("gcc", "c99"), ("g++", "c++11")])
+@pytest.mark.parametrize(
+    ("compiler", "standard"), [("gcc", "c99"), ("g++", "c++98"), ("g++", "c++20")]
+)
 def test_header_compiles_alone(plan: Plan, tmp_path: Path, compiler: str, standard: str) -> None:
     if shutil.which(compiler) is None:
         pytest.skip(f"{compiler} is not installed")
-    (tmp_path / "net.h").write_text(header(plan))
+    (tmp_path / "net.h").write_text(header(plan, names(plan)))
     suffix = "c" if compiler == "gcc" else "cc"
     source = tmp_path / f"use.{suffix}"
     source.write_text(
@@ -68,11 +71,13 @@ def test_header_compiles_alone(plan: Plan, tmp_path: Path, compiler: str, standa
         "uint8_t arena[NET_ARENA_BYTES];\n"
         "int sizes[NET_IMAGE_HEIGHT * NET_IMAGE_WIDTH * NET_IMAGE_CHANNELS == 243 ? 1 : -1];\n"
         "double scale = NET_LOGIT_SCALE;\n"
+        "const char *const class_names[NET_CLASSES] = NET_CLASS_NAMES;\n"
+        "int codes[] = {NET_UNALIGNED_ARENA, NET_WRONG_PROCESSOR, NET_WRONG_PART};\n"
         "int use(void) { return net_run(image, logits) + net_run_in(arena, image, logits); }\n"
         "static void meet(void *team) { (void)team; }\n"
         "int part(void) { return net_run_part(arena, image, logits, 0, NET_THREADS, meet, 0); }\n"
     )
-    warnings = ["-Wall", "-Wextra", "-pedantic", "-Werror"]
+    warnings = ["-Wall", "-Wextra", "-Wpedantic", "-Werror"]
     subprocess.run([compiler, f"-std={standard}", *warnings, "-c", source.name], cwd=tmp_path,
                    check=True)  # fmt: skip
 
