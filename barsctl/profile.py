@@ -92,6 +92,8 @@ def profile(
     kept = len(specs) - len(missing)
     measured: list[TableRow] = []
     failed: list[Failed] = []
+    if missing:
+        notify(f"building {len(missing)} kernels for {settings.target.name}, then measuring them")
     with progress_bar(f"profile {settings.target.name}", len(specs), done_steps=kept) as advance:
         results = measure(
             missing, settings.target, settings.place,

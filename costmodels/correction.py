@@ -19,6 +19,7 @@ from scipy.optimize import nnls
 from .errors import CostError
 
 FEWEST_NETWORKS = 3
+MOST_SCALE, MOST_OVERHEAD = 1e3, 1e15
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,10 +46,12 @@ class Correction:
 
     def __post_init__(self) -> None:
         numbers = (self.scale, self.overhead, self.held_out_error)
-        if not all(0 <= number < math.inf for number in numbers) or self.scale == 0:
+        is_sane = 0 < self.scale <= MOST_SCALE and 0 <= self.overhead <= MOST_OVERHEAD
+        if not is_sane or not 0 <= self.held_out_error < math.inf:
             raise CostError(
-                f"correction {numbers}: scale must be above 0, overhead and error at least 0, all "
-                "finite: calibrate the table again"
+                f"correction {numbers}: scale must be above 0 and at most {MOST_SCALE:g}, overhead "
+                f"from 0 to {MOST_OVERHEAD:g}, error finite and at least 0: calibrate the table "
+                "again"
             )
 
     def kernel_cost(self, median: float) -> float:

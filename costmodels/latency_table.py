@@ -1,6 +1,5 @@
 """Latency tables: what the kernels of one board cost, measured one by one, as a cost model."""
 
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Literal
@@ -15,6 +14,8 @@ from .errors import CostError
 
 Unit = Literal["us", "instructions"]
 RowWay = Way | Literal["learned"]
+# No cost is above it, in a table's unit: sums of costs stay finite.
+MOST_COST = 1e15
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +40,14 @@ class TableHeader:
     compiler: str
     date: str
     tuned: bool
+
+    def __post_init__(self) -> None:
+        wanted = "instructions" if self.way == "emulated" else "us"
+        if self.unit != wanted or self.threads < 1:
+            raise CostError(
+                f"unit {self.unit} and {self.threads} threads of a table that is {self.way}: "
+                f"its unit must be {wanted}, its threads at least 1; measure again"
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,11 +90,11 @@ class NetworkRow:
 
 def _require_quantiles(what: str, n: int, found: tuple[float, ...], *, least_n: int) -> None:
     smallest, p10, middle, p90 = found
-    ordered = 0 <= smallest <= p10 <= middle <= p90 < math.inf
+    ordered = 0 <= smallest <= p10 <= middle <= p90 <= MOST_COST
     if n < least_n or not ordered:
         raise CostError(
             f"{what}: n={n}, min, p10, median and p90 {found}; n must be at least {least_n} and "
-            "costs finite, not negative and in this order: measure again"
+            f"costs at most {MOST_COST:g}, not negative and in this order: measure again"
         )
 
 

@@ -2,7 +2,8 @@
 
 Lines of "#" and JSON hold the header, whole networks and the correction as a table's file does;
 then come a line of column names and one for each kernel. tile_lanes and tile_pixels are empty where
-a kernel was not tuned.
+a kernel was not tuned. Read is also what spreadsheets make of it: a byte order mark, other ends of
+lines, quotes around parts of the JSON, and empty cells at the ends of lines.
 """
 
 import csv
@@ -39,20 +40,44 @@ def write_csv(path: Path, table: LatencyTable) -> None:
 
 def read_csv(path: Path) -> LatencyTable:
     """The table of a CSV file. Raises CostError where it breaks a rule, OSError if unreadable."""
-    try:
-        lines = path.read_text().splitlines()
-    except UnicodeDecodeError as error:
-        raise CostError(f"{path}: it is no text ({error}); export a table as CSV") from None
-    others = [line[1:].strip() for line in lines if line.startswith("#")]
-    rows = csv.reader(line for line in lines if not line.startswith("#"))
-    columns = next(rows, [])
-    if tuple(columns) != COLUMNS:
+    others: list[str] = []
+    rows: list[list[str]] = []
+    for fields in _lines_of_fields(path):
+        if fields[0].startswith("#"):
+            # The JSON's own commas part it; no part begins with a quote, so none of them is lost.
+            others.append(",".join(fields)[1:].strip())
+        else:
+            rows.append(fields)
+    columns = tuple(rows[0]) if rows else ()
+    if columns != COLUMNS:
         raise CostError(
-            f"{path}: columns are {', '.join(columns)}; they must be {', '.join(COLUMNS)}"
+            f"{path}: columns are {', '.join(columns)[:80] or 'missing'}; they must be "
+            f"{', '.join(COLUMNS)}"
         )
-    texts = [_row_text(path, fields) for fields in rows if fields]
+    texts = [_row_text(path, fields) for fields in rows[1:]]
     header, rest = others[:1], others[1:]
     return parse_table(path, [f"{text}\n".encode() for text in (*header, *texts, *rest)])
+
+
+def _lines_of_fields(path: Path) -> list[list[str]]:
+    """The fields of all lines that have any, without the empty ones beyond the columns."""
+    try:
+        text = path.read_text("utf-8-sig")
+        lines = list(csv.reader(io.StringIO(text)))
+    except UnicodeDecodeError as error:
+        raise CostError(f"{path}: it is no text ({error}); export a table as CSV") from None
+    except csv.Error as error:
+        raise CostError(f"{path}: it is no CSV ({error}); export a table as CSV") from None
+    return [fields for line in lines if (fields := _without_padding(line))]
+
+
+def _without_padding(fields: list[str]) -> list[str]:
+    """A row keeps its columns, other lines end with a text."""
+    is_row = not fields[:1] or not fields[0].startswith("#")
+    least = len(COLUMNS) if is_row and any(fields) else 0
+    while len(fields) > least and not fields[-1]:
+        fields = fields[:-1]
+    return fields
 
 
 def _row_text(path: Path, fields: list[str]) -> str:

@@ -47,7 +47,7 @@ def read_table(path: Path) -> LatencyTable:
     """The table of a file. Raises CostError where it breaks a rule, OSError if unreadable."""
     lines = path.read_bytes().splitlines(keepends=True)
     if lines and not lines[-1].endswith(b"\n"):
-        raise CostError(f"{path}: line {len(lines)} is torn; run `barsctl profile` again to resume")
+        raise CostError(f"{path}: line {len(lines)} is torn; run `barsctl profile --resume`")
     return parse_table(path, lines)
 
 
@@ -116,6 +116,11 @@ def parse_table(path: Path, lines: Sequence[bytes]) -> LatencyTable:
             networks[network.network] = network
         else:
             row = _record(path, _row_now(line, old_format), _ROW, number=number)
+            if row.way not in (header.way, "learned"):
+                raise CostError(
+                    f"{path}: line {number}: {row.key} is {row.way}, the table {header.way}; rows "
+                    "of one table are measured alike: drop the line, and resume"
+                )
             _add(path, rows, row, number=number)
     return LatencyTable(header, rows, networks, correction)
 

@@ -63,7 +63,8 @@ def profile(
     """
     from barsctl.calibrate import calibrate as calibrated
     from barsctl.learned_rows import learn_rows
-    from barsctl.profile import ProfileSettings, profile, space_specs
+    from barsctl.profile import ProfileSettings, cost_unit, profile, space_specs
+    from costmodels.correction import FEWEST_NETWORKS
     from costmodels.learned import spread_sample
     from targets.catalog import named_target
 
@@ -73,17 +74,22 @@ def profile(
         for name in space
     ]
     table = out or Path(f"latency-{target}.jsonl")
-    specs, unit = space_specs(spaces), settings.target.vector_unit
-    chosen = specs if rows is None else spread_sample(specs, rows, unit=unit)
+    if 0 < calibrate < FEWEST_NETWORKS:
+        raise typer.BadParameter(
+            f"{calibrate} networks are too few to correct sums by; give at least "
+            f"{FEWEST_NETWORKS}, or 0 for no correction", param_hint="--calibrate",
+        )  # fmt: skip
+    specs, vectors = space_specs(spaces), settings.target.vector_unit
+    chosen = specs if rows is None else spread_sample(specs, rows, unit=vectors)
     done = profile(chosen, settings, table=table, resume=resume, notify=notify)
-    learned = learn_rows(specs, table, unit) if rows is not None and not done.failed else None
+    learned = learn_rows(specs, table, vectors) if rows is not None and not done.failed else None
     correction = None
     if calibrate and not done.failed:
         correction = calibrated(spaces, table, networks=calibrate, place=on, notify=notify)
     if as_json:
         typer.echo(json.dumps(_summary(done, table, learned, correction), indent=2))
     else:
-        for line in _lines(done, table, learned, correction):
+        for line in _lines(done, table, learned, correction, unit=cost_unit(on)):
             typer.echo(line)
     if done.failed:
         first = done.failed[0]
@@ -112,7 +118,12 @@ def _summary(
 
 
 def _lines(
-    done: "Profile", table: Path, learned: "Learned | None", correction: "Correction | None"
+    done: "Profile",
+    table: Path,
+    learned: "Learned | None",
+    correction: "Correction | None",
+    *,
+    unit: str,
 ) -> Iterator[str]:
     kept = f", {done.kept} kept" if done.kept else ""
     busy = " (other work shared the core: rather measure again)" * (done.spread > BUSY_SPREAD)
@@ -129,5 +140,5 @@ def _lines(
         yield (
             f"corrected by {correction.networks} whole networks: a network takes "
             f"{correction.scale:.3f} times the sum of its kernels and {correction.overhead:.3g} "
-            f"more for each; error on networks held out {correction.held_out_error:.1%}"
+            f"{unit} more for each; error on networks held out {correction.held_out_error:.1%}"
         )

@@ -110,6 +110,17 @@ def test_profile_reports_what_it_measured(
     assert f"0 kernels measured, {found['measured']} kept" in resumed.out
 
 
+@pytest.mark.parametrize("networks", ["1", "2"])
+def test_too_few_networks_to_calibrate_are_wrong_usage(
+    barsctl: CommandLine, tmp_path: Path, networks: str
+) -> None:
+    table = tmp_path / "host.jsonl"
+    answer = barsctl("profile", *TINY_SPACE, "--out", table, "--calibrate", networks)
+    assert answer.exit_code == 2
+    assert f"{networks} networks are too few" in answer.err
+    assert not table.exists()
+
+
 def test_profile_with_a_failed_kernel_exits_one(
     barsctl: CommandLine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -52,9 +52,28 @@ def test_files_are_read_strictly(path: Path, old: str, new: str, message: str) -
         read_csv(path)
 
 
+@pytest.mark.parametrize("padding", ["", ",,,,,"])
+def test_what_spreadsheets_write_is_read(path: Path, padding: str) -> None:
+    with path.open(newline="") as file:
+        cells = list(csv.reader(file))
+    with path.open("w", newline="", encoding="utf-8-sig") as file:
+        csv.writer(file).writerows(cells)
+    lines = path.read_text("utf-8-sig").splitlines()
+    assert lines[0].startswith('"# {""format"": 3",')
+    text = "".join(f"{line}{padding}\r\n" for line in [*lines, ""])
+    path.write_bytes(b"\xef\xbb\xbf" + text.encode())
+    assert read_csv(path) == TABLE
+
+
+def test_fields_without_end_are_refused(path: Path) -> None:
+    path.write_text(path.read_text() + "x" * 200_000)
+    with pytest.raises(CostError, match=r"it is no CSV .field larger than"):
+        read_csv(path)
+
+
 def test_empty_and_binary_files_are_refused(tmp_path: Path) -> None:
     (tmp_path / "empty.csv").touch()
-    with pytest.raises(CostError, match="columns are ; they must be key"):
+    with pytest.raises(CostError, match="columns are missing; they must be key"):
         read_csv(tmp_path / "empty.csv")
     (tmp_path / "no-header.csv").write_text(",".join(COLUMNS))
     with pytest.raises(CostError, match="is empty; a table begins with its header"):

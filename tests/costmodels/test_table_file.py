@@ -51,7 +51,7 @@ def test_resuming_keeps_the_rows(path: Path) -> None:
 @pytest.mark.parametrize("cut", [1, 20])
 def test_resuming_drops_a_torn_line(path: Path, cut: int) -> None:
     path.write_text(path.read_text()[:-cut])
-    with pytest.raises(CostError, match=r"line 3 is torn; .* to resume"):
+    with pytest.raises(CostError, match=r"line 3 is torn; .* --resume`"):
         read_table(path)
     assert set(resume_table(path, HEADER).rows) == {SMALL_KEY}
     append_line(path, LARGE_ROW)
@@ -63,7 +63,7 @@ def test_resuming_drops_a_torn_line(path: Path, cut: int) -> None:
     [
         ({"target": "host"}, "target is 'cortex-a53', now 'host'"),
         ({"kernel_hash": "ffff"}, "kernel_hash is '0a1b', now 'ffff'"),
-        ({"way": "emulated"}, "way is 'rpc', now 'emulated'"),
+        ({"way": "local"}, "way is 'rpc', now 'local'"),
         ({"threads": 2}, "threads is 1, now 2"),
         ({"tuned": False}, "tuned is True, now False"),
     ],
@@ -80,6 +80,8 @@ def test_resuming_needs_the_same_header(path: Path, change: dict[str, Any], mess
     [
         (0, {"format": 4}, "line 1: format is 4"),
         (0, {"way": "guessed"}, "line 1: way is 'guessed'"),
+        (0, {"threads": 0}, "line 1: unit us and 0 threads .* threads at least 1"),
+        (0, {"unit": "instructions"}, "line 1: unit instructions .* must be us"),
         (0, {"owner": "me"}, "line 1: owner is 'me'"),
         (1, {"n": 1.5}, "line 2: n is 1.5"),
         (1, {"note": ""}, "line 2: note is ''"),
@@ -87,7 +89,9 @@ def test_resuming_needs_the_same_header(path: Path, change: dict[str, Any], mess
         (1, {"min": 13.0}, "in this order"),
         (1, {"min": -1.0}, "not negative"),
         (1, {"p90": float("nan")}, "in this order"),
-        (1, {"p90": float("inf")}, "finite"),
+        (1, {"p90": float("inf")}, "at most 1e"),
+        (1, {"p90": 1e16}, r"at most 1e\+15"),
+        (1, {"way": "local"}, r"line 2: sum.* is local, the table rpc; .* drop the line"),
         (2, {"key": SMALL_KEY}, r"line 3: sum.* is there twice"),
     ],
 )
