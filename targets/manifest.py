@@ -6,7 +6,7 @@ Compiling writes it; later steps (verifying, measuring) add sections of their ow
 import hashlib
 import json
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from pydantic import TypeAdapter
@@ -61,8 +61,9 @@ class Manifest:
 
     def __post_init__(self) -> None:
         for file in (*self.files, *self.network):
-            if Path(file).name != file:
-                raise TargetError(f"file {file!r} must be a name without folders; compile again")
+            place = PurePosixPath(file)
+            if place.is_absolute() or ".." in place.parts or str(place) != file or file == ".":
+                raise TargetError(f"file {file!r} must be a place below the folder; compile again")
         missing = {self.name, self.archive, self.library, self.header} - set(self.files)
         if missing:
             raise TargetError(f"files: {min(missing)!r} of network {self.name!r} is missing")
