@@ -2,13 +2,13 @@
 
 The network of He et al. (2015), its shortcuts through 1x1 stride 2 convolutions at reductions.
 Images of 64 pixels and more enter through a 7x7 stride 2 convolution and a 3x3 stride 2 max pool,
-smaller ones through a 3x3 convolution, as in space/references.py.
+smaller ones through a 3x3 convolution, as in space/reference_parts.py.
 """
 
 import numpy as np
 import onnx
 
-from space.references import LARGE_IMAGE_SIZE
+from space.reference_parts import LARGE_IMAGE_SIZE
 
 from .onnx_builder import IMAGE, OnnxBuilder
 
