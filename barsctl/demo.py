@@ -103,7 +103,7 @@ def demo(settings: DemoSettings, *, notify: Notify) -> Demo:
             notify=notify,
         )
     with _timed("train", seconds, notify):
-        _train(settings, data)
+        _train(settings, data, notify=notify)
     with _timed("compile", seconds, notify):
         package = _compile(settings, table, notify=notify)
     counts = total_counts(decode(ranking[0].genotype).blocks)
@@ -161,9 +161,9 @@ def _search(settings: DemoSettings, space: SearchSpace, data: DataChoice, budget
     search_run(config, load_choice(data), folder=folder, resume=True, device=_cpu())
 
 
-def _train(settings: DemoSettings, data: DataChoice) -> None:
+def _train(settings: DemoSettings, data: DataChoice, *, notify: Notify) -> None:
     config = TrainConfig(
-        format=1,
+        format=2,
         command="train",
         source=str(settings.folder / SEARCH),
         data=data,
@@ -171,7 +171,9 @@ def _train(settings: DemoSettings, data: DataChoice) -> None:
         inherit=False,
         settings=settings.training,
     )
-    training_run(config, folder=settings.folder / TRAINING, resume=True, device=_cpu())
+    training_run(
+        config, folder=settings.folder / TRAINING, resume=True, device=_cpu(), notify=notify
+    )
 
 
 def _compile(settings: DemoSettings, table: LatencyTable, *, notify: Notify) -> Package:

@@ -12,6 +12,7 @@ from typing import Literal
 from costmodels.latency_table import LatencyTable, TableHeader, TableRow
 from costmodels.table_file import append_line, resume_table
 from space.cost_terms import cost_terms
+from space.graph import BlockGraph
 from space.search_space import SearchSpace
 from targets.boards import AARCH64, ARMV7, X86_64_VPOPCNT
 from targets.build import kernel_hash
@@ -58,6 +59,12 @@ class Profile:
 def space_specs(spaces: Iterable[SearchSpace]) -> tuple[KernelSpec, ...]:
     """The distinct kernels of all networks of the spaces."""
     blocks = dict.fromkeys(term.block for space in spaces for term in cost_terms(space))
+    return tuple(dict.fromkeys(spec for block in blocks for spec in kernel_specs(block)))
+
+
+def graph_specs(graphs: Iterable[BlockGraph]) -> tuple[KernelSpec, ...]:
+    """The distinct kernels of networks."""
+    blocks = dict.fromkeys(block for graph in graphs for block in graph.blocks)
     return tuple(dict.fromkeys(spec for block in blocks for spec in kernel_specs(block)))
 
 

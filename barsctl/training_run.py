@@ -1,7 +1,7 @@
 """A training run: what to train, what it starts from and learns from, and its folder."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -17,12 +17,14 @@ from space.nn.network import Network
 from space.nn.real import real_network
 from space.references import REFERENCES
 from space.strict_json import dump_strict, parse_strict
+from targets.toolchain import Notify
 
 from .data.dataset import Dataset
 from .data_choice import DataChoice, load_choice
 from .errors import BarsError
 from .random_numbers import initial_weights
-from .run_folder import CONFIG, GENOTYPE, Row, open_run
+from .run_folder import CONFIG, GENOTYPE, Json, Row, open_run
+from .scaled_reference import PUBLISHED, Images, ReferenceChoice, reference_graph, scaled
 from .search_run import load_search, read_search_config
 from .train import Trained, TrainSettings, train
 
@@ -39,10 +41,13 @@ class Subject:
     search_folder: Path | None = None
 
 
-def read_subject(source: str, dataset: Dataset) -> Subject:
+def read_subject(
+    source: str, dataset: Dataset, *, reference: ReferenceChoice = PUBLISHED
+) -> Subject:
     """Return what a search run, a genotype file or a reference's name stands for.
 
-    Raises BarsError where it is none of them, SpaceError where it does not fit the images.
+    reference: which form of it. Raises BarsError where it is none of them, SpaceError where it does
+    not fit the images.
     """
     path = Path(source)
     if path.is_dir():
@@ -54,8 +59,7 @@ def read_subject(source: str, dataset: Dataset) -> Subject:
         genotype = read_genotype(path)
         subject = Subject(decode(genotype), genotype)
     elif source in REFERENCES:
-        classes = len(dataset.class_names)
-        subject = Subject(REFERENCES[source](dataset.channels, dataset.image_size, classes))
+        subject = Subject(reference_graph(source, reference, _images(dataset)))
     else:
         raise BarsError(
             f"{source!r} is no search run, no genotype file and no reference network; "
@@ -63,6 +67,10 @@ def read_subject(source: str, dataset: Dataset) -> Subject:
         )
     _require_fit(source, subject.graph, dataset)
     return subject
+
+
+def _images(dataset: Dataset) -> Images:
+    return Images(dataset.channels, dataset.image_size, len(dataset.class_names))
 
 
 def searched_images(source: str) -> DataChoice | None:
@@ -73,7 +81,8 @@ def searched_images(source: str) -> DataChoice | None:
 
 def _require_fit(source: str, graph: BlockGraph, dataset: Dataset) -> None:
     found = (graph.image_channels, graph.image_size, graph.classes)
-    needed = (dataset.channels, dataset.image_size, len(dataset.class_names))
+    images = _images(dataset)
+    needed = (images.channels, images.size, images.classes)
     if found != needed:
         raise BarsError(
             f"{source} reads (channels, size, classes) {found}, {dataset.name} has {needed}; "
@@ -87,16 +96,18 @@ class TrainConfig:
 
     teacher "float": the same graph with real weights and activations is trained first, in the
     folder's teacher/, and the network learns from its answers too. inherit: start from the weights
-    of the search run's supernet.
+    of the search run's supernet. reference: which form of a reference; None where the source is a
+    path.
     """
 
-    format: Literal[1]
+    format: Literal[2]
     command: Literal["train"]
     source: str
     data: DataChoice
     teacher: Teacher
     inherit: bool
     settings: TrainSettings
+    reference: ReferenceChoice | None = None
 
 
 _ADAPTER = TypeAdapter(TrainConfig)
@@ -104,17 +115,36 @@ _ADAPTER = TypeAdapter(TrainConfig)
 
 def train_config(fields: Row, *, what: str) -> TrainConfig:
     """Return the config that a file's fields hold. Raises SpaceError about `what`."""
-    return parse_strict(json.dumps(fields), _ADAPTER, what=what)
+    return parse_strict(json.dumps(_upgraded(fields)), _ADAPTER, what=what)
+
+
+def _upgraded(fields: Row) -> Row:
+    """A config.json's fields as those of format 2; in 1 references had one form."""
+    if fields.get("format") != 1:
+        return fields
+    published: dict[str, Json] = {
+        "channels": None, "stem": "published", "stages": None, "budgets": [], "tables": [],
+    }  # fmt: skip
+    reference = published if fields.get("source") in REFERENCES else None
+    return {**fields, "format": 2, "reference": reference}
 
 
 def training_run(
-    config: TrainConfig, *, folder: Path, resume: bool, device: torch.device
+    config: TrainConfig, *, folder: Path, resume: bool, device: torch.device, notify: Notify
 ) -> Trained:
-    """Train in a folder of its own; see `train` for what it leaves there, beside graph.json."""
+    """Train in a folder of its own; see `train` for what it leaves there, beside graph.json.
+
+    A reference that has budgets and no channels yet is trained with the most that keep to them,
+    which config.json then names: see `scaled`.
+    """
     dataset = load_choice(config.data)
-    subject = read_subject(config.source, dataset)
+    if config.reference is not None and config.source in REFERENCES:
+        found = scaled(config.source, config.reference, _images(dataset), notify=notify)
+        config = replace(config, reference=found)
+    subject = read_subject(config.source, dataset, reference=config.reference or PUBLISHED)
     network = _initial_network(config, subject, dataset, device=device)
-    open_run(folder, json.loads(dump_strict(config, _ADAPTER)), resume=resume)
+    fields = json.loads(dump_strict(config, _ADAPTER))
+    open_run(folder, fields, resume=resume, upgrade=_upgraded)
     write_atomically(folder / GRAPH, graph_to_json(subject.graph))
     if subject.genotype is not None:
         write_genotype(subject.genotype, folder / GENOTYPE)

@@ -12,6 +12,7 @@ from space.cost_terms import Event
 from space.decisions import Choices, decisions, op_decision
 from space.decode import decode
 from space.genotype import Genotype, genotype_of, kept_cells
+from space.graph import BlockGraph
 from space.search_space import SearchSpace, groups
 from targets.lower import KernelCall, lower
 from targets.memory import buffers, place
@@ -20,6 +21,11 @@ from targets.target import Target
 from .arena_conflict import Options, crowded_calls
 from .choices_budget import Conflict, SurrogateTerm
 from .surrogate import fit_surrogate
+
+
+def arena_bytes(graph: BlockGraph, target: Target) -> int:
+    """The arena of a network's program of one thread."""
+    return place(buffers(_variants(graph, target), threads=1)).arena_bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,15 +39,15 @@ class ArenaBudget:
     unit: str = "bytes"
 
     def cost(self, choices: Choices) -> float:
-        return place(buffers(self._variants(choices), threads=1)).arena_bytes
+        return arena_bytes(decode(genotype_of(self.space, choices)), self.target)
 
     def conflict(self, choices: Choices) -> Conflict | None:
-        variants = self._variants(choices)
+        genotype = genotype_of(self.space, choices)
+        variants = _variants(decode(genotype), self.target)
         found = buffers(variants, threads=1)
         plan = place(found)
         if plan.arena_bytes <= self.limit:
             return None
-        genotype = genotype_of(self.space, choices)
         if plan.lower_bound_bytes <= self.limit:
             # It would fit but for the gaps between buffers, for which no choice alone is to blame.
             return _events(_used_options(genotype, choices))
@@ -54,9 +60,9 @@ class ArenaBudget:
     def surrogate(self) -> Sequence[SurrogateTerm]:
         return fit_surrogate(self.space, self.cost, limit=self.limit)
 
-    def _variants(self, choices: Choices) -> tuple[tuple[KernelCall, ...], ...]:
-        graph = decode(genotype_of(self.space, choices))
-        return tuple(lower(graph, each.vector_unit) for each in self.target.processors)
+
+def _variants(graph: BlockGraph, target: Target) -> tuple[tuple[KernelCall, ...], ...]:
+    return tuple(lower(graph, each.vector_unit) for each in target.processors)
 
 
 def _events(options: Options) -> Conflict:

@@ -10,6 +10,7 @@ from barsctl.budgets import UNITS, Budget, parse_budget
 from barsctl.data.names import DataName
 from barsctl.errors import BarsError
 from costmodels.errors import CostError
+from space.reference_names import Stem
 from targets.errors import TargetError
 from targets.measuring.place import Place, parse_place
 
@@ -33,6 +34,15 @@ def place(text: str | Place) -> Place:
 def notify(line: str) -> None:
     """Print what goes on, beside the result."""
     typer.echo(line, err=True)
+
+
+def channel_counts(text: str | range) -> range:
+    """Return the multiples of 8 that 24, or 8..64, stands for; a wrong word is wrong usage."""
+    first, _, last = str(text).partition("..")
+    numbers = [int(number) for number in (first, last or first) if number.isdecimal()]
+    if len(numbers) != 2 or not 0 < numbers[0] <= numbers[1] or any(n % 8 for n in numbers):
+        raise typer.BadParameter(f"{text} are no multiples of 8; give one, or as 8..64 all between")
+    return range(numbers[0], numbers[1] + 1, 8)
 
 
 def finite(number: str | float) -> float:
@@ -100,6 +110,13 @@ On = Annotated[
         "emulated (instructions are counted), modelled (LLVM's model of the core).",
     ),
 ]  # fmt: skip
+OptionalStem = Annotated[
+    Stem | None,
+    typer.Option(help="Of a reference: its own (the default), or 5x5 of stride 2 as of spaces."),
+]
+Stages = Annotated[
+    int | None, typer.Option(min=1, help="Of a reference, the first so many; all by default.")
+]
 Resume = Annotated[bool, typer.Option("--resume", help="Go on after the last whole epoch.")]
 Device = Annotated[Literal["auto", "cpu", "cuda"], typer.Option(help="Where to compute.")]
 Seed = Annotated[int, typer.Option(min=0, help="Of everything that is random.")]

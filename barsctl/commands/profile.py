@@ -10,15 +10,18 @@ import typer
 
 from barsctl.errors import BarsError
 from space.presets import SPACES, named_space
+from space.reference_names import ReferenceName, Stem
 from targets.measuring.place import LOCAL
 from targets.subjects.subject import subject_name
 
-from .options import Json, On, notify
+from .options import Json, On, OptionalStem, Stages, channel_counts, notify
 
 if TYPE_CHECKING:
     from barsctl.learned_rows import Learned
     from barsctl.profile import Profile
     from costmodels.correction import Correction
+    from space.search_space import SearchSpace
+    from targets.kernel_specs import KernelSpec
 
 BUSY_SPREAD = 0.5
 
@@ -27,6 +30,20 @@ def profile(
     space: Annotated[
         list[str], typer.Option(help=f"Spaces whose kernels to measure: {', '.join(SPACES)}.")
     ] = ["demo"],  # noqa: B006 (typer reads it, nobody changes it)
+    reference: Annotated[
+        ReferenceName | None,
+        typer.Option(help="Hand-crafted network to measure instead, for the spaces' images."),
+    ] = None,
+    channels: Annotated[
+        range | None,
+        typer.Option(
+            parser=channel_counts,
+            metavar="FIRST..LAST",
+            help="Of the reference, as 8..64 or 24; as published by default.",
+        ),
+    ] = None,
+    stem: OptionalStem = None,
+    stages: Stages = None,
     target: Annotated[str, typer.Option(help="The board's target: barsctl targets.")] = "host",
     on: On = LOCAL,
     out: Annotated[
@@ -59,11 +76,13 @@ def profile(
 ) -> None:
     """Measure every kernel that a space can need on a board, for search and derive.
 
+    With --reference, those that a hand-crafted network needs; --resume adds them to a table.
+
     Example: barsctl profile --space demo --out host.jsonl
     """
     from barsctl.calibrate import calibrate as calibrated
     from barsctl.learned_rows import learn_rows
-    from barsctl.profile import ProfileSettings, cost_unit, profile, space_specs
+    from barsctl.profile import ProfileSettings, cost_unit, profile
     from costmodels.correction import FEWEST_NETWORKS
     from costmodels.learned import spread_sample
     from targets.catalog import named_target
@@ -79,7 +98,8 @@ def profile(
             f"{calibrate} networks are too few to correct sums by; give at least "
             f"{FEWEST_NETWORKS}, or 0 for no correction", param_hint="--calibrate",
         )  # fmt: skip
-    specs, vectors = space_specs(spaces), settings.target.vector_unit
+    specs = _specs(spaces, reference, channels, stem, stages)
+    vectors = settings.target.vector_unit
     chosen = specs if rows is None else spread_sample(specs, rows, unit=vectors)
     done = profile(chosen, settings, table=table, resume=resume, notify=notify)
     learned = learn_rows(specs, table, vectors) if rows is not None and not done.failed else None
@@ -98,6 +118,27 @@ def profile(
             f"{subject_name(first.subject)}, because {first.reason}; "
             f"{table} has the others: try again with --resume"
         )
+
+
+def _specs(
+    spaces: list["SearchSpace"], reference: ReferenceName | None,
+    channels: range | None, stem: Stem | None, stages: int | None,
+) -> tuple["KernelSpec", ...]:  # fmt: skip
+    """The kernels of the spaces, or of a reference for their images."""
+    from barsctl.profile import graph_specs, space_specs
+    from barsctl.scaled_reference import Images, ReferenceChoice, reference_graph
+
+    if reference is None:
+        if any((channels, stem, stages)):
+            raise typer.BadParameter("--channels, --stem and --stages are a --reference's; name it")
+        return space_specs(spaces)
+    images = [Images(each.image_channels, each.image_size, each.classes) for each in spaces]
+    choices = [ReferenceChoice(count, stem or "published", stages) for count in channels or [None]]
+    return graph_specs(
+        reference_graph(reference, choice, each)
+        for choice in choices
+        for each in dict.fromkeys(images)
+    )
 
 
 def _summary(

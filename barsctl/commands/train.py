@@ -10,7 +10,21 @@ import typer
 from barsctl.data.names import DataName
 from space.reference_names import ReferenceName
 
-from .options import DataDir, Device, ImageSize, Json, Resume, Seed, rate, share
+from .options import (
+    Budgets,
+    DataDir,
+    Device,
+    ImageSize,
+    Json,
+    OptionalStem,
+    Resume,
+    Seed,
+    Stages,
+    Tables,
+    notify,
+    rate,
+    share,
+)
 
 
 def train(
@@ -49,6 +63,16 @@ def train(
     inherit: Annotated[
         bool, typer.Option("--inherit", help="Start from the search's weights.")
     ] = False,
+    channels: Annotated[
+        int | None,
+        typer.Option(
+            min=8, help="Of a reference's stem, a multiple of 8; as published by default."
+        ),
+    ] = None,
+    stem: OptionalStem = None,
+    stages: Stages = None,
+    budget: Budgets = None,
+    table: Tables = None,
     seed: Seed = 0,
     device: Device = "auto",
     resume: Resume = False,
@@ -56,13 +80,28 @@ def train(
 ) -> None:
     """Train one network, keep its best weights and test them; then run barsctl compile.
 
+    A reference is trained with --channels, or with the most that keep to --budget, as predicted.
+
     Example: barsctl train runs/search --out runs/train
     """
     from barsctl.data_choice import DataChoice
     from barsctl.devices import find_device
+    from barsctl.scaled_reference import ReferenceChoice
     from barsctl.train import TrainSettings
     from barsctl.training_run import TrainConfig, searched_images, training_run
 
+    reference = None
+    if source in get_args(ReferenceName) and not Path(source).exists():
+        reference = ReferenceChoice(
+            channels, stem or "published", stages, tuple(budget or ()), tuple(map(str, table or ()))
+        )
+    elif any((channels, stem, stages, budget, table)):
+        raise typer.BadParameter(
+            f"{source} is no reference's name; leave out --channels, --stem, --stages, --budget "
+            "and --table: its network has all of them already"
+        )
+    if channels is not None and budget:
+        raise typer.BadParameter("--channels and --budget both say how wide; give one of them")
     searched = searched_images(source) if data is None else None
     if searched is not None and (data_dir or image_size):
         raise typer.BadParameter(
@@ -72,19 +111,22 @@ def train(
         data or "fashion-mini", None if data_dir is None else str(data_dir), image_size, seed
     )
     config = TrainConfig(
-        format=1,
+        format=2,
         command="train",
         source=source,
         data=choice,
         teacher=teacher,
         inherit=inherit,
+        reference=reference,
         settings=TrainSettings(
             seed=seed, epochs=epochs, batch_size=batch_size, optimizer=optimizer,
             learning_rate=learning_rate, weight_decay=weight_decay,
             label_smoothing=label_smoothing, ema_decay=ema,
         ),
     )  # fmt: skip
-    trained = training_run(config, folder=out, resume=resume, device=find_device(device))
+    trained = training_run(
+        config, folder=out, resume=resume, device=find_device(device), notify=notify
+    )
     if as_json:
         typer.echo(json.dumps({"run": str(out), **asdict(trained)}, indent=2))
         return

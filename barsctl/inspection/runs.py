@@ -10,6 +10,7 @@ from barsctl.budgets import format_cost
 from barsctl.data_choice import DataChoice
 from barsctl.judged import judged_rows
 from barsctl.run_folder import Json, metrics_rows
+from barsctl.scaled_reference import ReferenceChoice
 from space.strict_json import parse_strict
 
 from .report import Report
@@ -60,10 +61,23 @@ def train_config_report(path: Path) -> Report:
             "data": _data(config.data),
             "teacher": config.teacher,
             "inherit": config.inherit,
+            **_reference(config.reference),
             "epochs": config.settings.epochs,
             "seed": config.settings.seed,
         },
     )
+
+
+def _reference(choice: ReferenceChoice | None) -> dict[str, Json]:
+    if choice is None:
+        return {}
+    return {
+        "channels": choice.channels,
+        "stem": choice.stem,
+        "stages": choice.stages,
+        "budgets": [str(budget) for budget in choice.budgets],
+        "tables": list(choice.tables),
+    }
 
 
 def _data(choice: DataChoice) -> str:

@@ -55,7 +55,7 @@ def write_examples(folder: Path) -> dict[str, Path]:
         files[kind].write_text(json.dumps(content, indent=2) + "\n")
     for kind, rows in _ROWS.items():
         files[kind].write_text("".join(json.dumps(row) + "\n" for row in rows))
-    config = TrainConfig(1, "train", "search", DataChoice("cifar10", None, None, 0), "none",
+    config = TrainConfig(2, "train", "search", DataChoice("cifar10", None, None, 0), "none",
                          inherit=False, settings=TrainSettings())  # fmt: skip
     files["train config"].write_text(dump_strict(config, TypeAdapter(TrainConfig)))
     write_csv(files["csv"], read_table(files["table"]))

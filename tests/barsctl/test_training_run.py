@@ -4,7 +4,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 
 from barsctl.data_choice import DataChoice
 from barsctl.derive import DeriveSettings, derive
@@ -22,7 +21,7 @@ SETTINGS = TrainSettings(epochs=1, batch_size=16)
 
 
 def config(source: str | Path, data: DataChoice) -> TrainConfig:
-    return TrainConfig(1, "train", str(source), data, "none", inherit=False, settings=SETTINGS)
+    return TrainConfig(2, "train", str(source), data, "none", inherit=False, settings=SETTINGS)
 
 
 def genotype_file(folder: Path) -> Path:
@@ -43,7 +42,7 @@ def searched(folder: Path, data: DataChoice) -> Path:
 def test_genotype_file_is_trained(tmp_path: Path) -> None:
     data, source = write_images(tmp_path), genotype_file(tmp_path)
     run = tmp_path / "run"
-    training_run(config(source, data), folder=run, resume=False, device=CPU)
+    training_run(config(source, data), folder=run, resume=False, device=CPU, notify=print)
     assert read_genotype(run / "genotype.json") == read_genotype(source)
     assert graph_from_json((run / "graph.json").read_text()).classes == 3
     for name in ("config.json", "best.safetensors", "last.safetensors", "result.json"):
@@ -63,23 +62,23 @@ def test_inherited_weights_are_the_supernets(tmp_path: Path) -> None:
     for inherit in (False, True):
         run = tmp_path / f"run{inherit}"
         chosen = replace(config(search, data), inherit=inherit)
-        training_run(chosen, folder=run, resume=False, device=CPU)
+        training_run(chosen, folder=run, resume=False, device=CPU, notify=print)
         losses.append(read_metrics(run)[0]["loss"])
     assert losses[0] != losses[1]
     chosen = replace(config(genotype_file(tmp_path), data), inherit=True)
     with pytest.raises(BarsError, match="has no supernet to inherit from; give a search run"):
-        training_run(chosen, folder=tmp_path / "other", resume=False, device=CPU)
+        training_run(chosen, folder=tmp_path / "other", resume=False, device=CPU, notify=print)
 
 
 def test_float_teacher_is_kept_in_the_run(tmp_path: Path) -> None:
     data, source = write_images(tmp_path), genotype_file(tmp_path)
     taught = replace(config(source, data), teacher="float")
     run = tmp_path / "run"
-    trained = training_run(taught, folder=run, resume=False, device=CPU)
+    trained = training_run(taught, folder=run, resume=False, device=CPU, notify=print)
     teacher = json.loads((run / "teacher" / "result.json").read_text())
     assert set(teacher) == {"best_epoch", "validation_accuracy", "test_accuracy"}
     before = (run / "teacher" / "best.safetensors").read_bytes()
-    assert training_run(taught, folder=run, resume=True, device=CPU) == trained
+    assert training_run(taught, folder=run, resume=True, device=CPU, notify=print) == trained
     assert (run / "teacher" / "best.safetensors").read_bytes() == before
 
 
@@ -101,6 +100,6 @@ def test_genotype_of_other_images_is_refused(tmp_path: Path) -> None:
 def test_resume_refuses_another_source(tmp_path: Path) -> None:
     data, source = write_images(tmp_path), genotype_file(tmp_path)
     run = tmp_path / "run"
-    training_run(config(source, data), folder=run, resume=False, device=CPU)
+    training_run(config(source, data), folder=run, resume=False, device=CPU, notify=print)
     with pytest.raises(BarsError, match=r"was started with source=.*mine\.json, not bireal-18"):
-        training_run(config("bireal-18", data), folder=run, resume=True, device=torch.device("cpu"))
+        training_run(config("bireal-18", data), folder=run, resume=True, device=CPU, notify=print)

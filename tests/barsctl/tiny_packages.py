@@ -21,11 +21,11 @@ def train_tiny(folder: Path) -> Path:
     data = write_images(folder)
     write_genotype(random_genotype(SPACE, np.random.default_rng(2)), folder / "genotype.json")
     config = TrainConfig(
-        1, "train", str(folder / "genotype.json"), data, "none", inherit=False,
+        2, "train", str(folder / "genotype.json"), data, "none", inherit=False,
         settings=TrainSettings(epochs=1, batch_size=16),
     )  # fmt: skip
     run = folder / "tiny run"
-    training_run(config, folder=run, resume=False, device=CPU)
+    training_run(config, folder=run, resume=False, device=CPU, notify=print)
     return run
 
 
