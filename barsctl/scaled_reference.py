@@ -102,7 +102,7 @@ def widest(
         least = min(found.values(), key=lambda costs: max(np.array(costs) / limits))
         raise BudgetUnreachable(
             f"{name} keeps to {asked} with no number of channels (smallest reachable "
-            f"{_told(budgets, least)}); raise the budget, take fewer --stages or --stem strided"
+            f"{_told(budgets, least)}); raise the budget, or take fewer --stages"
         )
     best = max(keeping, default=0)
     missing = best + CHANNEL_MULTIPLE

@@ -1,6 +1,6 @@
 """How well prices of kernels foretell whole networks: sums, corrected sums and learned prices.
 
-Random networks of the demo space and the references that take its images are compiled and measured
+Random networks of the demo space and the references for its images are compiled and measured
 whole, and compared with what three cost models say: the sum of kernels, the sum corrected by 8
 other networks, and the sum of prices learned from a quarter of the kernels. The same for ARM, in
 instructions counted by an emulator, which are equal every time. --quick takes a few networks, here.
@@ -23,7 +23,6 @@ from barsctl.profile import ProfileSettings, profile, space_specs
 from costmodels.latency_table import LatencyTable
 from costmodels.learned import fit_kernel_model, spread_sample
 from costmodels.table_file import read_table
-from space.errors import SpaceError
 from space.graph import BlockGraph
 from space.presets import named_space
 from space.references import REFERENCES
@@ -90,14 +89,9 @@ def graph_specs(graph: BlockGraph) -> Iterator[KernelSpec]:
 
 
 def references() -> list[BlockGraph]:
-    """The hand-crafted networks that take the space's images."""
-    found = []
-    for build in REFERENCES.values():
-        try:
-            found.append(build(SPACE.image_channels, SPACE.image_size, SPACE.classes))
-        except SpaceError:  # it would halve an odd size
-            continue
-    return found
+    """The hand-crafted networks, for the space's images."""
+    images = SPACE.image_channels, SPACE.image_size, SPACE.classes
+    return [build(*images) for build in REFERENCES.values()]
 
 
 def other_networks(table: LatencyTable, count: int) -> list[BlockGraph]:

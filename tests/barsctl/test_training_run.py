@@ -10,13 +10,15 @@ from barsctl.derive import DeriveSettings, derive
 from barsctl.errors import BarsError
 from barsctl.judge import JudgeSettings
 from barsctl.run_folder import read_metrics
+from barsctl.scaled_reference import ReferenceChoice
 from barsctl.search_run import search_run
 from barsctl.train import TrainSettings
-from barsctl.training_run import TrainConfig, read_subject, training_run
+from barsctl.training_run import TrainConfig, read_subject, train_config, training_run
 from space.genotype import random_genotype, read_genotype, write_genotype
 from space.graph_json import graph_from_json
 from tests.barsctl.tiny_runs import CPU, SEARCH, SPACE, tiny_config, tiny_dataset, write_images
 
+OLD_CONFIG = Path(__file__).parents[1] / "data" / "train-config-1.json"
 SETTINGS = TrainSettings(epochs=1, batch_size=16)
 
 
@@ -103,3 +105,27 @@ def test_resume_refuses_another_source(tmp_path: Path) -> None:
     training_run(config(source, data), folder=run, resume=False, device=CPU, notify=print)
     with pytest.raises(BarsError, match=r"was started with source=.*mine\.json, not bireal-18"):
         training_run(config("bireal-18", data), folder=run, resume=True, device=CPU, notify=print)
+
+
+def test_config_of_format_1_still_loads() -> None:
+    fields = json.loads(OLD_CONFIG.read_text())
+    assert train_config(fields, what="old").reference == ReferenceChoice()
+    of_path = train_config({**fields, "source": "search"}, what="old")
+    assert of_path.reference is None
+
+
+def test_training_of_format_1_goes_on(tmp_path: Path) -> None:
+    data, source = write_images(tmp_path), genotype_file(tmp_path)
+    run = tmp_path / "run"
+    trained = training_run(config(source, data), folder=run, resume=False, device=CPU, notify=print)
+    fields = json.loads((run / "config.json").read_text())
+    del fields["reference"]
+    (run / "config.json").write_text(json.dumps({**fields, "format": 1}))
+    again = training_run(config(source, data), folder=run, resume=True, device=CPU, notify=print)
+    assert again == trained
+
+
+def test_reference_is_trained_as_chosen(tmp_path: Path) -> None:
+    choice = ReferenceChoice(channels=16, stages=2)
+    graph = read_subject("quicknet-like", tiny_dataset(tmp_path), reference=choice).graph
+    assert graph.node("s1l3.conv").block.out_channels == 32
