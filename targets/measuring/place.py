@@ -27,6 +27,10 @@ class Place:
         address = f"{self.host}:{self.port}"
         return f"tracker://{address}/{self.key}" if self.key else f"rpc://{address}"
 
+    def address(self, *, session_s: int) -> dict[str, str | int]:
+        """How the worker processes are told of boards, and how long a session may take."""
+        return {"host": self.host, "port": self.port, "key": self.key, "session_s": session_s}
+
 
 LOCAL = Place("local")
 EMULATED = Place("emulated")

@@ -178,10 +178,9 @@ class TimingWorker:
             ) from None
 
     def _address(self) -> dict[str, Any]:
-        place = self._place
-        if place.way != "rpc":
+        if self._place.way != "rpc":
             return {"pin": self._threads == 1}
-        return {"host": place.host, "port": place.port, "key": place.key, "session_s": SESSION_S}
+        return self._place.address(session_s=SESSION_S)
 
     def _reply(self, deadline_s: float) -> dict[str, Any]:
         assert self._process is not None

@@ -108,18 +108,7 @@ class Board:
     """A board behind TVM's RPC, or the next free one of a tracker's `boards`."""
 
     def __init__(self, address: dict[str, Any]) -> None:
-        rpc = tvm_rpc()
-        host, port, key = address["host"], address["port"], address["key"]
-        self.boards = 1
-        if not key:
-            self.session = rpc.connect(host, port, session_timeout=address["session_s"])
-            return
-        tracker = rpc.connect_tracker(host, port)
-        known = [each["key"].removeprefix("server:") for each in tracker.summary()["server_info"]]
-        self.boards = known.count(key)
-        if not self.boards:
-            raise LookupError(f"the tracker has no board {key!r}; it has {sorted(set(known))}")
-        self.session = tracker.request(key, session_timeout=address["session_s"])
+        self.session, self.boards = board_session(address)
 
     def facts(self) -> dict[str, Any]:
         try:
@@ -132,6 +121,19 @@ class Board:
         self.session.upload(path)
         module = self.session.load_module(Path(path).name)
         return {name: module[name] for name in FUNCTIONS}
+
+
+def board_session(address: dict[str, Any]) -> tuple[Any, int]:
+    """A session of TVM's RPC, and how many boards there are."""
+    rpc = tvm_rpc()
+    host, port, key = address["host"], address["port"], address["key"]
+    if not key:
+        return rpc.connect(host, port, session_timeout=address["session_s"]), 1
+    tracker = rpc.connect_tracker(host, port)
+    known = [each["key"].removeprefix("server:") for each in tracker.summary()["server_info"]]
+    if key not in known:
+        raise LookupError(f"the tracker has no board {key!r}; it has {sorted(set(known))}")
+    return tracker.request(key, session_timeout=address["session_s"]), known.count(key)
 
 
 def tvm_rpc() -> Any:
