@@ -81,17 +81,19 @@ def derive(
     The first was measured within them, where tables price a budget: a network that is not gives way
     to the next. It goes to the run's genotype.json, the ranking to derive.json. What was judged
     or measured before, for another budget too, is neither again. budgets: None for those
-    of the search; tables: None likewise. Raises BudgetUnreachable where no network keeps to them.
+    of the search; tables: None likewise. Raises BudgetUnreachable where no network keeps to them,
+    BarsError where another board answers than the table's, or none.
     """
     config = read_search_config(folder)
     asked = config.budgets if budgets is None else tuple(budgets)
     found = run_tables(config, asked, tables=tables)
     hard = hard_budgets(asked, config.space, tables=found)
     boards = board_budgets(asked, found, settings.place) if settings.measured else ()
+    log = read_measured(folder / MEASURED)
+    for board in boards:  # judging takes minutes
+        board.require_ready(log)
     judge = open_judge(folder, config, settings.judge, device=device)
-    ranking = _derived(
-        judge, hard, boards, settings, log=read_measured(folder / MEASURED), notify=notify
-    )
+    ranking = _derived(judge, hard, boards, settings, log=log, notify=notify)
     write_genotype(ranking[0].genotype, folder / GENOTYPE)
     write_json(folder / DERIVED, derived_json(ranking))
     return ranking

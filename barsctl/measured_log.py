@@ -5,7 +5,7 @@ torn last line, left by an interruption, is dropped.
 """
 
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
@@ -54,6 +54,10 @@ class MeasuredLog:
         with self.path.open("a") as file:
             file.write(json.dumps(asdict(MeasuredRow(1, measured_for, cost))) + "\n")
         self.costs[measured_for] = cost
+
+    def knows(self, like: MeasuredFor) -> bool:
+        """Whether any network was measured as this one."""
+        return any(replace(each, network=like.network) == like for each in self.costs)
 
 
 def measured_for(network: str, header: TableHeader, place: str) -> MeasuredFor:

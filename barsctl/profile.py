@@ -13,11 +13,8 @@ from costmodels.latency_table import LatencyTable, TableHeader, TableRow
 from costmodels.table_file import append_line, resume_table
 from space.cost_terms import cost_terms
 from space.search_space import SearchSpace
-from targets.boards import AARCH64, ARMV7, X86_64_VPOPCNT
 from targets.build import kernel_hash
-from targets.host import cpu_flags
 from targets.kernel_specs import KernelSpec, kernel_specs
-from targets.measuring.device import device_at, require_executes
 from targets.measuring.measure import measure, require_measurable
 from targets.measuring.measured import Failed, Measured
 from targets.measuring.place import LOCAL, Place
@@ -25,7 +22,7 @@ from targets.target import Target
 from targets.toolchain import Notify
 
 from .errors import BarsError
-from .machine import named_in
+from .processor import processor_at
 from .progress import progress_bar
 
 
@@ -113,21 +110,15 @@ def profile(
 def table_header(settings: ProfileSettings) -> TableHeader:
     """What rows measured now hold for. Raises TargetError where a board cannot run them."""
     target, place = settings.target, settings.place
-    if place.way in ("emulated", "modelled"):
-        cpu, features = _emulated_cpu(target, place), tuple(sorted(target.cpu_flags))
-    else:
-        device = device_at(place)
-        require_executes(device, target, place)
-        cpu = named_in(device.cpu_info) or device.machine or "unknown"
-        features = _isa_features(device.cpu_info)
+    processor = processor_at(place, target)
     return TableHeader(
         format=3,
         target=target.name,
         way=place.way,
         place=str(place),
         unit=cost_unit(place),
-        cpu=cpu,
-        isa_features=features,
+        cpu=processor.cpu,
+        isa_features=processor.isa_features,
         threads=settings.threads,
         kernel_hash=kernel_hash(),
         compiler=_compiler(),
@@ -141,12 +132,6 @@ def cost_unit(place: Place) -> Literal["us", "instructions"]:
     return "instructions" if place.way == "emulated" else "us"
 
 
-def _emulated_cpu(target: Target, place: Place) -> str:
-    if place.way == "modelled" and target.core is not None:
-        return f"LLVM's model of {target.core.llvm_cpu} at {target.core.clock_ghz:g} GHz"
-    return " ".join(target.emulator)
-
-
 def _compiler() -> str:
     try:
         return f"apache-tvm {version('apache-tvm')}"
@@ -155,14 +140,6 @@ def _compiler() -> str:
             "profile builds kernels with apache-tvm, which is not installed; "
             "run: pip install 'barsctl[compile]'"
         ) from None
-
-
-def _isa_features(cpu_info: str) -> tuple[str, ...]:
-    """Of the processor's flags, those that some target of the catalog asks for."""
-    asked = frozenset[str]().union(
-        *(target.cpu_flags for target in (X86_64_VPOPCNT, AARCH64, ARMV7))
-    )
-    return tuple(sorted(cpu_flags(cpu_info) & asked))
 
 
 def table_row(measured: Measured, place: Place) -> TableRow:

@@ -57,6 +57,14 @@ def kernel_hash() -> str:
     return digest.hexdigest()[:16]
 
 
+def require_compiler() -> None:
+    """Raise TargetError where kernels cannot be built, as TVM is not installed."""
+    if find_spec("tvm") is None:
+        raise TargetError(
+            "building kernels needs apache-tvm; install it with: pip install 'barsctl[compile]'"
+        )
+
+
 def _write_object(
     specs: Sequence[KernelSpec],
     target: Target,
@@ -65,10 +73,7 @@ def _write_object(
     tiles: Tiles,
     prefix: str,
 ) -> None:
-    if find_spec("tvm") is None:
-        raise TargetError(
-            "building kernels needs apache-tvm; install it with: pip install 'barsctl[compile]'"
-        )
+    require_compiler()
     kernels = tuple(TiledKernel(spec.block, tiles.get(spec)) for spec in specs)
     request = BuildRequest(target, kernels, str(path), prefix)
     deadline_s = _START_DEADLINE_S + _KERNEL_DEADLINE_S * len(specs)
