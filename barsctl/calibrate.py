@@ -1,6 +1,7 @@
 """Calibrating a latency table: the sum of kernels, corrected by networks measured whole."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from hashlib import sha256
 from itertools import cycle, islice
 from pathlib import Path
@@ -54,6 +55,20 @@ def calibrate(
     )
     append_line(table, CorrectionLine(correction))
     return correction
+
+
+def without_correction(table: LatencyTable, notify: Notify) -> LatencyTable:
+    """A table whose learned rows change: what was fitted with them is dropped, and that is said.
+
+    So are whole networks of a tuned table, since their kernels had no tiles of their own.
+    """
+    if table.correction is not None:
+        notify(
+            "the table's correction is dropped: kernels that it was fitted with were learned, and "
+            "have other costs now; --calibrate fits it anew"
+        )
+    networks = {} if table.header.tuned else table.networks
+    return replace(table, correction=None, networks=networks)
 
 
 def _distinct(spaces: Sequence[SearchSpace], count: int) -> dict[str, BlockGraph]:

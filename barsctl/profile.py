@@ -10,7 +10,7 @@ from statistics import median
 from typing import Literal
 
 from costmodels.latency_table import LatencyTable, TableHeader, TableRow
-from costmodels.table_file import append_line, resume_table
+from costmodels.table_file import append_line, resume_table, write_table
 from space.cost_terms import cost_terms
 from space.search_space import SearchSpace
 from targets.build import kernel_hash
@@ -21,6 +21,7 @@ from targets.measuring.place import LOCAL, Place
 from targets.target import Target
 from targets.toolchain import Notify
 
+from .calibrate import without_correction
 from .errors import BarsError
 from .processor import processor_at
 from .progress import progress_bar
@@ -84,8 +85,11 @@ def profile(
     See `open_table` for what is raised; beside it TargetError where the board is lost.
     """
     start = time.monotonic()
-    rows = open_table(settings, table, resume=resume).rows
+    found = open_table(settings, table, resume=resume)
+    rows = found.rows
     missing = [spec for spec in specs if spec.key not in rows or rows[spec.key].way == "learned"]
+    if any(spec.key in rows for spec in missing):
+        write_table(table, without_correction(found, notify))
     kept = len(specs) - len(missing)
     measured: list[TableRow] = []
     failed: list[Failed] = []
