@@ -138,7 +138,8 @@ def _tuned(
     for result in second:
         last[result.subject].append(result)
     for subject in subjects:
-        yield _best(last[subject] or results[subject])
+        again = [each for each in last[subject] if isinstance(each, Measured)]
+        yield _best(again or results[subject])
 
 
 def _key(each: Built | Measured | Failed) -> tuple[Subject, Tile | None] | None:

@@ -77,7 +77,8 @@ _ANSWER = TypeAdapter(_Answer)
 class TimingWorker:
     """A context that times the subjects of libraries one by one.
 
-    fastest_reference: of all samples so far.
+    fastest_reference: of all samples so far; of a board's in this session, for the next session
+    may be with another.
     """
 
     def __init__(
@@ -161,6 +162,8 @@ class TimingWorker:
             [sys.executable, "-P", str(WORKER), json.dumps(self._address())],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._messages, bufsize=0,
         )  # fmt: skip
+        if self._place.way == "rpc":
+            self.fastest_reference = np.inf
         # Asked once there is a process: who abandons it before has not seen that one.
         if self._is_abandoned:
             self._stop()

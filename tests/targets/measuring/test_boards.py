@@ -23,7 +23,7 @@ from targets.measuring.timing import Deadlines, TimingWorker, UnreachableError
 from targets.subjects.library import build_timing_library
 from targets.subjects.subject import Subject
 from targets.target import Target
-from targets.tiling import Tiles
+from targets.tiling import NO_TILES, Tiles
 from targets.toolchain import Notify, run_zig
 from tests.barsctl.test_profile import SPACE
 from tests.example_graphs import EXAMPLE_GRAPHS
@@ -114,6 +114,22 @@ def test_misbehaving_kernel_costs_one_row(
     assert isinstance(failed, Failed)
     assert reason in failed.reason
     assert [type(each) for each in found.values()] == [Measured, Measured]
+
+
+def test_next_session_has_a_clock_of_its_own(board: Board, tmp_path: Path) -> None:
+    good, bad = tmp_path / "good", tmp_path / "bad"
+    for folder in (good, bad):
+        folder.mkdir()
+    build_timing_library(SPECS[:1], HOST, good, "good.so", threads=1, tiles=NO_TILES, notify=print)
+    flags = ("-shared", "-nostdlib", "-fPIC", "-O1", "-fno-sanitize=all", "-DCRASH")
+    run_zig("cc", *flags, str(MISBEHAVING), "-o", "bad.so", target=HOST, folder=bad)
+    with running_agent(board) as agent, TimingWorker(place_of(agent)) as worker:
+        worker.samples_us(good / "good.so", 0)
+        worker.fastest_reference = 1.0  # another board's, of a nanosecond
+        with pytest.raises(TargetError, match="signal 11"):
+            worker.samples_us(bad / "bad.so", 0)
+        worker.samples_us(good / "good.so", 0)
+        assert worker.fastest_reference > 1.0
 
 
 @contextmanager
