@@ -21,6 +21,7 @@ from targets.measuring.place import Place
 from targets.toolchain import Notify
 
 from .errors import BarsError
+from .lost_board import naming_resume
 from .measured_networks import measured_networks
 from .progress import progress_bar
 
@@ -33,7 +34,7 @@ def calibrate(
     """Measure random networks of the spaces, fit the table's correction on them, and write both.
 
     Networks that the table has already are not measured again. Raises BarsError where one cannot
-    be measured, TargetError where the board is lost, CostError where they are too few, or need a
+    be measured or the board is lost, CostError where they are too few, or need a
     kernel that the table has not.
     """
     found = read_table(table)
@@ -41,7 +42,8 @@ def calibrate(
     medians = {name: _kernel_medians(graph, found) for name, graph in graphs.items()}
     missing = [graph for name, graph in graphs.items() if name not in found.networks]
     rows = {name: found.networks[name] for name in graphs if name in found.networks}
-    with progress_bar("calibrate", len(graphs), done_steps=len(rows)) as advance:
+    bar = progress_bar("calibrate", len(graphs), done_steps=len(rows))
+    with naming_resume(table), bar as advance:
         for result in measured_networks(missing, found, place=place, notify=notify):
             row = _row(result, place)
             append_line(table, row)

@@ -23,6 +23,7 @@ from targets.toolchain import Notify
 
 from .calibrate import without_correction
 from .errors import BarsError
+from .lost_board import naming_resume
 from .processor import processor_at
 from .progress import progress_bar
 
@@ -82,7 +83,7 @@ def profile(
 ) -> Profile:  # fmt: skip
     """Measure the kernels that the table has no row of, and write each row as it is measured.
 
-    See `open_table` for what is raised; beside it TargetError where the board is lost.
+    See `open_table` for what is raised; beside it BarsError where the board is lost.
     """
     start = time.monotonic()
     found = open_table(settings, table, resume=resume)
@@ -95,7 +96,8 @@ def profile(
     failed: list[Failed] = []
     if missing:
         notify(f"building {len(missing)} kernels for {settings.target.name}, then measuring them")
-    with progress_bar(f"profile {settings.target.name}", len(specs), done_steps=kept) as advance:
+    bar = progress_bar(f"profile {settings.target.name}", len(specs), done_steps=kept)
+    with naming_resume(table), bar as advance:
         results = measure(
             missing, settings.target, settings.place,
             notify=notify, threads=settings.threads, tune=settings.tune,

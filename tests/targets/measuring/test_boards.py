@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from barsctl.errors import BarsError
 from barsctl.profile import ProfileSettings, profile, space_specs
 from costmodels.table_file import read_table
 from targets.catalog import named_target
@@ -169,7 +170,7 @@ def test_killed_agent_costs_no_row_that_was_measured(
         patch.setattr(timed_bench, "GROUP", 1)
         patch.setattr(timed_bench, "PAUSES_S", (0.0, 0.0))
         kill_after(5, process, patch)
-        lost = pytest.raises(TargetError, match=r"rpc://.* cannot be reached .*is it started")
+        lost = pytest.raises(BarsError, match=r"rpc://.* cannot be reached .*is it .* --resume$")
         with lost:
             profile(specs, ProfileSettings(HOST, place), table=table, resume=False, notify=print)
     before = table.read_text()
