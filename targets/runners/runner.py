@@ -7,7 +7,7 @@ from pathlib import Path
 
 from targets.elf import elf_machine
 from targets.errors import TargetError
-from targets.host import cpu_flags, runs_here, runs_natively
+from targets.host import cpu_flags, lack, runs_here, runs_natively
 from targets.measuring.device import Device, device_at
 from targets.measuring.place import Place
 from targets.target import Target
@@ -64,8 +64,7 @@ def _board_runner(place: Place, device: Device, *, notify: Notify) -> Runner:
         if device.machine and machine != device.machine:
             return NotRunnable(f"{path.name} is for {machine}, {place} is {device.machine}")
         if not executes(target):
-            missing = ", ".join(sorted(target.cpu_flags - flags))
-            return NotRunnable(f"{path.name} needs {missing}, which {place} lacks")
+            return NotRunnable(f"{path.name} {lack(target, flags, where=str(place))}")
         return BoardProgram(place, path, driver(target))
 
     return Runner(program, executes)
