@@ -57,11 +57,11 @@ def kernel_hash() -> str:
     return digest.hexdigest()[:16]
 
 
-def require_compiler() -> None:
-    """Raise TargetError where kernels cannot be built, as TVM is not installed."""
+def require_tvm(purpose: str) -> None:
+    """Raise TargetError where TVM is not installed."""
     if find_spec("tvm") is None:
         raise TargetError(
-            "building kernels needs apache-tvm; install it with: pip install 'barsctl[compile]'"
+            f"{purpose} needs apache-tvm; install it with: pip install 'barsctl[compile]'"
         )
 
 
@@ -73,7 +73,7 @@ def _write_object(
     tiles: Tiles,
     prefix: str,
 ) -> None:
-    require_compiler()
+    require_tvm("building kernels")
     kernels = tuple(TiledKernel(spec.block, tiles.get(spec)) for spec in specs)
     request = BuildRequest(target, kernels, str(path), prefix)
     deadline_s = _START_DEADLINE_S + _KERNEL_DEADLINE_S * len(specs)

@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from targets.build import require_compiler
+from targets.build import require_tvm
 from targets.emulation.counting import require_emulator
 from targets.errors import TargetError
 from targets.host import runs_here
@@ -81,7 +81,7 @@ def _bench(target: Target, place: Place, *, threads: int, notify: Notify) -> Ite
 
 def require_measurable(target: Target, place: Place, *, threads: int) -> None:
     """Raise TargetError where a target's kernels cannot be built, or not measured at a place."""
-    require_compiler()
+    require_tvm("building kernels")
     if target.variants:
         raise TargetError(
             f"{target.name} stands for {', '.join(each.name for each in target.variants)}: a "

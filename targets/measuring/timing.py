@@ -20,6 +20,7 @@ from typing import IO, Any, Self
 import numpy as np
 from pydantic import TypeAdapter, ValidationError
 
+from targets.build import require_tvm
 from targets.ending import ending, last_line
 from targets.errors import TargetError
 
@@ -157,13 +158,14 @@ class TimingWorker:
         return found
 
     def _start(self) -> None:
+        if self._place.way == "rpc":
+            require_tvm(f"talking to {self._place}")
+            self.fastest_reference = np.inf
         self._messages = tempfile.TemporaryFile()  # noqa: SIM115 (_stop closes it)
         self._process = subprocess.Popen(
             [sys.executable, "-P", str(WORKER), json.dumps(self._address())],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._messages, bufsize=0,
         )  # fmt: skip
-        if self._place.way == "rpc":
-            self.fastest_reference = np.inf
         # Asked once there is a process: who abandons it before has not seen that one.
         if self._is_abandoned:
             self._stop()

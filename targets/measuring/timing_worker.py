@@ -15,6 +15,16 @@ from typing import Any, Protocol
 
 FUNCTIONS = {"take_samples": 4, "sample_time_ns": 1, "reference_time_ns": 1}
 
+# What take_samples returns of itself and of networks, instead of a number of runs.
+WORDS = {
+    0: "it took no sample",
+    -1: "there is no such subject, or its memory is not aligned",
+    -2: "the processor lacks the instructions of its kernels",
+    -3: "it is not made for so many threads",
+    -1000: "it does not take so many samples",
+    -1001: "the system gives no threads for it: measure with fewer --threads",
+}
+
 
 class Device(Protocol):
     """Loads a library of `take_samples.c` and calls its functions; `facts` are of its processor."""
@@ -67,7 +77,7 @@ def samples(functions: dict[str, Callable[..., int]], request: dict[str, Any]) -
         request["subject"], count, request["sample_ns"], request["threads"]
     )
     if runs < 1:
-        return {"error": f"it returned {runs}"}
+        return {"error": WORDS.get(runs, f"a kernel failed with status {runs}")}
     fetched = {
         name: [functions[name](sample) for sample in range(count)]
         for name in ("sample_time_ns", "reference_time_ns")

@@ -1,5 +1,6 @@
 """Boards behind TVM's RPC: our agent, run here and under an emulator, and what goes wrong there."""
 
+import platform
 import socket
 import subprocess
 from collections.abc import Iterator, Sequence
@@ -12,13 +13,15 @@ import pytest
 from barsctl.errors import BarsError
 from barsctl.profile import ProfileSettings, profile, space_specs
 from costmodels.table_file import read_table
+from targets import build
 from targets.catalog import named_target
 from targets.errors import TargetError
 from targets.measuring import measure as measuring
 from targets.measuring import timed_bench
+from targets.measuring.device import device_at
 from targets.measuring.measure import measure
 from targets.measuring.measured import Failed, Measured
-from targets.measuring.place import Place
+from targets.measuring.place import Place, parse_place
 from targets.measuring.samples import Samples
 from targets.measuring.timing import Deadlines, TimingWorker, UnreachableError
 from targets.subjects.library import build_timing_library
@@ -181,6 +184,32 @@ def test_killed_agent_costs_no_row_that_was_measured(
     assert done.failed == ()
     assert table.read_text().startswith(before)
     assert set(read_table(table).rows) == {spec.key for spec in specs}
+
+
+def test_board_may_have_an_address_of_ipv6(board: Board) -> None:
+    if not has_ipv6():
+        pytest.skip("no IPv6 here")
+    with running_agent(board, "--host", "::1") as agent:
+        place = parse_place(f"rpc://[::1]:{agent.port}")
+        assert device_at(place).machine == platform.machine()
+
+
+def has_ipv6() -> bool:
+    try:
+        socket.create_server(("::1", 0), family=socket.AF_INET6).close()
+    except OSError:
+        return False
+    return True
+
+
+def test_missing_client_is_told_with_its_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(build, "find_spec", lambda _: None)
+    missing = r"^talking to rpc://pi:9090 needs apache-tvm; install it with: pip install"
+    with (
+        TimingWorker(Place("rpc", "pi", 9090)) as worker,
+        pytest.raises(TargetError, match=missing),
+    ):
+        worker.facts()
 
 
 def test_port_that_says_nothing_is_told_within_its_deadline() -> None:
