@@ -15,6 +15,7 @@ from pydantic import TypeAdapter
 
 from space.atomic import write_atomically
 from space.genotype import Genotype, choices_of, genotype_of, kept_cells
+from space.json_lines import NO_LINES, read_lines
 from space.search_space import SearchSpace
 from space.strict_json import parse_strict
 
@@ -84,12 +85,11 @@ def read_judged(path: Path, space: SearchSpace, header: JudgedHeader) -> Judged:
 
     Raises SpaceError where a row is damaged.
     """
-    lines = path.read_bytes().splitlines(keepends=True) if path.exists() else []
-    whole = [line for line in lines if line.endswith(b"\n")]
+    lines = read_lines(path) if path.exists() else NO_LINES
     first = _line(header).encode()
-    if not whole or whole[0] != first:
-        whole = [first]
-    if whole != lines:
+    is_of_header = lines.whole[:1] == (first,)
+    whole = lines.whole if is_of_header else (first,)
+    if lines.torn or not is_of_header:
         write_atomically(path, b"".join(whole))
     judged = Judged(path, space)
     for row in _rows(path, whole):
@@ -99,10 +99,10 @@ def read_judged(path: Path, space: SearchSpace, header: JudgedHeader) -> Judged:
 
 def judged_rows(path: Path) -> tuple[JudgedHeader, list[JudgedRow]]:
     """A file's header and whole rows. Raises SpaceError where one is damaged."""
-    lines = path.read_bytes().splitlines(keepends=True)
-    whole = [line for line in lines if line.endswith(b"\n")]
-    header = parse_strict(lines[0] if lines else b"", _HEADER, what=f"{path}: line 1")
-    return header, list(_rows(path, whole))
+    lines = read_lines(path)
+    first, *_ = (*lines.whole, lines.torn)
+    header = parse_strict(first, _HEADER, what=f"{path}: line 1")
+    return header, list(_rows(path, lines.whole))
 
 
 def _rows(path: Path, lines: Sequence[bytes]) -> Iterator[JudgedRow]:

@@ -13,6 +13,7 @@ from pydantic import TypeAdapter
 
 from costmodels.latency_table import TableHeader
 from space.atomic import write_atomically
+from space.json_lines import NO_LINES, read_lines
 from space.strict_json import parse_strict
 
 MEASURED = "measured.jsonl"
@@ -69,12 +70,11 @@ def measured_for(network: str, header: TableHeader, place: str) -> MeasuredFor:
 
 def read_measured(path: Path) -> MeasuredLog:
     """What was measured before. Raises SpaceError where a row is damaged."""
-    lines = path.read_bytes().splitlines(keepends=True) if path.exists() else []
-    whole = [line for line in lines if line.endswith(b"\n")]
-    if whole != lines:
-        write_atomically(path, b"".join(whole))
+    lines = read_lines(path) if path.exists() else NO_LINES
+    if lines.torn:
+        write_atomically(path, b"".join(lines.whole))
     log = MeasuredLog(path)
-    for number, line in enumerate(whole, start=1):
+    for number, line in enumerate(lines.whole, start=1):
         row = parse_strict(line, _ROW, what=f"{path}: line {number}")
         log.costs[row.measured_for] = row.cost
     return log

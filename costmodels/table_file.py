@@ -17,6 +17,7 @@ from pydantic import TypeAdapter
 
 from space.atomic import write_atomically
 from space.errors import SpaceError
+from space.json_lines import NO_LINES, read_lines
 from space.strict_json import parse_strict
 
 from .correction import Correction
@@ -46,10 +47,12 @@ _FREE = {"date", "place"}
 
 def read_table(path: Path) -> LatencyTable:
     """The table of a file. Raises CostError where it breaks a rule, OSError if unreadable."""
-    lines = path.read_bytes().splitlines(keepends=True)
-    if lines and not lines[-1].endswith(b"\n"):
-        raise CostError(f"{path}: line {len(lines)} is torn; run `barsctl profile --resume`")
-    return parse_table(path, _numbered(lines))
+    lines = read_lines(path)
+    if lines.torn:
+        raise CostError(
+            f"{path}: line {len(lines.whole) + 1} is torn; run `barsctl profile --resume`"
+        )
+    return parse_table(path, _numbered(lines.whole))
 
 
 def resume_table(path: Path, header: TableHeader) -> LatencyTable:
@@ -57,13 +60,13 @@ def resume_table(path: Path, header: TableHeader) -> LatencyTable:
 
     Raises CostError where the file breaks a rule or holds for something else than the header's.
     """
-    lines = path.read_bytes().splitlines(keepends=True) if path.exists() else []
-    whole = lines[:-1] if lines and not lines[-1].endswith(b"\n") else lines
+    lines = read_lines(path) if path.exists() else NO_LINES
     # The header is written whole: a file that is one torn line is none of ours, and stays.
-    table = parse_table(path, _numbered(whole or lines)) if lines else LatencyTable(header, {})
+    found = lines.whole or tuple(filter(None, [lines.torn]))
+    table = parse_table(path, _numbered(found)) if found else LatencyTable(header, {})
     _require_same(path, table.header, header)
-    if whole != lines or not whole:
-        write_atomically(path, b"".join(whole) or _text(header))
+    if lines.torn or not found:
+        write_atomically(path, b"".join(lines.whole) or _text(header))
     return table
 
 
