@@ -18,7 +18,7 @@ from targets.measuring.place import Place, parse_place
 from targets.toolchain import Notify
 
 from .budgets import TABLE_METRICS, Budget, format_cost
-from .calibrate import identity
+from .calibrate import kernels_digest
 from .errors import BarsError
 from .measured_log import MeasuredLog, measured_for
 from .measured_networks import measured_networks
@@ -44,7 +44,7 @@ class BoardBudget:
         Raises BarsError where it cannot be measured.
         """
         graph, header = decode(genotype), self.table.header
-        key = measured_for(identity(graph), header, str(self.place or header.place))
+        key = measured_for(kernels_digest(graph), header, str(self.place or header.place))
         if key not in log.costs:
             log.add(key, self._measured(graph, notify=notify))
         return log.costs[key]

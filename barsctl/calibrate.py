@@ -74,10 +74,10 @@ def without_correction(table: LatencyTable, notify: Notify) -> LatencyTable:
 
 
 def _distinct(spaces: Sequence[SearchSpace], count: int) -> dict[str, BlockGraph]:
-    """As many networks by their identity; fewer where the spaces hardly have so many."""
+    """As many networks by their kernels; fewer where the spaces hardly have so many."""
     graphs: dict[str, BlockGraph] = {}
     for graph in islice(random_networks(spaces), MOST_DRAWS * count):
-        graphs.setdefault(identity(graph), graph)
+        graphs.setdefault(kernels_digest(graph), graph)
         if len(graphs) == count:
             break
     return graphs
@@ -90,7 +90,7 @@ def random_networks(spaces: Sequence[SearchSpace]) -> Iterator[BlockGraph]:
         yield decode(random_genotype(space, rng))
 
 
-def identity(graph: BlockGraph) -> str:
+def kernels_digest(graph: BlockGraph) -> str:
     """Equal for networks of the same kernels."""
     keys = sorted(spec.key for block in graph.blocks for spec in kernel_specs(block))
     return sha256("\n".join(keys).encode()).hexdigest()[:16]
@@ -103,7 +103,7 @@ def _row(result: Measured | Failed, place: Place) -> NetworkRow:
             "kept: try again with --resume"
         )
     assert isinstance(result.subject, BlockGraph)
-    return NetworkRow(identity(result.subject), place.way, *result.quantiles)
+    return NetworkRow(kernels_digest(result.subject), place.way, *result.quantiles)
 
 
 def _kernel_medians(graph: BlockGraph, table: LatencyTable) -> list[float]:

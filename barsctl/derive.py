@@ -21,7 +21,7 @@ from targets.toolchain import Notify
 from .board_budgets import BoardBudget, board_budgets, tightened
 from .budgets import Budget
 from .judge import Judge, JudgeSettings, LogProbabilities, open_judge
-from .judged import identity
+from .judged import kept_choices
 from .measured_log import MEASURED, MeasuredLog, read_measured
 from .pricing import hard_budgets
 from .progress import progress_bar
@@ -125,7 +125,7 @@ def _derived(
             limits={budget.name: budget.limit for budget in limits},
         )[: settings.candidates]
         for position, each in enumerate(ranking):
-            network = identity(each.genotype)
+            network = kept_choices(each.genotype)
             if network in over:
                 continue
             tried = _measured(each, boards, log=log, notify=notify)
@@ -226,7 +226,7 @@ def candidate_choices(
     options, terms = decisions(space), cost_terms(space)
     index = term_index(terms)
     best = most_probable(options, terms, log_probabilities, budgets)
-    found, tried = [best], {identity(genotype_of(space, best))}
+    found, tried = [best], {kept_choices(genotype_of(space, best))}
     sparing: list[Choices] = []
     for flattening in np.repeat(FLATTENINGS, TRIES_PER_CANDIDATE * count):
         if len(found) >= count:
@@ -237,7 +237,7 @@ def candidate_choices(
         }
         if not is_connected(options, choices):
             continue
-        network = identity(genotype_of(space, choices))
+        network = kept_choices(genotype_of(space, choices))
         if network not in tried and within(index, budgets, choices):
             makes_use = _used_share(index, budgets, choices) >= USED_SHARE
             (found if makes_use else sparing).append(choices)

@@ -20,10 +20,10 @@ from space.search_space import SearchSpace
 from space.strict_json import parse_strict
 
 JUDGED = "judged.jsonl"
-Identity = tuple[object, ...]
+KeptChoices = tuple[object, ...]
 
 
-def identity(genotype: Genotype) -> Identity:
+def kept_choices(genotype: Genotype) -> KeptChoices:
     """Equal for equal networks, whatever the topologies of cells that their depths drop."""
     kept = {cell.group: genotype.topologies[cell.group] for cell in kept_cells(genotype)}
     return genotype.widths, genotype.depths, tuple(kept.items())
@@ -60,11 +60,11 @@ class Judged:
 
     path: Path
     space: SearchSpace
-    rows: dict[Identity, JudgedRow] = field(default_factory=dict)
+    rows: dict[KeptChoices, JudgedRow] = field(default_factory=dict)
 
     def accuracy(self, genotype: Genotype) -> float | None:
         """What a network was judged, None where it was not."""
-        row = self.rows.get(identity(genotype))
+        row = self.rows.get(kept_choices(genotype))
         return None if row is None else row.accuracy
 
     def add(self, genotype: Genotype, accuracy: float) -> None:
@@ -72,7 +72,7 @@ class Judged:
         row = JudgedRow(choices_of(genotype), accuracy)
         with self.path.open("a") as file:
             file.write(_line(row))
-        self.rows[identity(genotype)] = row
+        self.rows[kept_choices(genotype)] = row
 
 
 def file_digest(path: Path) -> str:
@@ -93,7 +93,7 @@ def read_judged(path: Path, space: SearchSpace, header: JudgedHeader) -> Judged:
         write_atomically(path, b"".join(whole))
     judged = Judged(path, space)
     for row in _rows(path, whole):
-        judged.rows[identity(genotype_of(space, row.choices))] = row
+        judged.rows[kept_choices(genotype_of(space, row.choices))] = row
     return judged
 
 

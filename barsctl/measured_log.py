@@ -21,7 +21,7 @@ MEASURED = "measured.jsonl"
 
 @dataclass(frozen=True, slots=True)
 class MeasuredFor:
-    """A network, by `identity`, and what its cost holds for: where it was measured, and how."""
+    """A network by its `kernels_digest`, and what its cost holds for: where and how measured."""
 
     network: str
     target: str
