@@ -36,6 +36,7 @@ def assemble(
     objects = [f"kernels-{index}.o" for index in range(len(kernels))]
     for file, data in zip(objects, kernels, strict=True):
         (folder / file).write_bytes(data)
+        toolchain.strip(file)
     library = [*objects, *toolchain.compile(map(Path, LIBRARY_SOURCES), include=RUNTIME)]
     around = [*map(Path, (*PROGRAM_SOURCES, ABOUT)), *sorted(RUNTIME.glob("*.c"))]
     program = toolchain.compile(around, include=RUNTIME)
