@@ -207,6 +207,7 @@ def test_program_tells_what_it_is(compiled: Artefacts, tmp_path: Path) -> None:
         "test_images": 0,
     }
     assert re.fullmatch(r"[0-9a-f]{16}", found["build_hash"])
+    assert json.loads(compiled.manifest.read_text())["build_hash"] == found["build_hash"]
     # The score is no part of the network, its kernels are.
     scored = about(compile_example("cell", "host", folder=tmp_path, score=Score(7, 8)))
     assert scored == found | {"accuracy": 0.875, "test_images": 8}
