@@ -4,7 +4,6 @@ import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from statistics import median
 from typing import Literal
@@ -13,7 +12,7 @@ from costmodels.latency_table import LatencyTable, TableHeader, TableRow
 from costmodels.table_file import append_line, resume_table, write_table
 from space.cost_terms import cost_terms
 from space.search_space import SearchSpace
-from targets.build import kernel_hash
+from targets.build import compiler_name, kernel_hash
 from targets.kernel_specs import KernelSpec, kernel_specs
 from targets.measuring.measure import measure, require_measurable
 from targets.measuring.measured import Failed, Measured
@@ -139,13 +138,13 @@ def cost_unit(place: Place) -> Literal["us", "instructions"]:
 
 
 def _compiler() -> str:
-    try:
-        return f"apache-tvm {version('apache-tvm')}"
-    except PackageNotFoundError:
+    name = compiler_name()
+    if name is None:
         raise BarsError(
             "profile builds kernels with apache-tvm, which is not installed; "
             "run: pip install 'barsctl[compile]'"
-        ) from None
+        )
+    return name
 
 
 def table_row(measured: Measured, place: Place) -> TableRow:

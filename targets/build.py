@@ -6,6 +6,7 @@ import sys
 from collections.abc import Sequence
 from functools import cache
 from hashlib import sha256
+from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -55,6 +56,14 @@ def kernel_hash() -> str:
             digest.update(f"{path.relative_to(_FOLDER)}\0".encode())
             digest.update(path.read_bytes())
     return digest.hexdigest()[:16]
+
+
+def compiler_name() -> str | None:
+    """TVM with its version, None where it is not installed: another one makes other kernels."""
+    try:
+        return f"apache-tvm {version('apache-tvm')}"
+    except PackageNotFoundError:
+        return None
 
 
 def require_tvm(purpose: str) -> None:
