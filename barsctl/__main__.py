@@ -1,5 +1,5 @@
 """`python -m barsctl` is `barsctl`."""
 
-from .cli import main
+from .entry import main
 
 main()

@@ -1,6 +1,7 @@
 """Budgets that hold on the board: networks compiled and measured whole before one is taken."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 from costmodels.latency_table import LatencyTable
@@ -9,17 +10,20 @@ from costmodels.selection import Budget as AddedBudget
 from space.decode import decode
 from space.genotype import Genotype
 from space.graph import BlockGraph
+from targets.catalog import named_target
 from targets.errors import TargetError
+from targets.measuring.measure import require_measurable
 from targets.measuring.measured import Failed
-from targets.measuring.place import Place
+from targets.measuring.place import Place, parse_place
 from targets.toolchain import Notify
 
 from .budgets import TABLE_METRICS, Budget, format_cost
-from .calibrate import identity
+from .calibrate import kernels_digest
 from .errors import BarsError
 from .measured_log import MeasuredLog, measured_for
 from .measured_networks import measured_networks
 from .pricing import table_of
+from .processor import require_same_processor
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,22 +44,41 @@ class BoardBudget:
         Raises BarsError where it cannot be measured.
         """
         graph, header = decode(genotype), self.table.header
-        key = measured_for(identity(graph), header, str(self.place or header.place))
+        key = measured_for(kernels_digest(graph), header, str(self.place or header.place))
         if key not in log.costs:
             log.add(key, self._measured(graph, notify=notify))
         return log.costs[key]
 
+    def require_ready(self, log: MeasuredLog) -> None:
+        """Raise BarsError where nothing was measured on the board so far, and nothing can be."""
+        place = str(self.place or self.table.header.place)
+        if not log.knows(measured_for("", self.table.header, place)):
+            with self._told_errors():
+                self._require_board()
+
+    def _require_board(self) -> None:
+        header = self.table.header
+        place, target = self.place or parse_place(header.place), named_target(header.target)
+        require_measurable(target, place, threads=header.threads)
+        require_same_processor(header, place, target)
+
     def _measured(self, graph: BlockGraph, *, notify: Notify) -> float:
-        try:
+        with self._told_errors():
+            self._require_board()
             (result,) = measured_networks([graph], self.table, place=self.place, notify=notify)
-        except TargetError as error:
+        if isinstance(result, Failed):
+            raise BarsError(f"the derived network could not be measured: {result.reason}")
+        return self.table.in_model_unit(result.median)
+
+    @contextmanager
+    def _told_errors(self) -> Iterator[None]:
+        try:
+            yield
+        except (BarsError, TargetError) as error:
             raise BarsError(
                 f"budget {self.name} is measured on the derived network, and {error}; "
                 "or take the table's word with --unmeasured"
             ) from error
-        if isinstance(result, Failed):
-            raise BarsError(f"the derived network could not be measured: {result.reason}")
-        return self.table.in_model_unit(result.median)
 
     def told(self, cost: float) -> str:
         """A cost and the limit, for people."""

@@ -1,6 +1,7 @@
 """Calibrating a latency table: the sum of kernels, corrected by networks measured whole."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from hashlib import sha256
 from itertools import cycle, islice
 from pathlib import Path
@@ -20,6 +21,7 @@ from targets.measuring.place import Place
 from targets.toolchain import Notify
 
 from .errors import BarsError
+from .lost_board import naming_resume
 from .measured_networks import measured_networks
 from .progress import progress_bar
 
@@ -32,7 +34,7 @@ def calibrate(
     """Measure random networks of the spaces, fit the table's correction on them, and write both.
 
     Networks that the table has already are not measured again. Raises BarsError where one cannot
-    be measured, TargetError where the board is lost, CostError where they are too few, or need a
+    be measured or the board is lost, CostError where they are too few, or need a
     kernel that the table has not.
     """
     found = read_table(table)
@@ -40,7 +42,8 @@ def calibrate(
     medians = {name: _kernel_medians(graph, found) for name, graph in graphs.items()}
     missing = [graph for name, graph in graphs.items() if name not in found.networks]
     rows = {name: found.networks[name] for name in graphs if name in found.networks}
-    with progress_bar("calibrate", len(graphs), done_steps=len(rows)) as advance:
+    bar = progress_bar("calibrate", len(graphs), done_steps=len(rows))
+    with naming_resume(table), bar as advance:
         for result in measured_networks(missing, found, place=place, notify=notify):
             row = _row(result, place)
             append_line(table, row)
@@ -56,11 +59,25 @@ def calibrate(
     return correction
 
 
+def without_correction(table: LatencyTable, notify: Notify) -> LatencyTable:
+    """A table whose learned rows change: what was fitted with them is dropped, and that is said.
+
+    So are whole networks of a tuned table, since their kernels had no tiles of their own.
+    """
+    if table.correction is not None:
+        notify(
+            "the table's correction is dropped: kernels that it was fitted with were learned, and "
+            "have other costs now; --calibrate fits it anew"
+        )
+    networks = {} if table.header.tuned else table.networks
+    return replace(table, correction=None, networks=networks)
+
+
 def _distinct(spaces: Sequence[SearchSpace], count: int) -> dict[str, BlockGraph]:
-    """As many networks by their identity; fewer where the spaces hardly have so many."""
+    """As many networks by their kernels; fewer where the spaces hardly have so many."""
     graphs: dict[str, BlockGraph] = {}
     for graph in islice(random_networks(spaces), MOST_DRAWS * count):
-        graphs.setdefault(identity(graph), graph)
+        graphs.setdefault(kernels_digest(graph), graph)
         if len(graphs) == count:
             break
     return graphs
@@ -73,7 +90,7 @@ def random_networks(spaces: Sequence[SearchSpace]) -> Iterator[BlockGraph]:
         yield decode(random_genotype(space, rng))
 
 
-def identity(graph: BlockGraph) -> str:
+def kernels_digest(graph: BlockGraph) -> str:
     """Equal for networks of the same kernels."""
     keys = sorted(spec.key for block in graph.blocks for spec in kernel_specs(block))
     return sha256("\n".join(keys).encode()).hexdigest()[:16]
@@ -86,7 +103,7 @@ def _row(result: Measured | Failed, place: Place) -> NetworkRow:
             "kept: try again with --resume"
         )
     assert isinstance(result.subject, BlockGraph)
-    return NetworkRow(identity(result.subject), place.way, *result.quantiles)
+    return NetworkRow(kernels_digest(result.subject), place.way, *result.quantiles)
 
 
 def _kernel_medians(graph: BlockGraph, table: LatencyTable) -> list[float]:

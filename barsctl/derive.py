@@ -21,7 +21,7 @@ from targets.toolchain import Notify
 from .board_budgets import BoardBudget, board_budgets, tightened
 from .budgets import Budget
 from .judge import Judge, JudgeSettings, LogProbabilities, open_judge
-from .judged import identity
+from .judged import kept_choices
 from .measured_log import MEASURED, MeasuredLog, read_measured
 from .pricing import hard_budgets
 from .progress import progress_bar
@@ -81,17 +81,19 @@ def derive(
     The first was measured within them, where tables price a budget: a network that is not gives way
     to the next. It goes to the run's genotype.json, the ranking to derive.json. What was judged
     or measured before, for another budget too, is neither again. budgets: None for those
-    of the search; tables: None likewise. Raises BudgetUnreachable where no network keeps to them.
+    of the search; tables: None likewise. Raises BudgetUnreachable where no network keeps to them,
+    BarsError where another board answers than the table's, or none.
     """
     config = read_search_config(folder)
     asked = config.budgets if budgets is None else tuple(budgets)
     found = run_tables(config, asked, tables=tables)
     hard = hard_budgets(asked, config.space, tables=found)
     boards = board_budgets(asked, found, settings.place) if settings.measured else ()
+    log = read_measured(folder / MEASURED)
+    for board in boards:  # judging takes minutes
+        board.require_ready(log)
     judge = open_judge(folder, config, settings.judge, device=device)
-    ranking = _derived(
-        judge, hard, boards, settings, log=read_measured(folder / MEASURED), notify=notify
-    )
+    ranking = _derived(judge, hard, boards, settings, log=log, notify=notify)
     write_genotype(ranking[0].genotype, folder / GENOTYPE)
     write_json(folder / DERIVED, derived_json(ranking))
     return ranking
@@ -123,7 +125,7 @@ def _derived(
             limits={budget.name: budget.limit for budget in limits},
         )[: settings.candidates]
         for position, each in enumerate(ranking):
-            network = identity(each.genotype)
+            network = kept_choices(each.genotype)
             if network in over:
                 continue
             tried = _measured(each, boards, log=log, notify=notify)
@@ -224,7 +226,7 @@ def candidate_choices(
     options, terms = decisions(space), cost_terms(space)
     index = term_index(terms)
     best = most_probable(options, terms, log_probabilities, budgets)
-    found, tried = [best], {identity(genotype_of(space, best))}
+    found, tried = [best], {kept_choices(genotype_of(space, best))}
     sparing: list[Choices] = []
     for flattening in np.repeat(FLATTENINGS, TRIES_PER_CANDIDATE * count):
         if len(found) >= count:
@@ -235,7 +237,7 @@ def candidate_choices(
         }
         if not is_connected(options, choices):
             continue
-        network = identity(genotype_of(space, choices))
+        network = kept_choices(genotype_of(space, choices))
         if network not in tried and within(index, budgets, choices):
             makes_use = _used_share(index, budgets, choices) >= USED_SHARE
             (found if makes_use else sparing).append(choices)

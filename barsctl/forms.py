@@ -21,7 +21,8 @@ from space.nn.integer import IntegerNetwork
 from space.nn.network import Network
 from targets.onnx_part import tensor_name
 from targets.onnx_run import onnx_logits, onnx_values
-from targets.runners.program import Program
+from targets.runners.program import Runnable
+from targets.trace import traced_values
 from targets.verify import canonical_values
 
 Images = NDArray[np.uint8]
@@ -79,16 +80,17 @@ class OnnxForm:
 
 @dataclass(frozen=True, slots=True)
 class ProgramForm:
-    """A compiled program, run here or under an emulator."""
+    """A compiled program, run here, under an emulator or on a board."""
 
-    program: Program
+    program: Runnable
     graph: BlockGraph
 
     def logits(self, images: Images) -> NDArray[np.int32]:
         return self.program.logits(images)
 
     def values(self, image: Images) -> Values:
-        return canonical_values(self.graph, self.program.trace(image))
+        files = [each.file for each in traced_values(self.graph)]
+        return canonical_values(self.graph, self.program.trace(image, files))
 
 
 @torch.inference_mode()

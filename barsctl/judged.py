@@ -15,14 +15,15 @@ from pydantic import TypeAdapter
 
 from space.atomic import write_atomically
 from space.genotype import Genotype, choices_of, genotype_of, kept_cells
+from space.json_lines import NO_LINES, read_lines
 from space.search_space import SearchSpace
 from space.strict_json import parse_strict
 
 JUDGED = "judged.jsonl"
-Identity = tuple[object, ...]
+KeptChoices = tuple[object, ...]
 
 
-def identity(genotype: Genotype) -> Identity:
+def kept_choices(genotype: Genotype) -> KeptChoices:
     """Equal for equal networks, whatever the topologies of cells that their depths drop."""
     kept = {cell.group: genotype.topologies[cell.group] for cell in kept_cells(genotype)}
     return genotype.widths, genotype.depths, tuple(kept.items())
@@ -59,11 +60,11 @@ class Judged:
 
     path: Path
     space: SearchSpace
-    rows: dict[Identity, JudgedRow] = field(default_factory=dict)
+    rows: dict[KeptChoices, JudgedRow] = field(default_factory=dict)
 
     def accuracy(self, genotype: Genotype) -> float | None:
         """What a network was judged, None where it was not."""
-        row = self.rows.get(identity(genotype))
+        row = self.rows.get(kept_choices(genotype))
         return None if row is None else row.accuracy
 
     def add(self, genotype: Genotype, accuracy: float) -> None:
@@ -71,7 +72,7 @@ class Judged:
         row = JudgedRow(choices_of(genotype), accuracy)
         with self.path.open("a") as file:
             file.write(_line(row))
-        self.rows[identity(genotype)] = row
+        self.rows[kept_choices(genotype)] = row
 
 
 def file_digest(path: Path) -> str:
@@ -84,25 +85,24 @@ def read_judged(path: Path, space: SearchSpace, header: JudgedHeader) -> Judged:
 
     Raises SpaceError where a row is damaged.
     """
-    lines = path.read_bytes().splitlines(keepends=True) if path.exists() else []
-    whole = [line for line in lines if line.endswith(b"\n")]
+    lines = read_lines(path) if path.exists() else NO_LINES
     first = _line(header).encode()
-    if not whole or whole[0] != first:
-        whole = [first]
-    if whole != lines:
+    is_of_header = lines.whole[:1] == (first,)
+    whole = lines.whole if is_of_header else (first,)
+    if lines.torn or not is_of_header:
         write_atomically(path, b"".join(whole))
     judged = Judged(path, space)
     for row in _rows(path, whole):
-        judged.rows[identity(genotype_of(space, row.choices))] = row
+        judged.rows[kept_choices(genotype_of(space, row.choices))] = row
     return judged
 
 
 def judged_rows(path: Path) -> tuple[JudgedHeader, list[JudgedRow]]:
     """A file's header and whole rows. Raises SpaceError where one is damaged."""
-    lines = path.read_bytes().splitlines(keepends=True)
-    whole = [line for line in lines if line.endswith(b"\n")]
-    header = parse_strict(lines[0] if lines else b"", _HEADER, what=f"{path}: line 1")
-    return header, list(_rows(path, whole))
+    lines = read_lines(path)
+    first, *_ = (*lines.whole, lines.torn)
+    header = parse_strict(first, _HEADER, what=f"{path}: line 1")
+    return header, list(_rows(path, lines.whole))
 
 
 def _rows(path: Path, lines: Sequence[bytes]) -> Iterator[JudgedRow]:

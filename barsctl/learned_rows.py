@@ -10,7 +10,10 @@ from costmodels.latency_table import TableRow
 from costmodels.learned import fit_kernel_model, held_out_errors
 from costmodels.table_file import read_table, write_table
 from targets.kernel_specs import KernelSpec
+from targets.toolchain import Notify
 from targets.vector_unit import VectorUnit
+
+from .calibrate import without_correction
 
 NEAR = 0.1
 
@@ -27,8 +30,12 @@ class Learned:
     near_share: float
 
 
-def learn_rows(specs: Sequence[KernelSpec], table: Path, unit: VectorUnit) -> Learned:
+def learn_rows(
+    specs: Sequence[KernelSpec], table: Path, unit: VectorUnit, *, notify: Notify
+) -> Learned:
     """Give a table rows of those of the kernels that it has not measured.
+
+    A correction that was fitted with other such rows is dropped.
 
     Raises CostError where it has measured none, or one that costs nothing.
     """
@@ -42,6 +49,8 @@ def learn_rows(specs: Sequence[KernelSpec], table: Path, unit: VectorUnit) -> Le
     near_share = float(np.mean(np.abs(held_out_errors(costs, unit)) <= NEAR))
     model = fit_kernel_model(costs, unit)
     learned = {spec.key: _row(spec, model.predict(spec)) for spec in missing}
+    if any(found.rows.get(key, row) != row for key, row in learned.items()):
+        found = without_correction(found, notify)
     write_table(table, replace(found, rows=found.rows | learned))
     return Learned(len(learned), near_share)
 

@@ -5,7 +5,7 @@ torn last line, left by an interruption, is dropped.
 """
 
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
@@ -13,6 +13,7 @@ from pydantic import TypeAdapter
 
 from costmodels.latency_table import TableHeader
 from space.atomic import write_atomically
+from space.json_lines import NO_LINES, read_lines
 from space.strict_json import parse_strict
 
 MEASURED = "measured.jsonl"
@@ -20,7 +21,7 @@ MEASURED = "measured.jsonl"
 
 @dataclass(frozen=True, slots=True)
 class MeasuredFor:
-    """A network, by `identity`, and what its cost holds for: where it was measured, and how."""
+    """A network by its `kernels_digest`, and what its cost holds for: where and how measured."""
 
     network: str
     target: str
@@ -55,6 +56,10 @@ class MeasuredLog:
             file.write(json.dumps(asdict(MeasuredRow(1, measured_for, cost))) + "\n")
         self.costs[measured_for] = cost
 
+    def knows(self, like: MeasuredFor) -> bool:
+        """Whether any network was measured as this one."""
+        return any(replace(each, network=like.network) == like for each in self.costs)
+
 
 def measured_for(network: str, header: TableHeader, place: str) -> MeasuredFor:
     """What a network's cost holds for that is measured as a table was."""
@@ -65,12 +70,11 @@ def measured_for(network: str, header: TableHeader, place: str) -> MeasuredFor:
 
 def read_measured(path: Path) -> MeasuredLog:
     """What was measured before. Raises SpaceError where a row is damaged."""
-    lines = path.read_bytes().splitlines(keepends=True) if path.exists() else []
-    whole = [line for line in lines if line.endswith(b"\n")]
-    if whole != lines:
-        write_atomically(path, b"".join(whole))
+    lines = read_lines(path) if path.exists() else NO_LINES
+    if lines.torn:
+        write_atomically(path, b"".join(lines.whole))
     log = MeasuredLog(path)
-    for number, line in enumerate(whole, start=1):
+    for number, line in enumerate(lines.whole, start=1):
         row = parse_strict(line, _ROW, what=f"{path}: line {number}")
         log.costs[row.measured_for] = row.cost
     return log

@@ -17,7 +17,7 @@ from space.blocks import Block
 from space.frozen import FrozenNetwork
 from space.frozen_file import write_frozen
 from space.nn.freeze import freeze
-from targets.build import kernel_hash
+from targets.build import compiler_name, kernel_hash
 from targets.compile import Artefacts, compile_network
 from targets.emit_about import Score
 from targets.onnx_export import export_onnx
@@ -87,7 +87,7 @@ def _require_usable(table: LatencyTable, targets: Sequence[Target], *, threads: 
             f"the latency table is of {name}, and the targets are {', '.join(names)}; a table "
             f"holds for its own target: add --target {name}, or leave out --table"
         )
-    require_fit(table, target=name, kernel_hash=kernel_hash())
+    require_fit(table, target=name, kernel_hash=kernel_hash(), compiler=compiler_name())
     if table.header.threads != threads:
         raise BarsError(
             f"the latency table is of {table.header.threads} threads, and the program has "

@@ -7,9 +7,8 @@ from pathlib import Path
 from space.frozen_file import read_frozen
 from space.graph import BlockGraph
 from targets.compile import Artefacts
-from targets.host import runs_here
-from targets.runners import runnable
 from targets.runners.program import NotRunnable
+from targets.runners.runner import HERE, Runner
 from targets.target import Target
 from targets.toolchain import Notify
 
@@ -40,10 +39,12 @@ def compare_package(
     folder: Path,
     images: int | None,
     notify: Notify,
+    runner: Runner = HERE,
 ) -> Package:
     """Compare what lies in the folder on a run's test images; nothing is timed.
 
-    images: how many; None for up to MOST_IMAGES, EMULATED_IMAGES under an emulator. Raises
+    images: how many; None for up to MOST_IMAGES, EMULATED_IMAGES under an emulator. runner: of the
+    programs. Raises
     TargetError where a program fails; where one differs, the package says so.
     """
     pixels, labels = compared_images(run.dataset, images)
@@ -58,7 +59,8 @@ def compare_package(
         onnx=accuracy(onnx.logits, labels),
     )
     reports = tuple(
-        _report(target, files, expected, images=images, notify=notify) for target, files in compiled
+        _report(target, files, expected, images=images, runner=runner, notify=notify)
+        for target, files in compiled
     )
     return Package(folder, accuracies, compare(onnx, expected.answers), reports)
 
@@ -70,22 +72,24 @@ def compared_images(dataset: Dataset, images: int | None) -> tuple[Images, Label
 
 
 def _report(
-    target: Target, files: Artefacts, expected: _Expected, *, images: int | None, notify: Notify
-) -> TargetReport:
+    target: Target, files: Artefacts, expected: _Expected, *,
+    images: int | None, runner: Runner, notify: Notify,
+) -> TargetReport:  # fmt: skip
     notify(f"running the program for {target.name}")
-    return TargetReport(target, files, _checked(target, files, expected, images=images))
+    checked = _checked(target, files, expected, images=images, runner=runner)
+    return TargetReport(target, files, checked)
 
 
 def _checked(
-    target: Target, files: Artefacts, expected: _Expected, *, images: int | None
+    target: Target, files: Artefacts, expected: _Expected, *, images: int | None, runner: Runner
 ) -> Checked | Unchecked:
-    program = runnable(files.program, target)
+    program = runner.program(files.program, target)
     if isinstance(program, NotRunnable):
         return Unchecked(program.reason)
     count = images or (EMULATED_IMAGES if program.emulated else MOST_IMAGES)
     indices = spread_indices(len(expected.labels), count)
     wanted, labels = expected.answers.at(indices), expected.labels[indices]
-    kernels = [each.name for each in target.variants if runs_here(each)]
+    kernels = [each.name for each in target.variants if runner.executes(each)]
     programs = {name: program.with_kernels(name) for name in kernels} or {"": program}
     found = {
         name: ask(ProgramForm(each, expected.graph), wanted.images)

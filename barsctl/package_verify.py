@@ -6,12 +6,14 @@ from pathlib import Path
 from space.frozen_file import read_frozen
 from space.graph_json import graph_document
 from targets.manifest import Fields
+from targets.measuring.place import Place
+from targets.runners.runner import HERE, runner_at
 from targets.toolchain import Notify
 
 from .errors import BarsError
 from .package_compare import compare_package
 from .package_files import PackageFiles, check_files
-from .package_report import FROZEN, Package, program_fields, verification_fields
+from .package_report import FROZEN, Package, Unchecked, program_fields, verification_fields
 from .run_folder import CONFIG
 from .trained_run import TrainedRun, read_trained
 
@@ -25,12 +27,14 @@ class Verified:
 
 
 def verify_package(
-    files: PackageFiles, run: Path | None, *, images: int | None, notify: Notify
-) -> Verified:
+    files: PackageFiles, run: Path | None, *,
+    images: int | None, notify: Notify, place: Place | None = None,
+) -> Verified:  # fmt: skip
     """Check a package's files, then compare its forms as compiling does, without compiling.
 
-    run: a training, or one of its checkpoints; None for the one that the package lies in. Raises
-    BarsError where a file was changed or the run is another network's, TargetError where a program
+    run: a training, or one of its checkpoints; None for the one that the package lies in. place:
+    where programs run; None for here, or the emulator. Raises BarsError where a file was changed,
+    the run is another network's, or no program runs at the place, TargetError where a program
     fails; where one differs, the package says so.
     """
     if images is not None and images < 1:
@@ -39,10 +43,25 @@ def verify_package(
     notify(f"{unchanged} files have the SHA-256 that their manifests say")
     trained = read_trained(run or _run_around(files))
     _require_same(trained, files)
+    runner = HERE if place is None else runner_at(place, notify=notify)
     package = compare_package(
-        trained, files.compiled, folder=files.folder, images=images, notify=notify
+        trained, files.compiled, folder=files.folder, images=images, notify=notify, runner=runner
     )
+    if place is not None:
+        _require_run(package, place)
     return Verified(unchanged, package)
+
+
+def _require_run(package: Package, place: Place) -> None:
+    """Raise BarsError where a place was asked for, and nothing ran there."""
+    reasons = [
+        each.program.reason for each in package.reports if isinstance(each.program, Unchecked)
+    ]
+    if len(reasons) == len(package.reports):
+        raise BarsError(
+            f"no program was run on {place}: {'; '.join(reasons)}; name another --on, or compile "
+            "for its target"
+        )
 
 
 def _run_around(files: PackageFiles) -> Path:

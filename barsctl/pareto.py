@@ -21,7 +21,7 @@ from .derive import Candidate, candidate_choices, candidate_json, candidates_wit
 from .errors import BarsError
 from .front_plot import write_front_plot
 from .judge import Judge, JudgeSettings, open_judge
-from .judged import identity
+from .judged import kept_choices
 from .pricing import hard_budgets, read_latency_table
 from .run_folder import Json, write_json
 from .search_run import SearchConfig, read_search_config
@@ -130,7 +130,7 @@ def _choices(
         except BudgetUnreachable as error:
             unreachable = error
             continue
-        found |= {identity(genotype_of(judge.space, each)): each for each in choices}
+        found |= {kept_choices(genotype_of(judge.space, each)): each for each in choices}
     if unreachable is not None and not found:
         raise unreachable
     return list(found.values())

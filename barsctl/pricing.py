@@ -13,7 +13,7 @@ from costmodels.selection import Budget as HardBudget
 from costmodels.table_file import read_table
 from space.cost_terms import cost_terms
 from space.search_space import SearchSpace
-from targets.build import kernel_hash
+from targets.build import compiler_name, kernel_hash
 from targets.catalog import named_target
 from targets.target import Target
 
@@ -62,7 +62,9 @@ def _readable_table(path: Path) -> LatencyTable:
 
 
 def _require_own_kernels(table: LatencyTable) -> None:
-    require_fit(table, target=table.header.target, kernel_hash=kernel_hash())
+    require_fit(
+        table, target=table.header.target, kernel_hash=kernel_hash(), compiler=compiler_name()
+    )
 
 
 def needs_table(budget: Budget) -> bool:

@@ -4,29 +4,27 @@ import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from statistics import median
 from typing import Literal
 
 from costmodels.latency_table import LatencyTable, TableHeader, TableRow
-from costmodels.table_file import append_line, resume_table
+from costmodels.table_file import append_line, resume_table, write_table
 from space.cost_terms import cost_terms
 from space.graph import BlockGraph
 from space.search_space import SearchSpace
-from targets.boards import AARCH64, ARMV7, X86_64_VPOPCNT
-from targets.build import kernel_hash
-from targets.host import cpu_flags
+from targets.build import compiler_name, kernel_hash
 from targets.kernel_specs import KernelSpec, kernel_specs
-from targets.measuring.device import device_at, require_executes
 from targets.measuring.measure import measure, require_measurable
 from targets.measuring.measured import Failed, Measured
 from targets.measuring.place import LOCAL, Place
 from targets.target import Target
 from targets.toolchain import Notify
 
+from .calibrate import without_correction
 from .errors import BarsError
-from .machine import named_in
+from .lost_board import naming_resume
+from .processor import processor_at
 from .progress import progress_bar
 
 
@@ -91,17 +89,21 @@ def profile(
 ) -> Profile:  # fmt: skip
     """Measure the kernels that the table has no row of, and write each row as it is measured.
 
-    See `open_table` for what is raised; beside it TargetError where the board is lost.
+    See `open_table` for what is raised; beside it BarsError where the board is lost.
     """
     start = time.monotonic()
-    rows = open_table(settings, table, resume=resume).rows
+    found = open_table(settings, table, resume=resume)
+    rows = found.rows
     missing = [spec for spec in specs if spec.key not in rows or rows[spec.key].way == "learned"]
+    if any(spec.key in rows for spec in missing):
+        write_table(table, without_correction(found, notify))
     kept = len(specs) - len(missing)
     measured: list[TableRow] = []
     failed: list[Failed] = []
     if missing:
         notify(f"building {len(missing)} kernels for {settings.target.name}, then measuring them")
-    with progress_bar(f"profile {settings.target.name}", len(specs), done_steps=kept) as advance:
+    bar = progress_bar(f"profile {settings.target.name}", len(specs), done_steps=kept)
+    with naming_resume(table), bar as advance:
         results = measure(
             missing, settings.target, settings.place,
             notify=notify, threads=settings.threads, tune=settings.tune,
@@ -120,21 +122,15 @@ def profile(
 def table_header(settings: ProfileSettings) -> TableHeader:
     """What rows measured now hold for. Raises TargetError where a board cannot run them."""
     target, place = settings.target, settings.place
-    if place.way in ("emulated", "modelled"):
-        cpu, features = _emulated_cpu(target, place), tuple(sorted(target.cpu_flags))
-    else:
-        device = device_at(place)
-        require_executes(device, target, place)
-        cpu = named_in(device.cpu_info) or device.machine or "unknown"
-        features = _isa_features(device.cpu_info)
+    processor = processor_at(place, target)
     return TableHeader(
         format=3,
         target=target.name,
         way=place.way,
         place=str(place),
         unit=cost_unit(place),
-        cpu=cpu,
-        isa_features=features,
+        cpu=processor.cpu,
+        isa_features=processor.isa_features,
         threads=settings.threads,
         kernel_hash=kernel_hash(),
         compiler=_compiler(),
@@ -148,28 +144,14 @@ def cost_unit(place: Place) -> Literal["us", "instructions"]:
     return "instructions" if place.way == "emulated" else "us"
 
 
-def _emulated_cpu(target: Target, place: Place) -> str:
-    if place.way == "modelled" and target.core is not None:
-        return f"LLVM's model of {target.core.llvm_cpu} at {target.core.clock_ghz:g} GHz"
-    return " ".join(target.emulator)
-
-
 def _compiler() -> str:
-    try:
-        return f"apache-tvm {version('apache-tvm')}"
-    except PackageNotFoundError:
+    name = compiler_name()
+    if name is None:
         raise BarsError(
             "profile builds kernels with apache-tvm, which is not installed; "
             "run: pip install 'barsctl[compile]'"
-        ) from None
-
-
-def _isa_features(cpu_info: str) -> tuple[str, ...]:
-    """Of the processor's flags, those that some target of the catalog asks for."""
-    asked = frozenset[str]().union(
-        *(target.cpu_flags for target in (X86_64_VPOPCNT, AARCH64, ARMV7))
-    )
-    return tuple(sorted(cpu_flags(cpu_info) & asked))
+        )
+    return name
 
 
 def table_row(measured: Measured, place: Place) -> TableRow:

@@ -11,6 +11,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from space.atomic import write_atomically
+from space.json_lines import read_lines
 
 from .errors import BarsError
 
@@ -138,11 +139,9 @@ def metrics_rows(path: Path) -> list[dict[str, Any]]:
 
     Raises BarsError where a row is damaged.
     """
-    lines = path.read_bytes().splitlines(keepends=True)
     return [
         _metrics_row(path, line, number=number)
-        for number, line in enumerate(lines, start=1)
-        if line.endswith(b"\n")
+        for number, line in enumerate(read_lines(path).whole, start=1)
     ]
 
 

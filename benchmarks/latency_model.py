@@ -17,7 +17,7 @@ from harness.report import Cell, Check, read_options, report
 from numpy.typing import NDArray
 from scipy.stats import spearmanr
 
-from barsctl.calibrate import calibrate, identity, random_networks
+from barsctl.calibrate import calibrate, kernels_digest, random_networks
 from barsctl.measured_networks import measured_networks
 from barsctl.profile import ProfileSettings, profile, space_specs
 from costmodels.latency_table import LatencyTable
@@ -97,7 +97,7 @@ def references() -> list[BlockGraph]:
 def other_networks(table: LatencyTable, count: int) -> list[BlockGraph]:
     """Random networks that the table was not calibrated by."""
     fresh = {
-        identity(graph): graph
+        kernels_digest(graph): graph
         for graph in islice(random_networks([SPACE]), 2 * count + CALIBRATION)
     }
     return [graph for name, graph in fresh.items() if name not in table.networks][:count]

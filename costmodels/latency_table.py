@@ -146,10 +146,21 @@ class LatencyTable:
         return self.rows[key].median
 
 
-def require_fit(table: LatencyTable, *, target: str, kernel_hash: str) -> None:
-    """Raise CostError where a table is of another target or of other kernels."""
+def require_fit(
+    table: LatencyTable, *, target: str, kernel_hash: str, compiler: str | None
+) -> None:
+    """Raise CostError where a table is of another target, other kernels or another compiler's.
+
+    compiler: that is installed, None where there is none: such a machine only reads prices.
+    """
+    header = table.header
+    if compiler not in (None, header.compiler):
+        raise CostError(
+            f"latency table has kernels of {header.compiler}, installed is {compiler}; another "
+            "compiler makes other kernels: run `barsctl profile` again, or install that version"
+        )
     wanted = {"target": target, "kernel_hash": kernel_hash}
-    found = {"target": table.header.target, "kernel_hash": table.header.kernel_hash}
+    found = {"target": header.target, "kernel_hash": header.kernel_hash}
     for name, value in wanted.items():
         if found[name] != value:
             raise CostError(

@@ -16,7 +16,7 @@ from space.atomic import write_atomically
 
 from .errors import CostError
 from .latency_table import LatencyTable, TableRow
-from .table_file import parse_table, table_lines
+from .table_file import NumberedLine, parse_table, table_lines
 
 _TILE = ("tile_lanes", "tile_pixels")
 _NUMBERS = ("n", "median", "p10", "p90", "min")
@@ -40,35 +40,41 @@ def write_csv(path: Path, table: LatencyTable) -> None:
 
 def read_csv(path: Path) -> LatencyTable:
     """The table of a CSV file. Raises CostError where it breaks a rule, OSError if unreadable."""
-    others: list[str] = []
-    rows: list[list[str]] = []
-    for fields in _lines_of_fields(path):
+    others: list[NumberedLine] = []
+    rows: list[tuple[int, list[str]]] = []
+    for number, fields in _lines_of_fields(path):
         if fields[0].startswith("#"):
             # The JSON's own commas part it; no part begins with a quote, so none of them is lost.
-            others.append(",".join(fields)[1:].strip())
+            others.append((number, _line(",".join(fields)[1:].strip())))
         else:
-            rows.append(fields)
-    columns = tuple(rows[0]) if rows else ()
+            rows.append((number, fields))
+    columns = tuple(rows[0][1]) if rows else ()
     if columns != COLUMNS:
         raise CostError(
             f"{path}: columns are {', '.join(columns)[:80] or 'missing'}; they must be "
             f"{', '.join(COLUMNS)}"
         )
-    texts = [_row_text(path, fields) for fields in rows[1:]]
-    header, rest = others[:1], others[1:]
-    return parse_table(path, [f"{text}\n".encode() for text in (*header, *texts, *rest)])
+    kernels = [
+        (number, _line(_row_text(path, fields, number=number))) for number, fields in rows[1:]
+    ]
+    return parse_table(path, [*others[:1], *kernels, *others[1:]])
 
 
-def _lines_of_fields(path: Path) -> list[list[str]]:
-    """The fields of all lines that have any, without the empty ones beyond the columns."""
+def _line(text: str) -> bytes:
+    return f"{text}\n".encode()
+
+
+def _lines_of_fields(path: Path) -> list[tuple[int, list[str]]]:
+    """Number and fields of all lines that have any, without the empty ones beyond the columns."""
     try:
         text = path.read_text("utf-8-sig")
-        lines = list(csv.reader(io.StringIO(text)))
+        reader = csv.reader(io.StringIO(text))
+        lines = [(reader.line_num, fields) for fields in reader]
     except UnicodeDecodeError as error:
         raise CostError(f"{path}: it is no text ({error}); export a table as CSV") from None
     except csv.Error as error:
         raise CostError(f"{path}: it is no CSV ({error}); export a table as CSV") from None
-    return [fields for line in lines if (fields := _without_padding(line))]
+    return [(number, fields) for number, line in lines if (fields := _without_padding(line))]
 
 
 def _without_padding(fields: list[str]) -> list[str]:
@@ -80,11 +86,12 @@ def _without_padding(fields: list[str]) -> list[str]:
     return fields
 
 
-def _row_text(path: Path, fields: list[str]) -> str:
+def _row_text(path: Path, fields: list[str], *, number: int) -> str:
     """A row as in a table's file; what is wrong with its values is told on parsing."""
     if len(fields) != len(COLUMNS):
         raise CostError(
-            f"{path}: {','.join(fields)[:80]}: {len(fields)} fields; a row has {len(COLUMNS)}"
+            f"{path}: line {number}: {','.join(fields)[:80]}: {len(fields)} fields; a row has "
+            f"{len(COLUMNS)}"
         )
     named: dict[str, object] = dict(zip(COLUMNS, fields, strict=True))
     named |= {name: _number(str(named[name])) for name in _NUMBERS}

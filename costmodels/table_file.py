@@ -17,6 +17,7 @@ from pydantic import TypeAdapter
 
 from space.atomic import write_atomically
 from space.errors import SpaceError
+from space.json_lines import NO_LINES, read_lines
 from space.strict_json import parse_strict
 
 from .correction import Correction
@@ -34,6 +35,7 @@ class CorrectionLine:
     correction: Correction
 
 
+NumberedLine = tuple[int, bytes]
 Line = TableHeader | TableRow | NetworkRow | CorrectionLine
 _HEADER = TypeAdapter(TableHeader)
 _ROW = TypeAdapter(TableRow)
@@ -45,10 +47,12 @@ _FREE = {"date", "place"}
 
 def read_table(path: Path) -> LatencyTable:
     """The table of a file. Raises CostError where it breaks a rule, OSError if unreadable."""
-    lines = path.read_bytes().splitlines(keepends=True)
-    if lines and not lines[-1].endswith(b"\n"):
-        raise CostError(f"{path}: line {len(lines)} is torn; run `barsctl profile --resume`")
-    return parse_table(path, lines)
+    lines = read_lines(path)
+    if lines.torn:
+        raise CostError(
+            f"{path}: line {len(lines.whole) + 1} is torn; run `barsctl profile --resume`"
+        )
+    return parse_table(path, _numbered(lines.whole))
 
 
 def resume_table(path: Path, header: TableHeader) -> LatencyTable:
@@ -56,13 +60,13 @@ def resume_table(path: Path, header: TableHeader) -> LatencyTable:
 
     Raises CostError where the file breaks a rule or holds for something else than the header's.
     """
-    lines = path.read_bytes().splitlines(keepends=True) if path.exists() else []
-    whole = lines[:-1] if lines and not lines[-1].endswith(b"\n") else lines
+    lines = read_lines(path) if path.exists() else NO_LINES
     # The header is written whole: a file that is one torn line is none of ours, and stays.
-    table = parse_table(path, whole or lines) if lines else LatencyTable(header, {})
+    found = lines.whole or tuple(filter(None, [lines.torn]))
+    table = parse_table(path, _numbered(found)) if found else LatencyTable(header, {})
     _require_same(path, table.header, header)
-    if whole != lines or not whole:
-        write_atomically(path, b"".join(whole) or _text(header))
+    if lines.torn or not found:
+        write_atomically(path, b"".join(lines.whole) or _text(header))
     return table
 
 
@@ -99,16 +103,24 @@ def _require_same(path: Path, found: TableHeader, wanted: TableHeader) -> None:
             )
 
 
-def parse_table(path: Path, lines: Sequence[bytes]) -> LatencyTable:
-    """The table that lines hold. Raises CostError that names the path where one breaks a rule."""
+def _numbered(lines: Sequence[bytes]) -> list[NumberedLine]:
+    return list(enumerate(lines, start=1))
+
+
+def parse_table(path: Path, lines: Sequence[NumberedLine]) -> LatencyTable:
+    """The table that lines hold, the header first.
+
+    Raises CostError that names the path and the line's number where one breaks a rule.
+    """
     if not lines:
         raise CostError(f"{path} is empty; a table begins with its header: run `barsctl profile`")
-    old_format = _format(lines[0])
-    header = _record(path, _header_now(lines[0], old_format), _HEADER, number=1)
+    (first_number, first), *others = lines
+    old_format = _format(first)
+    header = _record(path, _header_now(first, old_format), _HEADER, number=first_number)
     rows: dict[str, TableRow] = {}
     networks: dict[str, NetworkRow] = {}
     correction: Correction | None = None
-    for number, line in enumerate(lines[1:], start=2):
+    for number, line in others:
         if line.startswith(b'{"correction"'):
             correction = _record(path, line, _CORRECTION, number=number).correction
         elif line.startswith(b'{"network"'):

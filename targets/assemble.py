@@ -1,10 +1,10 @@
 """From kernels and generated sources to the files that people take to their board."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from .emit_about import ABOUT, Score, about_source
-from .emit_c import LIBRARY_SOURCES, PROGRAM_SOURCES, source_files
+from .emit_c import LIBRARY_SOURCES, PROGRAM_SOURCES
 from .emit_loader import loader
 from .emit_package import EXAMPLE, package_files
 from .network_plan import Plan
@@ -15,20 +15,19 @@ RUNTIME = Path(__file__).parent / "runtime"
 
 
 def assemble(
-    plan: Plan, kernels: Sequence[bytes], *, target: Target, folder: Path,
-    class_names: Sequence[str], notify: Notify, score: Score | None = None,
+    plan: Plan, sources: Mapping[str, bytes], kernels: Sequence[bytes], *, target: Target,
+    folder: Path, class_names: Sequence[str], notify: Notify, score: Score | None = None,
 ) -> tuple[str, ...]:  # fmt: skip
     """Write program, libraries, header and what is made for them into a working folder.
 
     Returns the names of the files to keep, in this order.
 
-    kernels: for each variant an object file with the symbols of all specs behind its prefix.
-    score: that the program tells.
+    sources: the generated files. kernels: for each variant an object file with the symbols of all
+    specs behind its prefix. score: that the program tells.
     Raises TargetError where a tool is missing or fails.
     """
     name = plan.name
     toolchain = Toolchain(target, folder, notify)
-    sources = source_files(plan, class_names)
     for file, data in sources.items():
         (folder / file).write_bytes(data)
     about = about_source(sources, kernels, target=target, score=score)
@@ -36,6 +35,7 @@ def assemble(
     objects = [f"kernels-{index}.o" for index in range(len(kernels))]
     for file, data in zip(objects, kernels, strict=True):
         (folder / file).write_bytes(data)
+        toolchain.strip(file)
     library = [*objects, *toolchain.compile(map(Path, LIBRARY_SOURCES), include=RUNTIME)]
     around = [*map(Path, (*PROGRAM_SOURCES, ABOUT)), *sorted(RUNTIME.glob("*.c"))]
     program = toolchain.compile(around, include=RUNTIME)

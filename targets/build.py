@@ -6,6 +6,7 @@ import sys
 from collections.abc import Sequence
 from functools import cache
 from hashlib import sha256
+from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -57,6 +58,22 @@ def kernel_hash() -> str:
     return digest.hexdigest()[:16]
 
 
+def compiler_name() -> str | None:
+    """TVM with its version, None where it is not installed: another one makes other kernels."""
+    try:
+        return f"apache-tvm {version('apache-tvm')}"
+    except PackageNotFoundError:
+        return None
+
+
+def require_tvm(purpose: str) -> None:
+    """Raise TargetError where TVM is not installed."""
+    if find_spec("tvm") is None:
+        raise TargetError(
+            f"{purpose} needs apache-tvm; install it with: pip install 'barsctl[compile]'"
+        )
+
+
 def _write_object(
     specs: Sequence[KernelSpec],
     target: Target,
@@ -65,10 +82,7 @@ def _write_object(
     tiles: Tiles,
     prefix: str,
 ) -> None:
-    if find_spec("tvm") is None:
-        raise TargetError(
-            "building kernels needs apache-tvm; install it with: pip install 'barsctl[compile]'"
-        )
+    require_tvm("building kernels")
     kernels = tuple(TiledKernel(spec.block, tiles.get(spec)) for spec in specs)
     request = BuildRequest(target, kernels, str(path), prefix)
     deadline_s = _START_DEADLINE_S + _KERNEL_DEADLINE_S * len(specs)

@@ -11,7 +11,8 @@ from space.frozen import FrozenNetwork
 from .assemble import assemble
 from .build import kernel_hash, object_file
 from .elf import loaded_sections
-from .emit_about import Score
+from .emit_about import Score, build_hash
+from .emit_c import source_files
 from .errors import TargetError
 from .lower import specs
 from .manifest import FILE, Fields, file_fields, write_manifest
@@ -54,11 +55,12 @@ def compile_network(
             "tiles are of one: compile for that one, or without a table"
         )
     plan = plan_network(frozen, name, target, threads=threads)
+    sources = source_files(plan, class_names)
     kernels = [_kernels(variant, tiles) for variant in plan.variants]
     folder.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(prefix=".compiling-", dir=folder) as work:
         files = assemble(
-            plan, kernels, target=target, folder=Path(work), class_names=class_names,
+            plan, sources, kernels, target=target, folder=Path(work), class_names=class_names,
             notify=notify, score=score,
         )  # fmt: skip
         # A manifest never tells of other files than those beside it: it goes first and comes last.
@@ -67,7 +69,7 @@ def compile_network(
             (folder / file).parent.mkdir(exist_ok=True)
             (Path(work) / file).replace(folder / file)
     program, archive, library, header = (folder / file for file in files[:4])
-    fields = _fields(plan, target, tiles)
+    fields = _fields(plan, target, tiles) | {"build_hash": build_hash(sources, kernels)}
     fields["code_bytes"] = _read_only_bytes(library) - len(plan.weights)
     fields["files"] = {file: file_fields(folder / file) for file in files}
     manifest = write_manifest(folder, fields)

@@ -115,6 +115,7 @@ const struct network network = {{
     .traced_calls = traced_calls,
     .traced_values = traced_values,
     .threads = {plan.threads},
+    .shared_calls = {sum(call.is_shared for call in calls)},
     .variants = {len(variants)},
     .variant_names = variant_names,
     .choose_kernels = {name}_choose_kernels,

@@ -13,6 +13,13 @@ _CPU_INFO = Path("/proc/cpuinfo")
 _CANDIDATES = (X86_64_VPOPCNT, X86_64_V3, X86_64_V2, AARCH64, ARMV7)
 
 
+# Some kernels and sandboxes print no such line: then nothing is known, and nothing is taken for it.
+NO_FLAGS = (
+    "/proc/cpuinfo has no line of flags or Features, which tells what its processor executes: "
+    "mount /proc of a system that prints one"
+)
+
+
 def cpu_flags(cpu_info: str) -> frozenset[str]:
     """The flags in the text of /proc/cpuinfo: "flags" on x86, "Features" on ARM."""
     for line in cpu_info.splitlines():
@@ -27,6 +34,12 @@ def runs_natively(target: Target, machine: str, flags: frozenset[str]) -> bool:
     return target.machine == machine and target.cpu_flags <= flags
 
 
+def lack(target: Target, flags: frozenset[str], *, where: str) -> str:
+    """Why a processor of the target's machine with these flags does not run its programs."""
+    missing = ", ".join(sorted(target.cpu_flags - flags))
+    return f"needs {missing}, which {where} lacks" if flags else f"is for {where}, but {NO_FLAGS}"
+
+
 def host_target() -> Target:
     """The fastest target that this machine executes, named "host".
 
@@ -38,6 +51,8 @@ def host_target() -> Target:
             return replace(
                 target, name="host", summary=f"this machine: {target.summary}", emulator=()
             )
+    if not flags:
+        raise TargetError(f"this machine ({platform.machine()}): {NO_FLAGS}; or name a target")
     raise TargetError(
         f"this machine ({platform.machine()}) executes none of "
         f"{', '.join(target.name for target in _CANDIDATES)}; name another target and its emulator"

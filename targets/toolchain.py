@@ -29,6 +29,7 @@ _C_FLAGS = (
 )  # fmt: skip
 _LINK_FLAGS = ("-O2", *_NO_UNWINDING, "-Wl,--gc-sections", "-Wl,--build-id=none")
 _STRIP = "-s"
+_ADDED_BY_TVM = "SECTIONS { /DISCARD/ : { *(.debug_*) *(.text.tvm.fp16.conv) } }\n"
 
 
 def core_count() -> int:
@@ -61,6 +62,16 @@ class Toolchain:
 
         with ThreadPoolExecutor(core_count()) as pool:
             return list(pool.map(compiled, sources))
+
+    def strip(self, object_file: str) -> None:
+        """Take out of an object what TVM adds to it: debug sections, and half floats in software.
+
+        Code and constants stay as they are. Raises TargetError where something calls what goes.
+        """
+        (self.folder / "strip.ld").write_text(_ADDED_BY_TVM)
+        # A linker, as zig's objcopy takes programs alone.
+        self._run("ld.lld", "-r", "-T", "strip.ld", object_file, "-o", f"stripped-{object_file}")
+        (self.folder / f"stripped-{object_file}").replace(self.folder / object_file)
 
     def link_program(self, objects: Sequence[str], output: str, *, symbols: bool = False) -> None:
         """Link a static executable, which needs no libraries on the board.
@@ -110,13 +121,13 @@ class Toolchain:
 def run_zig(
     tool: str, *words: str, target: Target, folder: Path, cache: Path | None = None
 ) -> None:
-    """Run one of zig's tools, "cc", "c++" or "ar", in a folder.
+    """Run one of zig's tools, "cc", "c++", "ar" or "ld.lld", in a folder.
 
     cache: where zig keeps what it builds, None for a place in the folder. Raises TargetError where
     ziglang is missing or the tool fails.
     """
     _zig_version()
-    for_target = () if tool == "ar" else ("-target", target.zig_triple)
+    for_target = ("-target", target.zig_triple) if tool in ("cc", "c++") else ()
     finished = subprocess.run(
         [sys.executable, "-m", "ziglang", tool, *for_target, *words],
         cwd=folder,

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from costmodels.latency_table import LatencyTable, TableHeader, TableRow
+from targets.build import compiler_name
 from targets.kernel_specs import KernelSpec
 
 HEADER = TableHeader(
@@ -15,7 +16,7 @@ HEADER = TableHeader(
     isa_features=(),
     threads=1,
     kernel_hash="0",
-    compiler="a compiler",
+    compiler=str(compiler_name()),
     date="2026-01-01T00:00:00+00:00",
     tuned=False,
 )

@@ -102,7 +102,9 @@ def profile(
     vectors = settings.target.vector_unit
     chosen = specs if rows is None else spread_sample(specs, rows, unit=vectors)
     done = profile(chosen, settings, table=table, resume=resume, notify=notify)
-    learned = learn_rows(specs, table, vectors) if rows is not None and not done.failed else None
+    learned = None
+    if rows is not None and not done.failed:
+        learned = learn_rows(specs, table, vectors, notify=notify)
     correction = None
     if calibrate and not done.failed:
         correction = calibrated(spaces, table, networks=calibrate, place=on, notify=notify)

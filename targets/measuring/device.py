@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from targets.errors import TargetError
-from targets.host import cpu_flags, runs_natively
+from targets.host import NO_FLAGS, cpu_flags, runs_natively
 from targets.target import Target
 
 from .place import Place
@@ -44,6 +44,8 @@ def require_executes(device: Device, target: Target, place: Place) -> None:
     flags = cpu_flags(device.cpu_info)
     if not device.machine or runs_natively(target, device.machine, flags):
         return
+    if device.machine == target.machine and not flags:
+        raise TargetError(f"{place} is {device.machine}, but its {NO_FLAGS}")
     wanted = " ".join((target.machine, *sorted(target.cpu_flags - flags)))
     raise TargetError(
         f"{place} is {device.machine}; kernels for {target.name} need what it lacks of {wanted}: "

@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from targets.build import require_tvm
 from targets.emulation.counting import require_emulator
 from targets.errors import TargetError
 from targets.host import runs_here
@@ -79,7 +80,8 @@ def _bench(target: Target, place: Place, *, threads: int, notify: Notify) -> Ite
 
 
 def require_measurable(target: Target, place: Place, *, threads: int) -> None:
-    """Raise TargetError where a target's kernels cannot be measured at a place."""
+    """Raise TargetError where a target's kernels cannot be built, or not measured at a place."""
+    require_tvm("building kernels")
     if target.variants:
         raise TargetError(
             f"{target.name} stands for {', '.join(each.name for each in target.variants)}: a "
@@ -136,7 +138,8 @@ def _tuned(
     for result in second:
         last[result.subject].append(result)
     for subject in subjects:
-        yield _best(last[subject] or results[subject])
+        again = [each for each in last[subject] if isinstance(each, Measured)]
+        yield _best(again or results[subject])
 
 
 def _key(each: Built | Measured | Failed) -> tuple[Subject, Tile | None] | None:

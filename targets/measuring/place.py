@@ -24,15 +24,23 @@ class Place:
     def __str__(self) -> str:
         if self.way != "rpc":
             return self.way
-        address = f"{self.host}:{self.port}"
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        address = f"{host}:{self.port}"
         return f"tracker://{address}/{self.key}" if self.key else f"rpc://{address}"
+
+    def address(self, *, session_s: int) -> dict[str, str | int]:
+        """How the worker processes are told of boards, and how long a session may take."""
+        return {"host": self.host, "port": self.port, "key": self.key, "session_s": session_s}
 
 
 LOCAL = Place("local")
 EMULATED = Place("emulated")
 MODELLED = Place("modelled")
 _PLACES = {str(place): place for place in (LOCAL, EMULATED, MODELLED)}
-_ADDRESS = re.compile(r"(rpc|tracker)://([^/:\s]+):(\d{1,5})(?:/([^/\s]+))?")
+# An address of IPv6 has colons of its own, and stands in brackets.
+_ADDRESS = re.compile(
+    r"(rpc|tracker)://(?:\[([0-9A-Fa-f:.]+(?:%\w+)?)\]|([^/:\s\[\]]+)):(\d{1,5})(?:/([^/\s]+))?"
+)
 
 
 def parse_place(text: str) -> Place:
@@ -41,11 +49,11 @@ def parse_place(text: str) -> Place:
         return _PLACES[text]
     match = _ADDRESS.fullmatch(text)
     # A board has an address alone, a tracker also a key.
-    if match is None or (match[1] == "tracker") != bool(match[4]):
+    if match is None or (match[1] == "tracker") != bool(match[5]):
         raise TargetError(
             f"place {text!r}: write one of {', '.join(_PLACES)}, rpc://HOST:PORT or "
             "tracker://HOST:PORT/KEY"
         )
-    if not 0 < int(match[3]) < 2**16:
+    if not 0 < int(match[4]) < 2**16:
         raise TargetError(f"place {text!r}: a port is from 1 to {2**16 - 1}")
-    return Place("rpc", match[2], int(match[3]), match[4] or "")
+    return Place("rpc", match[2] or match[3], int(match[4]), match[5] or "")

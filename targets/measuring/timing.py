@@ -20,6 +20,7 @@ from typing import IO, Any, Self
 import numpy as np
 from pydantic import TypeAdapter, ValidationError
 
+from targets.build import require_tvm
 from targets.ending import ending, last_line
 from targets.errors import TargetError
 
@@ -77,7 +78,8 @@ _ANSWER = TypeAdapter(_Answer)
 class TimingWorker:
     """A context that times the subjects of libraries one by one.
 
-    fastest_reference: of all samples so far.
+    fastest_reference: of all samples so far; of a board's in this session, for the next session
+    may be with another.
     """
 
     def __init__(
@@ -156,6 +158,9 @@ class TimingWorker:
         return found
 
     def _start(self) -> None:
+        if self._place.way == "rpc":
+            require_tvm(f"talking to {self._place}")
+            self.fastest_reference = np.inf
         self._messages = tempfile.TemporaryFile()  # noqa: SIM115 (_stop closes it)
         self._process = subprocess.Popen(
             [sys.executable, "-P", str(WORKER), json.dumps(self._address())],
@@ -178,10 +183,9 @@ class TimingWorker:
             ) from None
 
     def _address(self) -> dict[str, Any]:
-        place = self._place
-        if place.way != "rpc":
+        if self._place.way != "rpc":
             return {"pin": self._threads == 1}
-        return {"host": place.host, "port": place.port, "key": place.key, "session_s": SESSION_S}
+        return self._place.address(session_s=SESSION_S)
 
     def _reply(self, deadline_s: float) -> dict[str, Any]:
         assert self._process is not None

@@ -15,6 +15,16 @@ from typing import Any, Protocol
 
 FUNCTIONS = {"take_samples": 4, "sample_time_ns": 1, "reference_time_ns": 1}
 
+# What take_samples returns of itself and of networks, instead of a number of runs.
+WORDS = {
+    0: "it took no sample",
+    -1: "there is no such subject, or its memory is not aligned",
+    -2: "the processor lacks the instructions of its kernels",
+    -3: "it is not made for so many threads",
+    -1000: "it does not take so many samples",
+    -1001: "the system gives no threads for it: measure with fewer --threads",
+}
+
 
 class Device(Protocol):
     """Loads a library of `take_samples.c` and calls its functions; `facts` are of its processor."""
@@ -67,7 +77,7 @@ def samples(functions: dict[str, Callable[..., int]], request: dict[str, Any]) -
         request["subject"], count, request["sample_ns"], request["threads"]
     )
     if runs < 1:
-        return {"error": f"it returned {runs}"}
+        return {"error": WORDS.get(runs, f"a kernel failed with status {runs}")}
     fetched = {
         name: [functions[name](sample) for sample in range(count)]
         for name in ("sample_time_ns", "reference_time_ns")
@@ -108,18 +118,7 @@ class Board:
     """A board behind TVM's RPC, or the next free one of a tracker's `boards`."""
 
     def __init__(self, address: dict[str, Any]) -> None:
-        rpc = tvm_rpc()
-        host, port, key = address["host"], address["port"], address["key"]
-        self.boards = 1
-        if not key:
-            self.session = rpc.connect(host, port, session_timeout=address["session_s"])
-            return
-        tracker = rpc.connect_tracker(host, port)
-        known = [each["key"].removeprefix("server:") for each in tracker.summary()["server_info"]]
-        self.boards = known.count(key)
-        if not self.boards:
-            raise LookupError(f"the tracker has no board {key!r}; it has {sorted(set(known))}")
-        self.session = tracker.request(key, session_timeout=address["session_s"])
+        self.session, self.boards = board_session(address)
 
     def facts(self) -> dict[str, Any]:
         try:
@@ -132,6 +131,19 @@ class Board:
         self.session.upload(path)
         module = self.session.load_module(Path(path).name)
         return {name: module[name] for name in FUNCTIONS}
+
+
+def board_session(address: dict[str, Any]) -> tuple[Any, int]:
+    """A session of TVM's RPC, and how many boards there are."""
+    rpc = tvm_rpc()
+    host, port, key = address["host"], address["port"], address["key"]
+    if not key:
+        return rpc.connect(host, port, session_timeout=address["session_s"]), 1
+    tracker = rpc.connect_tracker(host, port)
+    known = [each["key"].removeprefix("server:") for each in tracker.summary()["server_info"]]
+    if key not in known:
+        raise LookupError(f"the tracker has no board {key!r}; it has {sorted(set(known))}")
+    return tracker.request(key, session_timeout=address["session_s"]), known.count(key)
 
 
 def tvm_rpc() -> Any:

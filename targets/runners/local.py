@@ -4,7 +4,7 @@ import platform
 from pathlib import Path
 
 from targets.elf import elf_machine
-from targets.host import host_flags, runs_here
+from targets.host import host_flags, lack, runs_here
 from targets.target import Target
 
 from .program import NotRunnable, Program
@@ -19,6 +19,5 @@ def local_program(path: Path, target: Target) -> Program | NotRunnable:
     if machine != platform.machine():
         return NotRunnable(f"{path.name} is for {machine}, this machine is {platform.machine()}")
     if not runs_here(target):
-        missing = ", ".join(sorted(target.cpu_flags - host_flags()))
-        return NotRunnable(f"{path.name} needs {missing}, which this processor lacks")
+        return NotRunnable(f"{path.name} {lack(target, host_flags(), where='this processor')}")
     return Program((str(path.resolve()),), emulated=False)

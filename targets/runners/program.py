@@ -2,11 +2,11 @@
 
 import json
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Literal
+from typing import Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,6 +37,27 @@ class NotRunnable:
     reason: str
 
 
+class Runnable(Protocol):
+    """A program where it can be run: here, under an emulator, or on a board."""
+
+    @property
+    def emulated(self) -> bool: ...
+
+    def with_kernels(self, variant: str) -> "Runnable":
+        """The same with the kernels for one of the processors that it holds kernels for."""
+
+    def logits(self, images: NDArray[np.uint8]) -> NDArray[np.int32]:
+        """[images, classes] of uint8 images [images, size, size, channels].
+
+        Raises TargetError where the program fails, with its last line.
+        """
+
+    def trace(
+        self, image: NDArray[np.uint8], files: Sequence[str]
+    ) -> dict[str, NDArray[np.generic]]:
+        """What kernels write for one image, as it lies in memory, by the traced files' names."""
+
+
 @dataclass(frozen=True, slots=True)
 class Program:
     """The words that start a program, and whether an emulator is among them."""
@@ -57,23 +78,23 @@ class Program:
 
         Raises TargetError where the program fails, with its last line.
         """
-        batch = max(1, LARGEST_BATCH_BYTES // max(1, images[:1].nbytes))
-        starts = range(0, max(1, len(images)), batch)
-        return np.concatenate([self._logits(images[start : start + batch]) for start in starts])
+        return in_batches(images, self._logits, batch_bytes=LARGEST_BATCH_BYTES)
 
     def _logits(self, images: NDArray[np.uint8]) -> NDArray[np.int32]:
         with TemporaryDirectory() as name:
             answer = Path(name) / "logits.npy"
-            self._run("--logits", str(answer), str(_saved(images, Path(name))))
+            self._run("--logits", str(answer), str(saved_images(images, Path(name))))
             logits: NDArray[np.int32] = np.load(answer, allow_pickle=False)
         return logits
 
-    def trace(self, image: NDArray[np.uint8]) -> dict[str, NDArray[np.generic]]:
-        """What every kernel writes for one image, as it lies in memory, by traced file name."""
+    def trace(
+        self, image: NDArray[np.uint8], files: Sequence[str]
+    ) -> dict[str, NDArray[np.generic]]:
+        """What kernels write for one image, as it lies in memory, by the traced files' names."""
         with TemporaryDirectory() as name:
             folder = Path(name) / "trace"
-            self._run("--trace", str(folder), str(_saved(image, Path(name))))
-            return {path.name: np.load(path, allow_pickle=False) for path in folder.iterdir()}
+            self._run("--trace", str(folder), str(saved_images(image, Path(name))))
+            return {file: np.load(folder / file, allow_pickle=False) for file in files}
 
     def latency(self, *, runs: int) -> Latency:
         """Time runs of one image, on all threads that the program was compiled for."""
@@ -95,7 +116,20 @@ class Program:
         return finished.stdout
 
 
-def _saved(images: NDArray[np.uint8], folder: Path) -> Path:
+def in_batches(
+    images: NDArray[np.uint8],
+    logits: Callable[[NDArray[np.uint8]], NDArray[np.int32]],
+    *,
+    batch_bytes: int,
+) -> NDArray[np.int32]:
+    """The logits of all images, asked for as many at a time as have so many bytes."""
+    batch = max(1, batch_bytes // max(1, images[:1].nbytes))
+    starts = range(0, max(1, len(images)), batch)
+    return np.concatenate([logits(images[start : start + batch]) for start in starts])
+
+
+def saved_images(images: NDArray[np.uint8], folder: Path) -> Path:
+    """The images in a file that programs read, images.npy of the folder."""
     path = folder / "images.npy"
     np.save(path, np.ascontiguousarray(images), allow_pickle=False)
     return path

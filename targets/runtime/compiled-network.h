@@ -43,6 +43,7 @@ struct network {
     const char *const *variant_names;
     int (*choose_kernels)(int variant); /* whether the processor runs them */
     int threads; /* how many may run it together, each calling run_part */
+    int shared_calls; /* of the kernels, those that threads share */
     /* These return 0, or what a failing kernel returned; `observe` may be null. */
     int (*run_observed)(void *arena, const uint8_t *image, int32_t *logits, observer observe,
                         void *context);

@@ -214,10 +214,11 @@ static bool bench(struct session *session)
     return done;
 }
 
+/* Threads that share no kernel would only wait for one another. */
 static bool start_team(struct session *session)
 {
     int threads = session->options->threads;
-    if (threads == 1)
+    if (threads == 1 || network.shared_calls == 0)
         return true;
     session->team = team_start(threads, run_part, session);
     return session->team || complain("the system gives no %d threads; give fewer with --threads", threads);

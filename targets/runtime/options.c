@@ -6,6 +6,7 @@
 
 #include "images.h"
 #include "compiled-network.h"
+#include "team.h"
 #include "text.h"
 
 enum { MOST_BENCH_RUNS = 1000000 };
@@ -24,7 +25,7 @@ void print_help(void)
            "  --trace FOLDER   write what each kernel computes for one image, as .npy files\n"
            "  --bench RUNS     time RUNS runs on the first image, or on a grey one if none is given\n"
            "  --layers         with --bench: the median of each layer too, all on one thread\n"
-           "  --threads N      threads that share the work (%d; it was compiled for as many)\n"
+           "  --threads N      threads that share the work (%d, or as many as it has cores)\n"
            "  --kernels NAME   run the kernels for NAME instead of the best for this processor:\n"
            "                  ",
            network.name, network.image_size, network.image_size, network.image_channels,
@@ -127,10 +128,12 @@ static bool parse_flag(const char *option, struct options *options)
     return true;
 }
 
-/* All threads share a run unless told otherwise; layers are timed on one. */
+/* Unless told otherwise, as many threads share a run as there are cores for; layers are timed on
+ * one. */
 static int usual_threads(const struct options *options)
 {
-    return options->layers ? 1 : network.threads;
+    int cores = team_cores();
+    return options->layers ? 1 : cores < network.threads ? cores : network.threads;
 }
 
 static bool check(const struct options *options)

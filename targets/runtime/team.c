@@ -1,4 +1,4 @@
-#define _POSIX_C_SOURCE 200809L
+#define _GNU_SOURCE
 #include "team.h"
 
 #include <pthread.h>
@@ -6,7 +6,8 @@
 #include <stdlib.h>
 
 /* Threads that wait spin first: kernels take microseconds, waking a thread takes tens of them. One
- * that spun in vain gives its core away, since another thread may need it to arrive. */
+ * that spun in vain sleeps, since another thread may need its core to arrive; where there are fewer
+ * cores than threads, none spins. */
 enum { SPINS = 4000, IDLE_SPINS = 20000 };
 
 struct member {
@@ -23,8 +24,9 @@ struct team {
     int meetings; /* that are over */
     int runs;     /* that were started */
     bool stopping;
-    pthread_mutex_t lock; /* for threads that sleep until the next run */
-    pthread_cond_t started;
+    bool may_spin;
+    pthread_mutex_t lock; /* for threads that sleep until a count goes on */
+    pthread_cond_t gone_on;
     struct member members[];
 };
 
@@ -37,43 +39,39 @@ static void pause_spinning(void)
 #endif
 }
 
+/* Wait until a count is another than it was. */
+static void await(struct team *team, const int *count, int before, int most_spins)
+{
+    for (int spins = team->may_spin ? most_spins : 0; spins > 0; spins--) {
+        if (__atomic_load_n(count, __ATOMIC_ACQUIRE) != before)
+            return;
+        pause_spinning();
+    }
+    pthread_mutex_lock(&team->lock);
+    while (__atomic_load_n(count, __ATOMIC_ACQUIRE) == before)
+        pthread_cond_wait(&team->gone_on, &team->lock);
+    pthread_mutex_unlock(&team->lock);
+}
+
+/* Let a count go on, and wake who sleeps until then. */
+static void go_on(struct team *team, int *count)
+{
+    pthread_mutex_lock(&team->lock);
+    __atomic_add_fetch(count, 1, __ATOMIC_RELEASE);
+    pthread_cond_broadcast(&team->gone_on);
+    pthread_mutex_unlock(&team->lock);
+}
+
 void team_meet(void *context)
 {
     struct team *team = context;
     int meeting = __atomic_load_n(&team->meetings, __ATOMIC_ACQUIRE);
     if (__atomic_add_fetch(&team->arrived, 1, __ATOMIC_ACQ_REL) == team->threads) {
         __atomic_store_n(&team->arrived, 0, __ATOMIC_RELAXED);
-        __atomic_store_n(&team->meetings, meeting + 1, __ATOMIC_RELEASE);
-        return;
+        go_on(team, &team->meetings);
+    } else {
+        await(team, &team->meetings, meeting, SPINS);
     }
-    for (int spins = 0; __atomic_load_n(&team->meetings, __ATOMIC_ACQUIRE) == meeting; spins++) {
-        if (spins < SPINS)
-            pause_spinning();
-        else
-            sched_yield();
-    }
-}
-
-/* Wait until more than `runs` runs were started; spin, then sleep. */
-static void await_start(struct team *team, int runs)
-{
-    for (int spins = 0; spins < IDLE_SPINS; spins++) {
-        if (__atomic_load_n(&team->runs, __ATOMIC_ACQUIRE) != runs)
-            return;
-        pause_spinning();
-    }
-    pthread_mutex_lock(&team->lock);
-    while (__atomic_load_n(&team->runs, __ATOMIC_ACQUIRE) == runs)
-        pthread_cond_wait(&team->started, &team->lock);
-    pthread_mutex_unlock(&team->lock);
-}
-
-static void start(struct team *team)
-{
-    pthread_mutex_lock(&team->lock);
-    __atomic_add_fetch(&team->runs, 1, __ATOMIC_RELEASE);
-    pthread_cond_broadcast(&team->started);
-    pthread_mutex_unlock(&team->lock);
 }
 
 static void *work(void *context)
@@ -81,12 +79,19 @@ static void *work(void *context)
     struct member *member = context;
     struct team *team = member->team;
     for (int runs = 0;; runs++) {
-        await_start(team, runs);
+        await(team, &team->runs, runs, IDLE_SPINS);
         if (team->stopping)
             return NULL;
         team->task(team->context, member->part, team->threads);
         team_meet(team);
     }
+}
+
+int team_cores(void)
+{
+    cpu_set_t cores;
+    /* A machine of more cores than the set has room for has enough of them. */
+    return sched_getaffinity(0, sizeof cores, &cores) == 0 ? CPU_COUNT(&cores) : CPU_SETSIZE;
 }
 
 struct team *team_start(int threads, team_task task, void *context)
@@ -97,7 +102,8 @@ struct team *team_start(int threads, team_task task, void *context)
     team->task = task;
     team->context = context;
     pthread_mutex_init(&team->lock, NULL);
-    pthread_cond_init(&team->started, NULL);
+    pthread_cond_init(&team->gone_on, NULL);
+    team->may_spin = threads <= team_cores();
     for (team->threads = 1; team->threads < threads; team->threads++) {
         struct member *member = &team->members[team->threads];
         member->team = team;
@@ -112,7 +118,7 @@ struct team *team_start(int threads, team_task task, void *context)
 
 void team_run(struct team *team)
 {
-    start(team);
+    go_on(team, &team->runs);
     team->task(team->context, 0, team->threads);
     team_meet(team);
 }
@@ -120,10 +126,10 @@ void team_run(struct team *team)
 void team_stop(struct team *team)
 {
     team->stopping = true;
-    start(team);
+    go_on(team, &team->runs);
     for (int part = 1; part < team->threads; part++)
         pthread_join(team->members[part].thread, NULL);
-    pthread_cond_destroy(&team->started);
+    pthread_cond_destroy(&team->gone_on);
     pthread_mutex_destroy(&team->lock);
     free(team);
 }

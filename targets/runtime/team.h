@@ -6,6 +6,9 @@
 
 struct team;
 
+/* How many threads can work at the same time: cores that the system lets this process have. */
+int team_cores(void);
+
 /* What each thread does in a run; `part` counts from 0, the caller's own, to `parts` - 1. */
 typedef void (*team_task)(void *context, int part, int parts);
 

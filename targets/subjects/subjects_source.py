@@ -69,7 +69,9 @@ def subjects_source(
 
 
 def _is_shared(subject: KernelSpec | Plan) -> bool:
-    return isinstance(subject, Plan) or is_shared(subject.block)
+    if isinstance(subject, Plan):
+        return any(call.is_shared for call in subject.variants[0].calls)
+    return is_shared(subject.block)
 
 
 def _declarations(subjects: Sequence[KernelSpec | Plan], unit: VectorUnit) -> list[str]:

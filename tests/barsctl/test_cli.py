@@ -86,6 +86,22 @@ def test_interrupt_becomes_one_line(
     assert len(said.splitlines()) == 1
 
 
+def test_interrupt_while_importing_leaves_no_traceback() -> None:
+    """The signal comes when the first module of the command line is looked for."""
+    program = (
+        "import os, signal, sys\n"
+        "class Interrupting:\n"
+        "    def find_spec(self, name, path, target=None):\n"
+        "        if name == 'barsctl.cli': os.kill(os.getpid(), signal.SIGINT)\n"
+        "sys.meta_path.insert(0, Interrupting())\n"
+        "import runpy; runpy.run_module('barsctl', run_name='__main__')\n"
+    )
+    answer = subprocess.run(
+        [sys.executable, "-c", program], check=False, capture_output=True, text=True
+    )
+    assert (answer.returncode, answer.stderr) == (130, "barsctl: interrupted\n")
+
+
 def test_wrong_usage_exits_two() -> None:
     answer = run("--no-such-option")
     assert answer.returncode == 2

@@ -5,16 +5,22 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from targets.boards import AARCH64
-from targets.host import runs_here
+from targets.errors import TargetError
+from targets.host import host_target, runs_here
 from targets.manifest import FILE, extend_manifest, file_fields, read_manifest
+from targets.measuring.place import parse_place
+from targets.runners.board import BoardProgram
+from targets.runners.runner import runner_at
 from tests.barsctl.command_line import CommandLine
 from tests.barsctl.tiny_packages import TAMPERED, tamper, train_tiny
+from tests.targets.agent.agent_process import built_board, running_agent
 
 DATA = Path(__file__).parent.parent / "data"
 FROZEN = "frozen.safetensors"
@@ -102,6 +108,61 @@ def test_changed_and_missing_files_are_named(barsctl: CommandLine, run: Path) ->
     assert f"{package / 'host' / 'tiny.h'} is missing" in answer.err
     # The change is seen from either target.
     assert f"as {package / 'aarch64' / FILE} says" in barsctl("verify", package).err
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A board: our agent, here."""
+    with running_agent(built_board("host", tmp_path_factory.getbasetemp())) as agent:
+        yield f"rpc://127.0.0.1:{agent.port}"
+
+
+def test_programs_are_verified_on_a_board(barsctl: CommandLine, compiled: Path, place: str) -> None:
+    answer = barsctl("verify", compiled / "compiled", "--on", place, "--images", "5")
+    assert answer.exit_code == 0
+    assert f"host: every logit of 5 images is equal on {place}" in answer.out
+    assert f"warning: aarch64 was not verified: tiny is for aarch64, {place} is" in answer.err
+
+
+def test_layer_that_differs_on_a_board_is_named(
+    barsctl: CommandLine, run: Path, place: str
+) -> None:
+    tamper(run / "compiled")
+    accept_network(run / "compiled")
+    answer = barsctl("verify", run / "compiled" / "host", "--on", place, "--json")
+    assert answer.exit_code == 4
+    found = json.loads(answer.out)
+    assert (found["on"], found["targets"]["host"]["result"]) == (place, "different")
+    assert f"first difference: {TAMPERED}.inner" in answer.err.splitlines()[-1]
+
+
+def test_program_that_fails_on_a_board_is_told(run: Path, place: str) -> None:
+    folder = run / "compiled" / "host"
+    found = runner_at(parse_place(place), notify=print).program(folder / "tiny", host_target())
+    assert isinstance(found, BoardProgram)
+    with pytest.raises(TargetError, match=rf"tiny on {place} failed \(exit 1\): .*shape"):
+        found.logits(np.zeros((1, 9, 9, 1), np.uint8))
+    (folder / "tiny").write_text("#!/bin/sh\nkill -ILL $$\n")
+    with pytest.raises(TargetError, match=r"failed \(SIGILL\): it said nothing"):
+        found.logits(np.zeros((1, 8, 8, 1), np.uint8))
+
+
+@pytest.mark.parametrize(
+    ("target", "on", "exit_code", "message"),
+    [
+        ("aarch64", "local", 1, "no program was run on local: tiny is for aarch64"),
+        ("host", "emulated", 1, "no program was run on emulated: target host names no emulator"),
+        ("host", "modelled", 1, "a model of a core computes nothing; take local"),
+        ("host", "rpc://127.0.0.1:1", 1, "rpc://127.0.0.1:1 cannot be reached"),
+        ("host", "board", 2, "place 'board': write one of"),
+    ],
+)
+def test_places_that_run_nothing_are_told(
+    target: str, on: str, exit_code: int, message: str, barsctl: CommandLine, compiled: Path
+) -> None:
+    answer = barsctl("verify", compiled / "compiled" / target, "--images", "1", "--on", on)
+    assert answer.exit_code == exit_code
+    assert message in " ".join(answer.err.replace("│", "").split())
 
 
 def accept_network(package: Path) -> None:

@@ -1,4 +1,5 @@
 import json
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import product
@@ -20,6 +21,7 @@ from barsctl.derive import (
 from barsctl.errors import BarsError
 from barsctl.evaluate import accuracy
 from barsctl.judge import JudgeSettings, discrete_accuracy
+from barsctl.machine import cpu_name
 from barsctl.pricing import hard_budgets
 from barsctl.random_numbers import initial_weights
 from barsctl.search_run import search_run
@@ -33,6 +35,7 @@ from space.genotype import genotype_of, random_genotype, read_genotype
 from space.graph import BlockGraph
 from space.nn.supernet import Supernet
 from space.search_space import Stage
+from targets import build
 from targets.measuring.measured import Failed, Measured
 from tests.barsctl.tiny_runs import CPU, SEARCH, SPACE, tiny_config, tiny_dataset, write_images
 from tests.barsctl.tiny_tables import write_table
@@ -301,6 +304,42 @@ def test_networks_are_measured_for_real(searched: tuple[Path, str]) -> None:
     run, _ = searched
     (found,) = derive(run, replace(SETTINGS, candidates=1), device=CPU, notify=print)
     assert 0 < found.measured["latency"] <= 0.02
+
+
+def of_other_board(table: str) -> str:
+    """The same table as another board's."""
+    path = Path(table)
+    path.write_text(path.read_text().replace(cpu_name(), "Raspberry Pi 9"))
+    return table
+
+
+def test_other_board_is_refused_before_judging(searched: tuple[Path, str]) -> None:
+    run, table = searched
+    other = rf"local is '{re.escape(cpu_name())}', and the table is of 'Raspberry Pi 9'; .* --on"
+    with pytest.raises(BarsError, match=other):
+        derive(run, SETTINGS, device=CPU, notify=print, tables=[of_other_board(table)])
+    assert not (run / "judged.jsonl").exists()
+
+
+def test_missing_compiler_is_told_before_judging(
+    searched: tuple[Path, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, _ = searched
+    monkeypatch.setattr(build, "find_spec", lambda _: None)
+    with pytest.raises(BarsError, match=r"apache-tvm; install it with: pip .* with --unmeasured"):
+        derive(run, SETTINGS, device=CPU, notify=print)
+    assert not (run / "judged.jsonl").exists()
+
+
+def test_board_that_was_measured_may_be_away(
+    searched: tuple[Path, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, table = searched
+    with monkeypatch.context() as patch:
+        use_board(patch, slower=1.3)
+        first = derive(run, SETTINGS, device=CPU, notify=print)
+    other = of_other_board(table)
+    assert derive(run, SETTINGS, device=CPU, notify=print, tables=[other]) == first
 
 
 def test_derive_needs_a_search(tmp_path: Path) -> None:

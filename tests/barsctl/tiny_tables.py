@@ -3,6 +3,7 @@
 from dataclasses import replace
 from pathlib import Path
 
+from barsctl.machine import cpu_name
 from barsctl.profile import space_specs
 from costmodels import table_file
 from targets.build import kernel_hash
@@ -15,6 +16,8 @@ def write_table(
 ) -> Path:
     """Write a table in which every kernel of the tiny space takes as long, and return its path."""
     table = table_of(dict.fromkeys(space_specs([SPACE]), us))
-    header = replace(table.header, target=target, kernel_hash=hash_of_kernels or kernel_hash())
+    header = replace(
+        table.header, target=target, cpu=cpu_name(), kernel_hash=hash_of_kernels or kernel_hash()
+    )
     table_file.write_table(path, replace(table, header=header))
     return path

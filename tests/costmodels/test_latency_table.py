@@ -59,17 +59,21 @@ def test_missing_kernels_are_named() -> None:
 
 
 def test_fitting_tables_pass() -> None:
-    require_fit(LatencyTable(HEADER, {}), target="cortex-a53", kernel_hash="0a1b")
+    for compiler in ("tvm 0.27", None):
+        require_fit(
+            LatencyTable(HEADER, {}), target="cortex-a53", kernel_hash="0a1b", compiler=compiler
+        )
 
 
 @pytest.mark.parametrize(
     ("wanted", "message"),
     [
         ({"target": "host"}, "target cortex-a53, the compiler has host; .*profile"),
+        ({"compiler": "tvm 0.28"}, "of tvm 0.27, installed is tvm 0.28; .*profile"),
         ({"kernel_hash": "ffff"}, "kernel_hash 0a1b, the compiler has ffff; .*profile"),
     ],
 )
 def test_tables_that_do_not_fit_are_refused(wanted: dict[str, str], message: str) -> None:
-    fitting = {"target": "cortex-a53", "kernel_hash": "0a1b"}
+    fitting = {"target": "cortex-a53", "kernel_hash": "0a1b", "compiler": "tvm 0.27"}
     with pytest.raises(CostError, match=message):
         require_fit(LatencyTable(HEADER, {}), **(fitting | wanted))

@@ -1,6 +1,7 @@
 """Latency tables as CSV: nothing is lost, and what is no table is told."""
 
 import csv
+import re
 from pathlib import Path
 
 import pytest
@@ -37,9 +38,9 @@ def test_spreadsheets_find_a_row_for_each_kernel(path: Path) -> None:
     ("old", "new", "message"),
     [
         (",median,", ",middle,", "columns are key, way, n, middle, .* must be key, way, n, median"),
-        ("12.5,", "fast,", r"line 2: median is 'fast'"),
-        ("50,12.5", "50.5,12.5", r"line 2: n is 50\.5"),
-        (",16,7", ",16,", r"line 3: tile\.pixels is ''"),
+        ("12.5,", "fast,", r"line 5: median is 'fast'"),
+        ("50,12.5", "50.5,12.5", r"line 5: n is 50\.5"),
+        (",16,7", ",16,", r"line 6: tile\.pixels is ''"),
         (",16,7", ",16", r"8 fields; a row has 9"),
         ('# {"format"', '# {"size"', "line 1: format: Field required"),
     ],
@@ -81,3 +82,23 @@ def test_empty_and_binary_files_are_refused(tmp_path: Path) -> None:
     (tmp_path / "binary.csv").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(CostError, match="it is no text"):
         read_csv(tmp_path / "binary.csv")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        (",rpc,50,12.5", ",rpc,-9,12.5", "n=-9, min"),
+        (",rpc,50,12.5", ",rpc,many,12.5", "n is 'many'"),
+        (",rpc,50,12.5", ",rpc,12.5", "8 fields; a row has 9"),
+        ('{"network": ', '{"netw": ', "Field required"),
+    ],
+)
+def test_faults_are_told_with_the_line_of_the_file(
+    path: Path, old: str, new: str, message: str
+) -> None:
+    """The network's line stands before the rows, as the header's does; a line is left empty."""
+    text = path.read_text().replace("# {", "\n# {", 1)
+    number = next(i for i, line in enumerate(text.splitlines(), start=1) if old in line)
+    path.write_text(text.replace(old, new, 1))
+    with pytest.raises(CostError, match=rf"line {number}: .*{re.escape(message)}"):
+        read_csv(path)

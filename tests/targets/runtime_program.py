@@ -71,14 +71,14 @@ def one_line(stderr: str) -> str:
 
 
 def pixel_program(
-    folder: Path, *, size: int, channels: int, threads: int = 1, tested: int = 8,
+    folder: Path, *, size: int, channels: int, threads: int = 1, shared: int = 1, tested: int = 8,
     sanitizers: Sequence[str] = SANITIZERS,
 ) -> PixelProgram:  # fmt: skip
     """Build the program."""
     path = folder / "pixels"
     sources = [*sorted(RUNTIME.glob("*.c")), HERE / "runtime_network.c"]
-    shape = {"SIZE": size, "CHANNELS": channels, "THREADS": threads, "TESTED": tested}
-    defined = [f"-D{name}={value}" for name, value in shape.items()]
+    shape = {"SIZE": size, "CHANNELS": channels, "THREADS": threads, "SHARED": shared}
+    defined = [f"-D{name}={value}" for name, value in {**shape, "TESTED": tested}.items()]
     words = [*defined, "-pthread", *map(str, sources)]
     compile_with_sanitizers(path, *words, sanitizers=sanitizers)
     return PixelProgram(path, size, channels)

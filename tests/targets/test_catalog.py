@@ -1,11 +1,15 @@
 import platform
+from pathlib import Path
 
 import pytest
 
+from targets import host
 from targets.boards import AARCH64, CORTEX_A76, X86_64_V3, X86_64_VPOPCNT
 from targets.catalog import TARGETS, named_target
 from targets.errors import TargetError
-from targets.host import cpu_flags, host_target, runs_here, runs_natively
+from targets.host import cpu_flags, host_target, lack, runs_here, runs_natively
+from targets.measuring.device import Device, require_executes
+from targets.measuring.place import Place
 
 
 @pytest.mark.parametrize("name", TARGETS)
@@ -39,3 +43,18 @@ def test_host_runs_here_without_emulator() -> None:
     assert runs_here(host)
     assert host.machine == platform.machine()
     assert host.emulator == ()
+
+
+def test_processor_that_tells_no_flags_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing is said to be lacking of which nothing is known."""
+    silent = "has no line of flags or Features, .*: mount /proc"
+    (tmp_path / "cpuinfo").write_text("processor : 0\n")
+    monkeypatch.setattr(host, "_CPU_INFO", tmp_path / "cpuinfo")
+    with pytest.raises(TargetError, match=silent):
+        host_target()
+    with pytest.raises(TargetError, match=f"rpc://pi:9090 is aarch64, but its .*{silent}"):
+        require_executes(Device("aarch64", "processor : 0"), AARCH64, Place("rpc", "pi", 9090))
+    assert "has no line of flags" in lack(AARCH64, frozenset(), where="this processor")
+    assert lack(AARCH64, frozenset({"fp"}), where="it") == "needs asimd, which it lacks"

@@ -31,6 +31,7 @@ from targets.runners import runnable
 from targets.runners.program import NotRunnable, Program
 from targets.tiling import candidate_tiles
 from targets.toolchain import zig_cache
+from targets.trace import traced_values
 from targets.vector_unit import Tile
 from targets.verify import canonical_values, first_difference
 from tests.frozen_oracle import oracle_logits, oracle_values, random_images
@@ -62,7 +63,8 @@ def test_program_computes_what_the_formulas_say(
     frozen = frozen_example(graph_name)
     images = random_images(frozen.graph, np.random.default_rng(4), count=6)
     np.testing.assert_array_equal(program.logits(images), oracle_logits(frozen, images))
-    found = canonical_values(frozen.graph, program.trace(images[5]))
+    files = [each.file for each in traced_values(frozen.graph)]
+    found = canonical_values(frozen.graph, program.trace(images[5], files))
     wanted = {value: array[0] for value, array in oracle_values(frozen, images[5:]).items()}
     assert first_difference(found, wanted) is None
     assert len(found) == len(wanted) - 1  # all but the image
@@ -205,6 +207,7 @@ def test_program_tells_what_it_is(compiled: Artefacts, tmp_path: Path) -> None:
         "test_images": 0,
     }
     assert re.fullmatch(r"[0-9a-f]{16}", found["build_hash"])
+    assert json.loads(compiled.manifest.read_text())["build_hash"] == found["build_hash"]
     # The score is no part of the network, its kernels are.
     scored = about(compile_example("cell", "host", folder=tmp_path, score=Score(7, 8)))
     assert scored == found | {"accuracy": 0.875, "test_images": 8}

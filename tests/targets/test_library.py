@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from targets.archive import read_archive
 from targets.catalog import named_target
 from targets.compile import Artefacts
 from targets.elf import loaded_sections
@@ -27,6 +28,13 @@ STRICT = ("-Wall", "-Wextra", "-Wpedantic", "-Werror", "-Wl,--fatal-warnings")
 @pytest.fixture(scope="module")
 def compiled(tmp_path_factory: pytest.TempPathFactory) -> Artefacts:
     return compile_example("cell", "host", folder=tmp_path_factory.mktemp("compiled"))
+
+
+def test_archive_has_what_programs_need_alone(compiled: Artefacts) -> None:
+    """TVM adds debug sections, and half floats in software, which nothing calls."""
+    assert b".debug_" not in compiled.archive.read_bytes()
+    prefix = compiled.program.name
+    assert {name.partition("_")[0] for name in read_archive(compiled.archive).symbols} == {prefix}
 
 
 def output_of(*command: str | Path, cwd: Path | None = None) -> str:

@@ -1,7 +1,9 @@
 """What the program prints, writes and answers to wrong words."""
 
 import json
+import os
 import re
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -135,8 +137,9 @@ def test_threads_race_for_nothing(tmp_path: Path) -> None:
     program = pixel_program(
         tmp_path, size=2, channels=1, threads=4, sanitizers=("-g", "-O1", "-fsanitize=thread")
     )
-    done = program.run("--bench", "300")
-    assert (done.returncode, done.stderr) == (0, "")
+    for threads in ("2", "4"):
+        done = program.run("--bench", "300", "--threads", threads)
+        assert (done.returncode, done.stderr) == (0, "")
 
 
 @pytest.mark.parametrize("threads", ["1", "2", "5"])
@@ -150,6 +153,30 @@ def test_threads_share_every_run(
     np.save(tmp_path / "bad.npy", np.array([[13, 0], [0, 0]], np.uint8))
     found = team_program.refusal("--threads", threads, tmp_path / "bad.npy")
     assert found == "a kernel failed with status 5"
+
+
+def sleeps_on_one_core(program: PixelProgram, *words: str) -> int:
+    """How often threads of the program gave their core away to wait."""
+    core = str(min(os.sched_getaffinity(0)))
+    process = subprocess.Popen(
+        ["taskset", "-c", core, program.path, *words], stdout=subprocess.DEVNULL
+    )
+    _, status, used = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    assert process.returncode == 0
+    return used.ru_nvcsw
+
+
+@pytest.mark.skipif(shutil.which("taskset") is None, reason="no taskset")
+def test_threads_of_one_core_sleep_rather_than_spin(team_program: PixelProgram) -> None:
+    """Each run has three meetings: at its end, too, one of the two waits."""
+    assert sleeps_on_one_core(team_program, "--bench", "500", "--threads", "2") >= 500
+    assert sleeps_on_one_core(team_program, "--bench", "500") < 100
+
+
+def test_threads_that_share_nothing_do_not_start(tmp_path: Path, images: Path) -> None:
+    program = pixel_program(tmp_path, size=2, channels=1, threads=5, shared=0)
+    np.testing.assert_array_equal(program.pixels("--threads", "5", images)[..., 0], np.load(images))
 
 
 def test_layers_are_of_one_thread(team_program: PixelProgram) -> None:

@@ -60,13 +60,18 @@ static const char *parse_port(const char *word)
     return word;
 }
 
+/* An address of IPv6 has colons of its own, and stands in brackets. */
 static void parse_tracker(const char *word, Options *options)
 {
-    const char *colon = strrchr(word, ':');
+    const char *host = word, *colon = strrchr(word, ':');
     size_t length = colon ? colon - word : 0;
+    if (length > 2 && *word == '[' && colon[-1] == ']')
+        host++, length -= 2;
+    else if (length > 0 && memchr(word, ':', length))
+        length = 0;
     if (length == 0 || length >= sizeof options->tracker_host || !is_number(colon + 1, 1, 65535))
-        refuse("--tracker %s is not HOST:PORT", word);
-    memcpy(options->tracker_host, word, length);
+        refuse("--tracker %s is not HOST:PORT or [IPV6]:PORT", word);
+    memcpy(options->tracker_host, host, length);
     options->tracker_port = colon + 1;
 }
 

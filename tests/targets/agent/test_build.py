@@ -99,6 +99,11 @@ def test_agent_needs_only_what_lies_beside_it(board: Board) -> None:
         (["--core", "1023"], "no core that the agent may use"),
         (["--core", "first"], "no core that the agent may use"),
         (["--tracker", "host", "--key", "rpi4"], "not HOST:PORT"),
+        (
+            ["--tracker", "::1:9190", "--key", "rpi4"],
+            r"--tracker ::1:9190 is not HOST:PORT or [IPV6",
+        ),
+        (["--tracker", "[::1]:9190"], "need each other"),
         (["--tracker", "host:9190", "--key", 'a"b'], "letters, digits"),
         (["--tracker", "host:9190"], "need each other"),
         (["--key", "rpi4"], "need each other"),

@@ -1,5 +1,6 @@
 """Boards behind TVM's RPC: our agent, run here and under an emulator, and what goes wrong there."""
 
+import platform
 import socket
 import subprocess
 from collections.abc import Iterator, Sequence
@@ -9,21 +10,24 @@ from pathlib import Path
 
 import pytest
 
+from barsctl.errors import BarsError
 from barsctl.profile import ProfileSettings, profile, space_specs
 from costmodels.table_file import read_table
+from targets import build
 from targets.catalog import named_target
 from targets.errors import TargetError
 from targets.measuring import measure as measuring
 from targets.measuring import timed_bench
+from targets.measuring.device import device_at
 from targets.measuring.measure import measure
 from targets.measuring.measured import Failed, Measured
-from targets.measuring.place import Place
+from targets.measuring.place import Place, parse_place
 from targets.measuring.samples import Samples
 from targets.measuring.timing import Deadlines, TimingWorker, UnreachableError
 from targets.subjects.library import build_timing_library
 from targets.subjects.subject import Subject
 from targets.target import Target
-from targets.tiling import Tiles
+from targets.tiling import NO_TILES, Tiles
 from targets.toolchain import Notify, run_zig
 from tests.barsctl.test_profile import SPACE
 from tests.example_graphs import EXAMPLE_GRAPHS
@@ -116,6 +120,22 @@ def test_misbehaving_kernel_costs_one_row(
     assert [type(each) for each in found.values()] == [Measured, Measured]
 
 
+def test_next_session_has_a_clock_of_its_own(board: Board, tmp_path: Path) -> None:
+    good, bad = tmp_path / "good", tmp_path / "bad"
+    for folder in (good, bad):
+        folder.mkdir()
+    build_timing_library(SPECS[:1], HOST, good, "good.so", threads=1, tiles=NO_TILES, notify=print)
+    flags = ("-shared", "-nostdlib", "-fPIC", "-O1", "-fno-sanitize=all", "-DCRASH")
+    run_zig("cc", *flags, str(MISBEHAVING), "-o", "bad.so", target=HOST, folder=bad)
+    with running_agent(board) as agent, TimingWorker(place_of(agent)) as worker:
+        worker.samples_us(good / "good.so", 0)
+        worker.fastest_reference = 1.0  # another board's, of a nanosecond
+        with pytest.raises(TargetError, match="signal 11"):
+            worker.samples_us(bad / "bad.so", 0)
+        worker.samples_us(good / "good.so", 0)
+        assert worker.fastest_reference > 1.0
+
+
 @contextmanager
 def mortal_agent(board: Board) -> Iterator[tuple[subprocess.Popen[str], Place]]:
     """An agent that may die before it is asked to end."""
@@ -153,7 +173,7 @@ def test_killed_agent_costs_no_row_that_was_measured(
         patch.setattr(timed_bench, "GROUP", 1)
         patch.setattr(timed_bench, "PAUSES_S", (0.0, 0.0))
         kill_after(5, process, patch)
-        lost = pytest.raises(TargetError, match=r"rpc://.* cannot be reached .*is it started")
+        lost = pytest.raises(BarsError, match=r"rpc://.* cannot be reached .*is it .* --resume$")
         with lost:
             profile(specs, ProfileSettings(HOST, place), table=table, resume=False, notify=print)
     before = table.read_text()
@@ -164,6 +184,32 @@ def test_killed_agent_costs_no_row_that_was_measured(
     assert done.failed == ()
     assert table.read_text().startswith(before)
     assert set(read_table(table).rows) == {spec.key for spec in specs}
+
+
+def test_board_may_have_an_address_of_ipv6(board: Board) -> None:
+    if not has_ipv6():
+        pytest.skip("no IPv6 here")
+    with running_agent(board, "--host", "::1") as agent:
+        place = parse_place(f"rpc://[::1]:{agent.port}")
+        assert device_at(place).machine == platform.machine()
+
+
+def has_ipv6() -> bool:
+    try:
+        socket.create_server(("::1", 0), family=socket.AF_INET6).close()
+    except OSError:
+        return False
+    return True
+
+
+def test_missing_client_is_told_with_its_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(build, "find_spec", lambda _: None)
+    missing = r"^talking to rpc://pi:9090 needs apache-tvm; install it with: pip install"
+    with (
+        TimingWorker(Place("rpc", "pi", 9090)) as worker,
+        pytest.raises(TargetError, match=missing),
+    ):
+        worker.facts()
 
 
 def test_port_that_says_nothing_is_told_within_its_deadline() -> None:

@@ -170,6 +170,23 @@ def test_tuning_takes_the_fastest_tile(
     assert len(asked) == 2 * (len(TILES) - 1) + 2 * 3
 
 
+@pytest.mark.usefixtures("nothing_built")
+def test_first_result_stays_where_no_other_follows(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Tired(FakeWorker):
+        left = 2 * (len(TILES) - 1)
+
+        def clock(self, library: Path, subject: int) -> list[float]:
+            self.left -= 1
+            if self.left < 0:
+                raise TargetError("too hot")
+            return super().clock(library, subject)
+
+    use_worker(Tired(), monkeypatch)
+    (found,) = measured([BAD], X86_64_VPOPCNT, BOARD, tune=True)
+    assert isinstance(found, Measured)
+    assert found.median == 1.0
+
+
 def test_kernels_without_tiles_are_not_tuned() -> None:
     (found,) = measured(SPECS[:1], tune=True)
     assert isinstance(found, Measured)

@@ -13,6 +13,8 @@ from targets.measuring.place import EMULATED, LOCAL, MODELLED, Place, parse_plac
         ("rpc://10.0.0.7:9090", Place("rpc", "10.0.0.7", 9090)),
         ("rpc://pi.local:1", Place("rpc", "pi.local", 1)),
         ("tracker://host:9190/pi-4", Place("rpc", "host", 9190, "pi-4")),
+        ("rpc://[::1]:9090", Place("rpc", "::1", 9090)),
+        ("tracker://[fe80::1%eth0]:9190/pi", Place("rpc", "fe80::1%eth0", 9190, "pi")),
     ],
 )
 def test_places_survive_their_text(text: str, place: Place) -> None:
@@ -21,7 +23,17 @@ def test_places_survive_their_text(text: str, place: Place) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "here", "rpc://host", "rpc://host:9090/key", "tracker://host:9190", "rpc://:1"]
+    "text",
+    [
+        "",
+        "here",
+        "rpc://host",
+        "rpc://host:9090/key",
+        "tracker://host:9190",
+        "rpc://:1",
+        "rpc://::1:9090",
+        "rpc://[pi]:9090",
+    ],
 )
 def test_other_words_are_refused(text: str) -> None:
     with pytest.raises(TargetError, match="write one of local, emulated, modelled, rpc://HOST"):

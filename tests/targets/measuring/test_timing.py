@@ -16,6 +16,7 @@ from targets.measuring.timing import (
     TimingWorker,
     UnreachableError,
 )
+from targets.measuring.timing_worker import FUNCTIONS, samples
 from targets.subjects.library import build_timing_library
 from targets.subjects.subject import Subject
 from targets.target import Target
@@ -56,6 +57,21 @@ def test_subjects_are_timed_several_times(
     assert worker.fastest_reference <= found.references.min()
 
 
+@pytest.mark.parametrize(
+    ("returned", "words"),
+    [
+        (-1001, "the system gives no threads for it: measure with fewer --threads"),
+        (-2, "the processor lacks the instructions of its kernels"),
+        (7, None),
+        (-7, "a kernel failed with status -7"),
+    ],
+)
+def test_what_cannot_run_is_told_in_words(returned: int, words: str | None) -> None:
+    functions = {name: lambda *_: returned for name in FUNCTIONS}
+    request = {"subject": 0, "samples": 1, "sample_ns": 1, "threads": 1}
+    assert samples(functions, request).get("error") == words
+
+
 def test_worker_stays_on_one_core(worker: TimingWorker) -> None:
     assert worker.facts().core in os.sched_getaffinity(0)
 
@@ -92,7 +108,7 @@ def test_abandoned_worker_does_not_start_again(library: Path) -> None:
 
 
 def test_unknown_subject_is_refused(library: Path, worker: TimingWorker) -> None:
-    with pytest.raises(TargetError, match=r"it returned -1$"):
+    with pytest.raises(TargetError, match="there is no such subject"):
         worker.samples_us(library, 3)
     assert worker.samples_us(library, 0).times.min() > 0
 
