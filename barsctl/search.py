@@ -13,8 +13,8 @@ import torch
 from torch import Tensor
 
 from costmodels.selection import AnyBudget
-from space.decisions import decisions
-from space.nn.architecture import Architecture
+from space.decisions import Choices, decisions
+from space.nn.architecture import Architecture, Mode, connected_choices
 from space.nn.supernet import Supernet
 from space.search_space import SearchSpace
 
@@ -43,7 +43,7 @@ from .search_steps import (
     weights_step,
 )
 
-Sampling = Literal["gumbel", "softmax"]
+Sampling = Literal["gumbel", "softmax", "one"]
 ARCHITECTURE_BETAS = (0.5, 0.999)
 
 
@@ -61,6 +61,7 @@ class SearchSettings:
     weight_decay: float = 1e-2
     architecture_learning_rate: float = 2e-2
     sampling: Sampling = "gumbel"
+    """one: a step computes one network alone, in the warm-up one at random."""
     first_temperature: float = 2.0
     last_temperature: float = 0.5
     entropy_weight: float = 0.01
@@ -118,7 +119,10 @@ def search(
                 progress = (epoch * steps + step + 0.5) / total
                 set_learning_rate(state.weights_optimizer, progress, highest=settings.learning_rate)
                 mixture = sample(state, settings, epoch, generator=noise)
-                weights_step(state, batch, mixture, tally=tallies["weights"])
+                weights_step(
+                    state, batch, mixture, tally=tallies["weights"],
+                    choices=sampled_choices(space, mixture, settings),
+                )  # fmt: skip
                 if epoch >= settings.warmup_epochs:
                     mixture = sample(state, settings, epoch, generator=noise)
                     typical = distribution(state, settings, epoch)
@@ -132,6 +136,7 @@ def search(
                     architecture_step(
                         state, next(architecture_batches), mixture, penalty=penalty,
                         tally=tallies["architecture"],
+                        choices=sampled_choices(space, mixture, settings),
                     )  # fmt: skip
                     raise_multipliers(state, shares, rate=settings.multiplier_rate / steps)
                 advance(_status(tallies["weights"], budgets, shares))
@@ -193,10 +198,19 @@ def sample(
 ) -> Probabilities:
     """Return the probabilities that mix the supernet in one step."""
     if epoch < settings.warmup_epochs:
-        return state.architecture.probabilities(1.0, mode="uniform")
+        mode: Mode = "random" if settings.sampling == "one" else "uniform"
+        return state.architecture.probabilities(1.0, mode=mode, generator=generator)
+    mode = "gumbel" if settings.sampling == "one" else settings.sampling
     return state.architecture.probabilities(
-        temperature(settings, epoch), mode=settings.sampling, generator=generator
+        temperature(settings, epoch), mode=mode, generator=generator
     )
+
+
+def sampled_choices(
+    space: SearchSpace, mixture: Probabilities, settings: SearchSettings
+) -> Choices | None:
+    """Return the network that a step computes alone; None where it computes the mixture."""
+    return connected_choices(space, mixture) if settings.sampling == "one" else None
 
 
 def distribution(state: SearchState, settings: SearchSettings, epoch: int) -> Probabilities:

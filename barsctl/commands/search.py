@@ -47,7 +47,8 @@ def search(
         float, typer.Option(parser=rate, metavar="RATE", help="Of the architecture.")
     ] = 1e-2,
     sampling: Annotated[
-        Literal["gumbel", "softmax"], typer.Option(help="How architectures are mixed.")
+        Literal["gumbel", "softmax", "one"],
+        typer.Option(help="How architectures are mixed; one: not, a step computes one network."),
     ] = "gumbel",
     entropy: Annotated[
         float,

@@ -55,22 +55,28 @@ class MixedConv(nn.Module):
     ) -> Tensor:
         """source_weights [sources]; mask [in_channels]; gate: one number."""
         mix = (source_weights[:, None] * mask).view(1, -1, 1, 1)
+        return self._activated(bits, binary_sign(self.weight) * mix, gate)
+
+    def chosen(
+        self, bits: Sequence[Tensor], sources: Sequence[int], out_channels: int, *,
+        mix: Tensor | None, gate: Tensor | None,
+    ) -> Tensor:  # fmt: skip
+        """The first channels, of some sources: those whose bits are given, narrower or not.
+
+        mix [sources, channels]: factors of what is read.
+        """
+        by_source = self.weight.unflatten(1, (-1, self.in_channels))
+        kept = by_source[:out_channels, list(sources), : bits[0].shape[1]]
+        signs = binary_sign(kept.flatten(1, 2))
+        if mix is not None:
+            signs = signs * mix.view(1, -1, 1, 1)
+        return self._activated(bits, signs, gate)
+
+    def _activated(self, bits: Sequence[Tensor], weight: Tensor, gate: Tensor | None) -> Tensor:
         sources = torch.cat(list(bits), dim=1) if len(bits) > 1 else bits[0]
-        total = binary_conv2d(sources, binary_sign(self.weight) * mix, stride=self.stride)
-        activated: Tensor = self.affine.activation(_gated_norm(self.affine.norm, total, gate))
+        total = binary_conv2d(sources, weight, stride=self.stride)
+        activated: Tensor = self.affine(total, gate)
         return activated
-
-
-def _gated_norm(norm: nn.BatchNorm2d, x: Tensor, gate: Tensor | None) -> Tensor:
-    """gate * norm(x), and so too behind an activation: all of them pass a factor above 0."""
-    if gate is None:
-        normalised: Tensor = norm(x)
-        return normalised
-    assert norm.momentum is not None
-    return F.batch_norm(
-        x, norm.running_mean, norm.running_var, norm.weight * gate, norm.bias * gate,
-        norm.training, norm.momentum, norm.eps,
-    )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ import torch
 from barsctl.budgets import Budget
 from barsctl.errors import BarsError
 from barsctl.run_folder import LAST, read_metrics
-from barsctl.search import distribution, new_state, sample, search, temperature
+from barsctl.search import Sampling, distribution, new_state, sample, search, temperature
 from barsctl.search_run import search_run
 from barsctl.search_steps import SearchState
 from costmodels.errors import BudgetUnreachable
@@ -62,10 +62,12 @@ def test_search_meets_its_budget_from_above(tmp_path: Path) -> None:
     assert last["multiplier"]["bops"] > 0
 
 
-def test_killed_search_resumes_to_the_same_bits(tmp_path: Path) -> None:
+@pytest.mark.parametrize("sampling", ["gumbel", "one"])
+def test_killed_search_resumes_to_the_same_bits(sampling: Sampling, tmp_path: Path) -> None:
     """Weights, architecture, optimisers, multipliers, order, noise: all as without the kill."""
     dataset = tiny_dataset(tmp_path)
-    config = tiny_config(write_images(tmp_path), Budget("bops", 20e3))
+    settings = replace(SEARCH, sampling=sampling)
+    config = tiny_config(write_images(tmp_path), Budget("bops", 20e3), settings=settings)
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     search_run(config, dataset, folder=whole, resume=False, device=CPU)
     with pytest.raises(PowerCut):
