@@ -4,8 +4,9 @@ Bi-level and first order, as in DARTS (arXiv 1806.09055): the training images ar
 one for the weights and one for the architecture, whose steps alternate.
 """
 
+import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
 
@@ -29,10 +30,11 @@ from .checkpoint import load_checkpoint, optimizer_tensors, restore_optimizer, s
 from .data.dataset import Dataset
 from .errors import BarsError
 from .evaluate import Tally, require_finite
+from .gap import gap_images
 from .optimizers import OptimizerName, set_learning_rate, weights_optimizer
 from .progress import progress_bar
 from .random_numbers import epoch_noise, epoch_numbers, initial_weights
-from .run_folder import LAST, Json, MetricsLog
+from .run_folder import LAST, Json, MetricsLog, read_metrics
 from .schedules import geometric
 from .search_steps import (
     BudgetShares,
@@ -42,6 +44,7 @@ from .search_steps import (
     raise_multipliers,
     weights_step,
 )
+from .watch import Watch
 
 Sampling = Literal["gumbel", "softmax", "one"]
 ARCHITECTURE_BETAS = (0.5, 0.999)
@@ -96,6 +99,11 @@ def search(
     first_epoch = restore(state, folder, device=device) if (folder / LAST).exists() else 0
     budget_shares = BudgetShares(space, budgets).to(device)
     halves = split_in_halves(dataset.train, seed=settings.seed)
+    images = gap_images(
+        dataset, halves[0], batch_size=settings.batch_size, seed=settings.seed, device=device
+    )
+    watch = Watch(space, budgets, images)
+    warned = any(row.get("collapse") for row in read_metrics(folder)[:first_epoch])
     steps = batch_count(halves[0], batch_size=settings.batch_size)
     total = steps * settings.epochs
     with (
@@ -143,10 +151,17 @@ def search(
             for tally in tallies.values():
                 require_finite(tally, epoch=epoch)
             typical = distribution(state, settings, epoch)
+            observed = watch.observed(
+                state.supernet, typical,
+                searched=epoch >= settings.warmup_epochs, last=epoch + 1 == settings.epochs,
+            )  # fmt: skip
+            warned = _warn(observed.collapse, warned=warned)
             log.write(epoch, {
                 "temperature": temperature(settings, epoch),
                 "loss": {name: tally.loss for name, tally in tallies.items()},
                 "accuracy": {name: tally.accuracy for name, tally in tallies.items()},
+                "gap": {**asdict(observed.gap), "difference": observed.gap.difference},
+                "collapse": list(observed.collapse),
                 **_architecture_row(space, state, typical, budgets, budget_shares(typical)),
             })  # fmt: skip
             _save(state, folder, epoch=epoch)
@@ -273,6 +288,13 @@ def _architecture_row(
         "share": {**primitive_shares(typical, decisions(space))},
         "entropy": {group: float(value) for group, value in group_entropies(typical).items()},
     }
+
+
+def _warn(warnings: Sequence[str], *, warned: bool) -> bool:
+    """Say once in a run that it collapses; return whether it was said."""
+    if not warned:
+        sys.stderr.writelines(f"warning: {warning}\n" for warning in warnings)
+    return warned or bool(warnings)
 
 
 def _status(tally: Tally, budgets: Sequence[AnyBudget], shares: Tensor) -> str:

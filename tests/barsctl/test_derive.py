@@ -19,7 +19,8 @@ from barsctl.derive import (
 )
 from barsctl.errors import BarsError
 from barsctl.evaluate import accuracy
-from barsctl.judge import JudgeSettings, discrete_accuracy
+from barsctl.gap import discrete_accuracy
+from barsctl.judge import JudgeSettings
 from barsctl.pricing import hard_budgets
 from barsctl.random_numbers import initial_weights
 from barsctl.search_run import search_run
