@@ -46,7 +46,7 @@ from .search_steps import (
 )
 from .watch import Watch
 
-Sampling = Literal["gumbel", "softmax", "one"]
+Sampling = Literal["gumbel", "softmax", "sigmoid", "one"]
 ARCHITECTURE_BETAS = (0.5, 0.999)
 
 
@@ -236,8 +236,11 @@ def distribution(state: SearchState, settings: SearchSettings, epoch: int) -> Pr
     """
     if epoch < settings.warmup_epochs:
         return state.architecture.probabilities(1.0, mode="uniform")
-    sharpness = temperature(settings, epoch) if settings.sampling == "softmax" else 1.0
-    return state.architecture.probabilities(sharpness, mode="softmax")
+    if settings.sampling in ("softmax", "sigmoid"):  # without noise already
+        return state.architecture.probabilities(
+            temperature(settings, epoch), mode=settings.sampling
+        )
+    return state.architecture.probabilities(1.0, mode="softmax")
 
 
 def restore(state: SearchState, folder: Path, *, device: torch.device) -> int:

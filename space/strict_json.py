@@ -1,6 +1,7 @@
 """Strict JSON: every key is known and there, every value has its type."""
 
 import json
+from collections.abc import Mapping
 from typing import TypeVar
 
 from pydantic import TypeAdapter, ValidationError
@@ -20,6 +21,25 @@ def parse_strict(text: str | bytes, adapter: TypeAdapter[T], *, what: str) -> T:
     if absent is not None:
         raise SpaceError(f"{what}: {absent} is missing; write the file again with this version")
     return found
+
+
+def filled(text: str | bytes, **later: Mapping[str, object]) -> str | bytes:
+    """The JSON text with fields that came to its objects later, where they are absent.
+
+    later: by the object's key, what absent fields of it stand for. A text that is no object of
+    objects is left as it is, for `parse_strict` to refuse.
+    """
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError):
+        return text
+    if not isinstance(found, dict):
+        return text
+    for key, fields in later.items():
+        part = found.get(key)
+        if isinstance(part, dict):
+            found[key] = {**fields, **part}
+    return json.dumps(found)
 
 
 def parse_known(text: str | bytes, adapter: TypeAdapter[T], *, what: str) -> T:

@@ -47,7 +47,7 @@ def search(
         float, typer.Option(parser=rate, metavar="RATE", help="Of the architecture.")
     ] = 1e-2,
     sampling: Annotated[
-        Literal["gumbel", "softmax", "one"],
+        Literal["gumbel", "softmax", "sigmoid", "one"],
         typer.Option(help="How architectures are mixed; one: not, a step computes one network."),
     ] = "gumbel",
     entropy: Annotated[

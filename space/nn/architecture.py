@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from space.decisions import Choices, decisions, node_decisions
 from space.search_space import SearchSpace
 
-Mode = Literal["softmax", "gumbel", "uniform", "random"]
+Mode = Literal["softmax", "gumbel", "sigmoid", "uniform", "random"]
 INITIAL_STD = 1e-3
 
 
@@ -29,7 +29,7 @@ class Architecture(nn.Module):
         """Probabilities of each decision's options; each decision is normalised alone.
 
         gumbel: a relaxed sample (Gumbel-softmax, arXiv 1611.01144), its noise from the generator,
-        which is on the CPU. uniform: the same for all options, without gradient. random: a
+        which is on the CPU. sigmoid: one per option alone, over their sum. uniform: the same for all options, without gradient. random: a
         relaxed sample of these.
         """
         return {
@@ -46,6 +46,9 @@ def _probabilities(
             return torch.softmax(logits / temperature, dim=0)
         case "gumbel":
             return torch.softmax((logits + _gumbel_noise(logits, generator)) / temperature, dim=0)
+        case "sigmoid":
+            gates = torch.sigmoid(logits / temperature)
+            return gates / gates.sum()
         case "uniform":
             return torch.full_like(logits, 1 / len(logits))
         case "random":

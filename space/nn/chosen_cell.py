@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from space.cell_blocks import sign_port
+from space.cell_blocks import passing_primitives, shortcut_sources, sign_port
 
 from .layers import duplicate_channels
 from .mixed_cell import Masks, MixedCell, MixedNode, slots, weighted_sum
@@ -52,16 +52,17 @@ def chosen_cell(
     read = [cell.input_sign(index).bits(wide[index]) for index in range(choice.tensors)]
     mix = None if factors is None else factors.masks.sources[:, None] * factors.masks.input
     x = cell.process.chosen(read, range(choice.tensors), choice.channels, mix=mix, gate=None)
+    reals, bits = [x], _Bits(cell)
+    for node, ops in enumerate(choice.ops, start=1):
+        found = _chosen_node(cell.node(node), reals, bits, ops, factors)
+        reals.append(torch.zeros_like(x) if found is None else found)
+    if not cell.outer_shortcuts:
+        return reals[1:]
     outers = wide
     if cell.is_reduction:
         mask = None if factors is None else factors.masks.input
         outers = [_downsampled(cell, tensor, choice.channels, mask) for tensor in wide]
-    reals, bits, written = [x], _Bits(cell), []
-    for node, (ops, outer) in enumerate(zip(choice.ops, outers, strict=True), start=1):
-        found = _chosen_node(cell.node(node), reals, bits, ops, factors)
-        reals.append(torch.zeros_like(outer) if found is None else found)
-        written.append(outer if found is None else found + outer)
-    return written
+    return [x + outer for x, outer in zip(reals[1:], outers, strict=True)]
 
 
 class _Bits:
@@ -99,13 +100,13 @@ def _chosen_node(
         kept = [slot.sources.index(source) for source in sources]
         part = mixed.conv(slot).chosen(read, kept, reals[0].shape[1], mix=mix, gate=gate)
         total = part if total is None else total + part
-    passed = [source for source, op in enumerate(ops) if op != "none"]
+    passed = shortcut_sources(space, ops)
     if weights is None or not passed:
         for source in passed:
             total = reals[source] if total is None else total + reals[source]
         return total
-    there = [index for index, name in enumerate(space.primitives) if name != "none"]
-    shares = weights[passed][:, there].sum(dim=1)
+    passing = [space.primitives.index(name) for name in passing_primitives(space)]
+    shares = weights[list(passed)][:, passing].sum(dim=1)
     return weighted_sum([reals[source] for source in passed], shares, start=total)
 
 

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from space.blocks import Activation
-from space.cell_blocks import inner_signs, sign_port
+from space.cell_blocks import inner_signs, passing_primitives, sign_port
 from space.search_space import KERNEL_SIZES, Cell, SearchSpace
 
 from .binarize import BatchNormSign, binary_conv2d, binary_sign
@@ -139,8 +139,10 @@ class MixedNode(nn.Module):
             gate = 1 - torch.prod(1 - chosen)
             part = self.conv(slot)(read, chosen, mask, gate)
             total = part if total is None else total + part
-        passed = [index for index, name in enumerate(self.space.primitives) if name != "none"]
-        return weighted_sum(reals, ops[:, passed].sum(dim=1), start=total)
+        passing = [self.space.primitives.index(name) for name in passing_primitives(self.space)]
+        if total is not None and not passing:
+            return total
+        return weighted_sum(reals, ops[:, passing].sum(dim=1), start=total)
 
 
 def weighted_sum(
@@ -164,6 +166,7 @@ class MixedCell(nn.Module):
     ) -> None:
         super().__init__()
         self.is_reduction, self.channels = cell.is_reduction, channels
+        self.outer_shortcuts = space.outer_shortcuts
         self.input_signs = nn.ModuleList(BatchNormSign(in_channels) for _ in range(tensors))
         kernel_size, stride = (3, 2) if cell.is_reduction else (1, 1)
         self.process = MixedConv(
@@ -199,17 +202,17 @@ class MixedCell(nn.Module):
         """The wide value that the cell writes; ops[i - 1] [i, primitives]: x_i's edges."""
         read = [self.input_sign(index).bits(wide[index]) for index in range(len(self.input_signs))]
         x = self.process(read, masks.sources, masks.input, None)
+        reals, bits = [x], [self.inner_bits(0, x)]
+        for node in range(1, len(wide) + 1):
+            reals.append(self.node(node)(reals, bits, ops[node - 1], masks.own))
+            if node < len(wide):
+                bits.append(self.inner_bits(node, reals[node]))
+        if not self.outer_shortcuts:
+            return reals[1:]
         outers = (
             [self._downsampled(tensor, masks) for tensor in wide] if self.is_reduction else wide
         )
-        reals, bits, written = [x], [self.inner_bits(0, x)], []
-        for node, outer in enumerate(outers, start=1):
-            x = self.node(node)(reals, bits, ops[node - 1], masks.own)
-            written.append(x + outer)
-            if node < len(outers):
-                reals.append(x)
-                bits.append(self.inner_bits(node, x))
-        return written
+        return [x + outer for x, outer in zip(reals[1:], outers, strict=True)]
 
     def inner_bits(self, source: int, x: Tensor) -> dict[str, Tensor]:
         ports = self.signs[source]

@@ -1,5 +1,7 @@
 """Probabilities of decisions."""
 
+import math
+
 import pytest
 import torch
 
@@ -12,7 +14,7 @@ def architecture() -> Architecture:
     return Architecture(SMALL, torch.Generator().manual_seed(0))
 
 
-@pytest.mark.parametrize("mode", ["softmax", "gumbel", "uniform", "random"])
+@pytest.mark.parametrize("mode", ["softmax", "gumbel", "sigmoid", "uniform", "random"])
 def test_each_decision_is_normalised_alone(mode: Mode) -> None:
     found = architecture().probabilities(0.7, mode, torch.Generator().manual_seed(1))
     assert {name: len(vector) for name, vector in found.items()} == {
@@ -47,6 +49,16 @@ def test_temperature_sharpens() -> None:
     # exp(log(3) / 0.5) : exp(log(2) / 0.5) : 1 = 9 : 4 : 1.
     expected = torch.tensor([9.0, 4.0, 1.0]) / 14
     torch.testing.assert_close(parameters.probabilities(0.5)[name], expected)
+
+
+def test_sigmoids_share_their_sum() -> None:
+    """Options of logits log 3 and 0 have sigmoids 3/4 and 1/2: the third option changes neither."""
+    parameters = architecture()
+    name = depth_decision(0)
+    with torch.no_grad():
+        parameters.logits[name].copy_(torch.tensor([math.log(3), 0.0, -40.0]))
+    expected = torch.tensor([0.75, 0.5, 0.0]) / 1.25
+    torch.testing.assert_close(parameters.probabilities(1.0, "sigmoid")[name], expected)
 
 
 def test_gumbel_noise_comes_from_the_generator() -> None:

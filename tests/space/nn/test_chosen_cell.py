@@ -14,7 +14,7 @@ from space.genotype import choices_of, random_genotype
 from space.nn.architecture import straight_through
 from space.nn.supernet import Supernet
 from space.search_space import SearchSpace, Stage
-from tests.example_spaces import EXAMPLE_SPACES, SMALL, TINY
+from tests.example_spaces import BARE_SPACES, EXAMPLE_SPACES, SMALL, TINY
 from tests.space.nn.test_supernet import pixels_of, supernet_of
 
 LABELS = torch.tensor([0, 1, 2, 0, 1])
@@ -25,7 +25,7 @@ SPACES = {
     "stem-per-tensor": replace(SMALL, stem_blocks=3),
     "one-stage": EXAMPLE_SPACES["node-cell-1-one-stage"],
     "convs-alone": replace(SMALL, primitives=("bconv3x3",), activation="relu"),
-}
+} | BARE_SPACES
 
 
 def some_choices(space: SearchSpace) -> Iterator[Choices]:
