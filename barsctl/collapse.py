@@ -15,14 +15,13 @@ from space.genotype import genotype_of, kept_cells
 from space.search_space import KERNEL_SIZES, SearchSpace
 
 from .architecture_metrics import Probabilities
+from .candidates import USED_SHARE
 from .gap import Gap
 
 DECIDED = 0.5
 """The probability of an option that outweighs all others together."""
 SETTLED_SHARE = 0.5
 """Of the edges: from there on a search is judged; before, no network is expected of it yet."""
-SPARE_SHARE = 0.85
-"""Of the tightest budget. What uses less leaves accuracy on the table, as `derive` has it too."""
 LARGEST_GAP = 0.15
 """Of accuracy. Sound searches end at 0.00 to 0.06, and chance, on 512 images, is 0.03."""
 
@@ -74,7 +73,7 @@ def collapse_warnings(
     decided = _decided_primitives(probabilities, network)
     if len(decided) < SETTLED_SHARE * len(network.edges) and not last:
         return ()
-    spare = network.used_share < SPARE_SHARE
+    spare = network.used_share < USED_SHARE
     return tuple(
         f"the search collapses: {line}"
         for line in (

@@ -1,20 +1,19 @@
 """How good single networks of a search are: each on its own, with the weights that it shares."""
 
 import math
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from space.decisions import Choices
 from space.genotype import genotype_of
 from space.nn.supernet import Supernet
 from space.search_space import SearchSpace
 
+from .architecture_metrics import log_probabilities
 from .batches import random_images, split_in_halves
+from .candidates import LogProbabilities
 from .data.source import ImageSource
 from .data_choice import load_choice
 from .gap import discrete_accuracy
@@ -22,8 +21,6 @@ from .judged import JUDGED, Judged, JudgedHeader, file_digest, read_judged
 from .run_folder import LAST
 from .search import distribution
 from .search_run import SearchConfig, load_search
-
-LogProbabilities = Mapping[str, NDArray[np.float64]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,10 +82,7 @@ def open_judge(
     return Judge(
         config.space,
         state.supernet,
-        {
-            name: probabilities.detach().double().cpu().log().numpy()
-            for name, probabilities in distribution(state, config.settings, epoch).items()
-        },
+        log_probabilities(distribution(state, config.settings, epoch)),
         random_images(weights_half, count=settings.calibration_images, seed=settings.seed),
         random_images(dataset.validation, count=settings.held_out_images, seed=settings.seed),
         read_judged(folder / JUDGED, config.space, header),

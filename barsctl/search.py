@@ -73,6 +73,10 @@ class SearchSettings:
     multiplier_rate: float = 0.5
     """Rise of a budget's multiplier in an epoch in which the expected cost is twice the budget,
     and of what is left of the budget in one in which the cost is next to nothing."""
+    refine_epochs: int = 0
+    """After the others, of single networks of the decided architecture: see refine.py."""
+    teacher_share: float = 0.5
+    """Of the loss, where there is a teacher."""
 
     def __post_init__(self) -> None:
         if not 0 <= self.warmup_epochs < self.epochs:
@@ -162,9 +166,9 @@ def search(
                 "accuracy": {name: tally.accuracy for name, tally in tallies.items()},
                 "gap": {**asdict(observed.gap), "difference": observed.gap.difference},
                 "collapse": list(observed.collapse),
-                **_architecture_row(space, state, typical, budgets, budget_shares(typical)),
+                **architecture_row(space, state, typical, budgets, budget_shares(typical)),
             })  # fmt: skip
-            _save(state, folder, epoch=epoch)
+            save(state, folder, epoch=epoch)
     return state
 
 
@@ -197,9 +201,9 @@ def new_state(
 
 
 def progress_after_warmup(settings: SearchSettings, epoch: int) -> float:
-    """Return 0 up to the first epoch after the warm-up, 1 in the last epoch."""
+    """Return 0 up to the first epoch after the warm-up, 1 in the last epoch and beyond."""
     epochs = settings.epochs - settings.warmup_epochs - 1
-    return max(0, epoch - settings.warmup_epochs) / max(1, epochs)
+    return min(1.0, max(0, epoch - settings.warmup_epochs) / max(1, epochs))
 
 
 def temperature(settings: SearchSettings, epoch: int) -> float:
@@ -258,7 +262,8 @@ def restore(state: SearchState, folder: Path, *, device: torch.device) -> int:
     return int(checkpoint.number("epoch")) + 1
 
 
-def _save(state: SearchState, folder: Path, *, epoch: int) -> None:
+def save(state: SearchState, folder: Path, *, epoch: int) -> None:
+    """Write the checkpoint that `restore` reads."""
     parts = {
         "supernet": state.supernet.state_dict(),
         "architecture": state.architecture.state_dict(),
@@ -273,7 +278,7 @@ def _save(state: SearchState, folder: Path, *, epoch: int) -> None:
 
 
 @torch.no_grad()
-def _architecture_row(
+def architecture_row(
     space: SearchSpace,
     state: SearchState,
     typical: Probabilities,

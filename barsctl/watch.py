@@ -11,7 +11,7 @@ from space.genotype import genotype_of
 from space.nn.supernet import Supernet
 from space.search_space import SearchSpace
 
-from .architecture_metrics import Probabilities
+from .architecture_metrics import Probabilities, log_probabilities
 from .collapse import Discretised, collapse_warnings
 from .gap import Gap, GapImages, measured_gap
 
@@ -40,8 +40,9 @@ class Watch:
         searched: whether the architecture has learned yet; last: whether it learns no more.
         """
         fixed = {name: each.detach() for name, each in probabilities.items()}
-        logs = {name: each.double().cpu().log().numpy() for name, each in fixed.items()}
-        choices = most_probable(decisions(self._space), self._terms, logs, self._budgets)
+        choices = most_probable(
+            decisions(self._space), self._terms, log_probabilities(fixed), self._budgets
+        )
         genotype = genotype_of(self._space, choices)
         gap = measured_gap(supernet, fixed, genotype, self._images)
         network = Discretised(self._space, choices, self._index, self._budgets)

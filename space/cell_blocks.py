@@ -116,7 +116,8 @@ def node_blocks(
     """The chain of blocks that computes x_i and y_i, i = len(ops), from edges ops[j] from x_j.
 
     Each block but the first adds its predecessor's partial sum as its first shortcut; the last one
-    adds the node's shortcuts and the outer one, if there is one. last: nothing reads the cell's output as bits.
+    adds the node's shortcuts and the outer one, if there is one. last: nothing reads the cell's
+    output as bits.
     Raises SpaceError where all edges are none.
     """
     node, shortcuts = len(ops), len(shortcut_sources(space, ops))

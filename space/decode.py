@@ -81,8 +81,12 @@ def _add_cell(
     for ops, outer in zip(genotype.topologies[cell.group], outers, strict=True):
         inner.append(_add_node(graph, genotype, cell, ops=ops, inner=inner, outer=outer, last=last))
     names = inner[1:]
-    signs = () if last else tuple(
-        Value(name, output_sign(space, node)) for node, name in enumerate(names, start=1)
+    signs = (
+        ()
+        if last
+        else tuple(
+            Value(name, output_sign(space, node)) for node, name in enumerate(names, start=1)
+        )
     )
     reals = tuple(Value(name, output_real(space)) for name in names)
     return _Wide(reals, signs, channels, stage_size(space, cell.stage))

@@ -11,8 +11,20 @@ from .errors import SpaceError
 T = TypeVar("T")
 
 
-def parse_strict(text: str | bytes, adapter: TypeAdapter[T], *, what: str) -> T:
-    """The object that a JSON text holds. Raises SpaceError naming place, value, rule and remedy."""
+def parse_strict(
+    text: str | bytes,
+    adapter: TypeAdapter[T],
+    *,
+    what: str,
+    later: Mapping[str, Mapping[str, object]] = {},
+) -> T:
+    """The object that a JSON text holds. Raises SpaceError naming place, value, rule and remedy.
+
+    later: by an object's key, "" for the text's own, fields that came later and what it means that
+    they are absent.
+    """
+    if later:
+        text = _filled(text, later)
     try:
         found = adapter.validate_json(text, strict=True, extra="forbid")
     except ValidationError as error:
@@ -21,25 +33,6 @@ def parse_strict(text: str | bytes, adapter: TypeAdapter[T], *, what: str) -> T:
     if absent is not None:
         raise SpaceError(f"{what}: {absent} is missing; write the file again with this version")
     return found
-
-
-def filled(text: str | bytes, **later: Mapping[str, object]) -> str | bytes:
-    """The JSON text with fields that came to its objects later, where they are absent.
-
-    later: by the object's key, what absent fields of it stand for. A text that is no object of
-    objects is left as it is, for `parse_strict` to refuse.
-    """
-    try:
-        found = json.loads(text)
-    except (ValueError, RecursionError):
-        return text
-    if not isinstance(found, dict):
-        return text
-    for key, fields in later.items():
-        part = found.get(key)
-        if isinstance(part, dict):
-            found[key] = {**fields, **part}
-    return json.dumps(found)
 
 
 def parse_known(text: str | bytes, adapter: TypeAdapter[T], *, what: str) -> T:
@@ -53,6 +46,22 @@ def parse_known(text: str | bytes, adapter: TypeAdapter[T], *, what: str) -> T:
 def dump_strict(found: T, adapter: TypeAdapter[T]) -> str:
     """The JSON text of an object, as `parse_strict` reads it."""
     return json.dumps(adapter.dump_python(found, mode="json"), indent=1) + "\n"
+
+
+def _filled(text: str | bytes, later: Mapping[str, Mapping[str, object]]) -> str | bytes:
+    """The text with absent fields; what is no object of objects is left for others to refuse."""
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError):
+        return text
+    if not isinstance(found, dict):
+        return text
+    for key, fields in later.items():
+        if not key:
+            found = {**fields, **found}
+        elif isinstance(found.get(key), dict):
+            found[key] = {**fields, **found[key]}
+    return json.dumps(found)
 
 
 def _explained(error: ValidationError) -> str:

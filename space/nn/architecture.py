@@ -29,8 +29,8 @@ class Architecture(nn.Module):
         """Probabilities of each decision's options; each decision is normalised alone.
 
         gumbel: a relaxed sample (Gumbel-softmax, arXiv 1611.01144), its noise from the generator,
-        which is on the CPU. sigmoid: one per option alone, over their sum. uniform: the same for all options, without gradient. random: a
-        relaxed sample of these.
+        which is on the CPU. sigmoid: one per option alone, over their sum. uniform: the same for
+        all options, without gradient. random: a relaxed sample of these.
         """
         return {
             name: _probabilities(logits, temperature, mode, generator)

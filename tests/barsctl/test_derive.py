@@ -10,10 +10,10 @@ import pytest
 from barsctl import board_budgets
 from barsctl.batches import all_batches
 from barsctl.budgets import Budget
+from barsctl.candidates import candidate_choices
 from barsctl.derive import (
     Candidate,
     DeriveSettings,
-    candidate_choices,
     derive,
     rank,
 )
