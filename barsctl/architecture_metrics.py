@@ -6,12 +6,21 @@ A search that collapses shows it here: the share of `skip` and `none` grows, ent
 import math
 from collections.abc import Mapping
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from space.decisions import Decisions
 
 Probabilities = Mapping[str, Tensor]
+
+
+def log_probabilities(probabilities: Probabilities) -> dict[str, NDArray[np.float64]]:
+    """Return the logarithms without gradients, on the CPU."""
+    return {
+        name: each.detach().double().cpu().log().numpy() for name, each in probabilities.items()
+    }
 
 
 def entropy_group(decision: str) -> str:

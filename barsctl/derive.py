@@ -6,21 +6,20 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from costmodels.errors import BudgetUnreachable
-from costmodels.selection import AnyBudget, budget_cost, most_probable, within
-from costmodels.term_index import TermIndex, term_index
+from costmodels.selection import AnyBudget, budget_cost, within
+from costmodels.term_index import term_index
 from space.cost_terms import cost_terms
-from space.decisions import Choices, decisions, is_connected
+from space.decisions import Choices
 from space.genotype import Genotype, choices_of, genotype_of, write_genotype
-from space.search_space import SearchSpace
 from targets.measuring.place import Place
 from targets.toolchain import Notify
 
 from .board_budgets import BoardBudget, board_budgets, tightened
 from .budgets import Budget
-from .judge import Judge, JudgeSettings, LogProbabilities, open_judge
+from .candidates import candidate_choices
+from .judge import Judge, JudgeSettings, open_judge
 from .judged import kept_choices
 from .measured_log import MEASURED, MeasuredLog, read_measured
 from .pricing import hard_budgets
@@ -29,14 +28,9 @@ from .run_folder import GENOTYPE, Json, write_json
 from .search_run import read_search_config, run_tables
 
 DERIVED = "derive.json"
-TRIES_PER_CANDIDATE = 50
 # Rounds of candidates, each within tighter limits, until one is measured within the budget.
 MOST_ROUNDS = 4
-# Networks that cost less of every budget leave accuracy on the table.
-USED_SHARE = 0.85
 MARGIN = 0.99
-# A decided architecture has few networks within a budget below its own; flatter ones have more.
-FLATTENINGS = (1.0, 2.0, 4.0, 8.0, 16.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,54 +200,6 @@ def rank(
 
     equal = [each for each in found if each.accuracy >= best - error]
     return (*sorted(equal, key=unused), *found[len(equal) :])
-
-
-def candidate_choices(
-    space: SearchSpace,
-    log_probabilities: LogProbabilities,
-    budgets: Sequence[AnyBudget],
-    *,
-    count: int,
-    generator: np.random.Generator,
-) -> list[Choices]:
-    """Return the most probable network within the budgets and up to count - 1 samples within them.
-
-    The samples are drawn from the probabilities, from flatter ones where those give too few; they
-    are all different and keep to the budgets. Those that make use of a budget come first: the most
-    accurate networks are among them.
-    Raises BudgetUnreachable where no network does.
-    """
-    options, terms = decisions(space), cost_terms(space)
-    index = term_index(terms)
-    best = most_probable(options, terms, log_probabilities, budgets)
-    found, tried = [best], {kept_choices(genotype_of(space, best))}
-    sparing: list[Choices] = []
-    for flattening in np.repeat(FLATTENINGS, TRIES_PER_CANDIDATE * count):
-        if len(found) >= count:
-            break
-        choices = {
-            name: _draw(values / flattening, generator)
-            for name, values in log_probabilities.items()
-        }
-        if not is_connected(options, choices):
-            continue
-        network = kept_choices(genotype_of(space, choices))
-        if network not in tried and within(index, budgets, choices):
-            makes_use = _used_share(index, budgets, choices) >= USED_SHARE
-            (found if makes_use else sparing).append(choices)
-        tried.add(network)
-    return [*found, *sparing][:count]
-
-
-def _used_share(index: TermIndex, budgets: Sequence[AnyBudget], choices: Choices) -> float:
-    """What the choices cost, as a share of the tightest budget; 1 without budgets."""
-    shares = (budget_cost(index, budget, choices) / budget.limit for budget in budgets)
-    return max(shares, default=1.0)
-
-
-def _draw(log_weights: NDArray[np.float64], generator: np.random.Generator) -> int:
-    weights = np.exp(log_weights - log_weights.max())
-    return int(generator.choice(len(weights), p=weights / weights.sum()))
 
 
 def derived_json(ranking: Sequence[Candidate]) -> Json:

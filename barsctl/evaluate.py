@@ -68,9 +68,11 @@ def reestimate_batch_norm(network: nn.Module, batches: Iterable[Batch]) -> None:
     momenta = [norm.momentum for norm in norms]
     for norm in norms:
         norm.reset_running_stats()
-        norm.momentum = None
     network.train()
-    for batch in batches:
+    for number, batch in enumerate(batches, start=1):
+        # A momentum of 1/n makes the n-th step a plain mean, in a supernet's own calls too.
+        for norm in norms:
+            norm.momentum = 1 / number
         network(batch.pixels)
     for norm, momentum in zip(norms, momenta, strict=True):
         norm.momentum = momentum

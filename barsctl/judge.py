@@ -1,30 +1,26 @@
 """How good single networks of a search are: each on its own, with the weights that it shares."""
 
 import math
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from space.decisions import Choices
-from space.genotype import Genotype, genotype_of
+from space.genotype import genotype_of
 from space.nn.supernet import Supernet
 from space.search_space import SearchSpace
 
-from .batches import all_batches, random_images, split_in_halves, training_batches
-from .data.augment import Augmentation
+from .architecture_metrics import log_probabilities
+from .batches import random_images, split_in_halves
+from .candidates import LogProbabilities
 from .data.source import ImageSource
 from .data_choice import load_choice
-from .evaluate import accuracy, reestimate_batch_norm
+from .gap import discrete_accuracy
 from .judged import JUDGED, Judged, JudgedHeader, file_digest, read_judged
 from .run_folder import LAST
 from .search import distribution
 from .search_run import SearchConfig, load_search
-
-LogProbabilities = Mapping[str, NDArray[np.float64]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,37 +82,10 @@ def open_judge(
     return Judge(
         config.space,
         state.supernet,
-        {
-            name: probabilities.detach().double().cpu().log().numpy()
-            for name, probabilities in distribution(state, config.settings, epoch).items()
-        },
+        log_probabilities(distribution(state, config.settings, epoch)),
         random_images(weights_half, count=settings.calibration_images, seed=settings.seed),
         random_images(dataset.validation, count=settings.held_out_images, seed=settings.seed),
         read_judged(folder / JUDGED, config.space, header),
         settings.batch_size,
         device,
     )
-
-
-def discrete_accuracy(
-    supernet: Supernet,
-    genotype: Genotype,
-    calibration: ImageSource,
-    held_out: ImageSource,
-    *,
-    batch_size: int,
-    device: torch.device,
-) -> float:
-    """Return the accuracy on held-out images of one network with the supernet's weights.
-
-    It is built on its own, with batch-norm statistics of its own: the mixture that the supernet
-    computes says little of it.
-    """
-    network = supernet.network_for(genotype)
-    # Whole batches: a last one of a single image has no variance.
-    plain = training_batches(
-        calibration, np.random.default_rng(0), batch_size=batch_size,
-        augmentation=Augmentation(), device=device,
-    )  # fmt: skip
-    reestimate_batch_norm(network, plain)
-    return accuracy(network, all_batches(held_out, batch_size=batch_size, device=device))

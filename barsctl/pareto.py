@@ -17,7 +17,8 @@ from space.decisions import Choices, decisions
 from space.genotype import genotype_of
 
 from .budgets import Budget, format_cost
-from .derive import Candidate, candidate_choices, candidate_json, candidates_within, evaluate
+from .candidates import candidate_choices
+from .derive import Candidate, candidate_json, candidates_within, evaluate
 from .errors import BarsError
 from .front_plot import write_front_plot
 from .judge import Judge, JudgeSettings, open_judge

@@ -4,8 +4,9 @@ Bi-level and first order, as in DARTS (arXiv 1806.09055): the training images ar
 one for the weights and one for the architecture, whose steps alternate.
 """
 
+import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
 
@@ -13,8 +14,8 @@ import torch
 from torch import Tensor
 
 from costmodels.selection import AnyBudget
-from space.decisions import decisions
-from space.nn.architecture import Architecture
+from space.decisions import Choices, decisions
+from space.nn.architecture import Architecture, Mode, connected_choices
 from space.nn.supernet import Supernet
 from space.search_space import SearchSpace
 
@@ -29,10 +30,11 @@ from .checkpoint import load_checkpoint, optimizer_tensors, restore_optimizer, s
 from .data.dataset import Dataset
 from .errors import BarsError
 from .evaluate import Tally, require_finite
+from .gap import gap_images
 from .optimizers import OptimizerName, set_learning_rate, weights_optimizer
 from .progress import progress_bar
 from .random_numbers import epoch_noise, epoch_numbers, initial_weights
-from .run_folder import LAST, Json, MetricsLog
+from .run_folder import LAST, Json, MetricsLog, read_metrics
 from .schedules import geometric
 from .search_steps import (
     BudgetShares,
@@ -42,8 +44,9 @@ from .search_steps import (
     raise_multipliers,
     weights_step,
 )
+from .watch import Watch
 
-Sampling = Literal["gumbel", "softmax"]
+Sampling = Literal["gumbel", "softmax", "sigmoid", "one"]
 ARCHITECTURE_BETAS = (0.5, 0.999)
 
 
@@ -61,6 +64,7 @@ class SearchSettings:
     weight_decay: float = 1e-2
     architecture_learning_rate: float = 2e-2
     sampling: Sampling = "gumbel"
+    """one: a step computes one network alone, in the warm-up one at random."""
     first_temperature: float = 2.0
     last_temperature: float = 0.5
     entropy_weight: float = 0.01
@@ -69,6 +73,10 @@ class SearchSettings:
     multiplier_rate: float = 0.5
     """Rise of a budget's multiplier in an epoch in which the expected cost is twice the budget,
     and of what is left of the budget in one in which the cost is next to nothing."""
+    refine_epochs: int = 0
+    """After the others, of single networks of the decided architecture: see refine.py."""
+    teacher_share: float = 0.5
+    """Of the loss, where there is a teacher."""
 
     def __post_init__(self) -> None:
         if not 0 <= self.warmup_epochs < self.epochs:
@@ -95,6 +103,11 @@ def search(
     first_epoch = restore(state, folder, device=device) if (folder / LAST).exists() else 0
     budget_shares = BudgetShares(space, budgets).to(device)
     halves = split_in_halves(dataset.train, seed=settings.seed)
+    images = gap_images(
+        dataset, halves[0], batch_size=settings.batch_size, seed=settings.seed, device=device
+    )
+    watch = Watch(space, budgets, images)
+    warned = any(row.get("collapse") for row in read_metrics(folder)[:first_epoch])
     steps = batch_count(halves[0], batch_size=settings.batch_size)
     total = steps * settings.epochs
     with (
@@ -118,7 +131,10 @@ def search(
                 progress = (epoch * steps + step + 0.5) / total
                 set_learning_rate(state.weights_optimizer, progress, highest=settings.learning_rate)
                 mixture = sample(state, settings, epoch, generator=noise)
-                weights_step(state, batch, mixture, tally=tallies["weights"])
+                weights_step(
+                    state, batch, mixture, tally=tallies["weights"],
+                    choices=sampled_choices(space, mixture, settings),
+                )  # fmt: skip
                 if epoch >= settings.warmup_epochs:
                     mixture = sample(state, settings, epoch, generator=noise)
                     typical = distribution(state, settings, epoch)
@@ -132,19 +148,27 @@ def search(
                     architecture_step(
                         state, next(architecture_batches), mixture, penalty=penalty,
                         tally=tallies["architecture"],
+                        choices=sampled_choices(space, mixture, settings),
                     )  # fmt: skip
                     raise_multipliers(state, shares, rate=settings.multiplier_rate / steps)
                 advance(_status(tallies["weights"], budgets, shares))
             for tally in tallies.values():
                 require_finite(tally, epoch=epoch)
             typical = distribution(state, settings, epoch)
+            observed = watch.observed(
+                state.supernet, typical,
+                searched=epoch >= settings.warmup_epochs, last=epoch + 1 == settings.epochs,
+            )  # fmt: skip
+            warned = _warn(observed.collapse, warned=warned)
             log.write(epoch, {
                 "temperature": temperature(settings, epoch),
                 "loss": {name: tally.loss for name, tally in tallies.items()},
                 "accuracy": {name: tally.accuracy for name, tally in tallies.items()},
-                **_architecture_row(space, state, typical, budgets, budget_shares(typical)),
+                "gap": {**asdict(observed.gap), "difference": observed.gap.difference},
+                "collapse": list(observed.collapse),
+                **architecture_row(space, state, typical, budgets, budget_shares(typical)),
             })  # fmt: skip
-            _save(state, folder, epoch=epoch)
+            save(state, folder, epoch=epoch)
     return state
 
 
@@ -177,9 +201,9 @@ def new_state(
 
 
 def progress_after_warmup(settings: SearchSettings, epoch: int) -> float:
-    """Return 0 up to the first epoch after the warm-up, 1 in the last epoch."""
+    """Return 0 up to the first epoch after the warm-up, 1 in the last epoch and beyond."""
     epochs = settings.epochs - settings.warmup_epochs - 1
-    return max(0, epoch - settings.warmup_epochs) / max(1, epochs)
+    return min(1.0, max(0, epoch - settings.warmup_epochs) / max(1, epochs))
 
 
 def temperature(settings: SearchSettings, epoch: int) -> float:
@@ -193,10 +217,19 @@ def sample(
 ) -> Probabilities:
     """Return the probabilities that mix the supernet in one step."""
     if epoch < settings.warmup_epochs:
-        return state.architecture.probabilities(1.0, mode="uniform")
+        mode: Mode = "random" if settings.sampling == "one" else "uniform"
+        return state.architecture.probabilities(1.0, mode=mode, generator=generator)
+    mode = "gumbel" if settings.sampling == "one" else settings.sampling
     return state.architecture.probabilities(
-        temperature(settings, epoch), mode=settings.sampling, generator=generator
+        temperature(settings, epoch), mode=mode, generator=generator
     )
+
+
+def sampled_choices(
+    space: SearchSpace, mixture: Probabilities, settings: SearchSettings
+) -> Choices | None:
+    """Return the network that a step computes alone; None where it computes the mixture."""
+    return connected_choices(space, mixture) if settings.sampling == "one" else None
 
 
 def distribution(state: SearchState, settings: SearchSettings, epoch: int) -> Probabilities:
@@ -207,8 +240,11 @@ def distribution(state: SearchState, settings: SearchSettings, epoch: int) -> Pr
     """
     if epoch < settings.warmup_epochs:
         return state.architecture.probabilities(1.0, mode="uniform")
-    sharpness = temperature(settings, epoch) if settings.sampling == "softmax" else 1.0
-    return state.architecture.probabilities(sharpness, mode="softmax")
+    if settings.sampling in ("softmax", "sigmoid"):  # without noise already
+        return state.architecture.probabilities(
+            temperature(settings, epoch), mode=settings.sampling
+        )
+    return state.architecture.probabilities(1.0, mode="softmax")
 
 
 def restore(state: SearchState, folder: Path, *, device: torch.device) -> int:
@@ -226,7 +262,8 @@ def restore(state: SearchState, folder: Path, *, device: torch.device) -> int:
     return int(checkpoint.number("epoch")) + 1
 
 
-def _save(state: SearchState, folder: Path, *, epoch: int) -> None:
+def save(state: SearchState, folder: Path, *, epoch: int) -> None:
+    """Write the checkpoint that `restore` reads."""
     parts = {
         "supernet": state.supernet.state_dict(),
         "architecture": state.architecture.state_dict(),
@@ -241,7 +278,7 @@ def _save(state: SearchState, folder: Path, *, epoch: int) -> None:
 
 
 @torch.no_grad()
-def _architecture_row(
+def architecture_row(
     space: SearchSpace,
     state: SearchState,
     typical: Probabilities,
@@ -259,6 +296,13 @@ def _architecture_row(
         "share": {**primitive_shares(typical, decisions(space))},
         "entropy": {group: float(value) for group, value in group_entropies(typical).items()},
     }
+
+
+def _warn(warnings: Sequence[str], *, warned: bool) -> bool:
+    """Say once in a run that it collapses; return whether it was said."""
+    if not warned:
+        sys.stderr.writelines(f"warning: {warning}\n" for warning in warnings)
+    return warned or bool(warnings)
 
 
 def _status(tally: Tally, budgets: Sequence[AnyBudget], shares: Tensor) -> str:

@@ -14,7 +14,7 @@ from costmodels.latency_table import LatencyTable
 from costmodels.selection import AnyBudget, most_probable
 from space.cost_terms import cost_terms
 from space.decisions import decisions
-from space.search_space import SearchSpace
+from space.search_space import LATER_SPACE_FIELDS, SearchSpace
 from space.strict_json import dump_strict, parse_strict
 
 from .budgets import Budget
@@ -22,6 +22,7 @@ from .data.dataset import Dataset
 from .data_choice import DataChoice
 from .errors import BarsError
 from .pricing import hard_budgets, needs_table, read_tables
+from .refine import refine
 from .run_folder import CONFIG, LAST, Row, open_run, read_config, read_metrics
 from .search import SearchSettings, new_state, restore, search
 from .search_steps import SearchState
@@ -39,9 +40,17 @@ class SearchConfig:
     tables: tuple[str, ...]
     """The files of latency tables, one per target, that budgets may need."""
     settings: SearchSettings
+    teacher: str = "none"
+    """float: a real-valued twin of the largest network, trained first; or a training's folder."""
 
 
 _ADAPTER = TypeAdapter(SearchConfig)
+# What a config means that was written before it could say so.
+_LATER = {
+    "": {"teacher": "none"},
+    "space": LATER_SPACE_FIELDS,
+    "settings": {"refine_epochs": 0, "teacher_share": 0.5},
+}
 
 
 def search_run(
@@ -56,8 +65,10 @@ def search_run(
     flat = {name: np.zeros(len(values)) for name, values in decisions(config.space).items()}
     most_probable(decisions(config.space), cost_terms(config.space), flat, budgets)
     fields = json.loads(dump_strict(config, _ADAPTER))
-    open_run(folder, fields, resume=resume, upgrade=_upgraded)
-    search(config.space, dataset, budgets, config.settings, folder=folder, device=device)
+    open_run(folder, fields, resume=resume, upgrade=_today)
+    state = search(config.space, dataset, budgets, config.settings, folder=folder, device=device)
+    if config.settings.refine_epochs:
+        refine(state, config.space, dataset, budgets, config.settings, folder=folder, device=device)
     return next(reversed(read_metrics(folder)), {})
 
 
@@ -68,7 +79,13 @@ def read_search_config(folder: Path) -> SearchConfig:
 
 def search_config(fields: Row, *, what: str) -> SearchConfig:
     """Return the config that a file's fields hold. Raises SpaceError about `what`."""
-    return parse_strict(json.dumps(_upgraded(fields)), _ADAPTER, what=what)
+    return parse_strict(json.dumps(_upgraded(fields)), _ADAPTER, what=what, later=_LATER)
+
+
+def _today(fields: Row) -> Row:
+    """An older version's config with the fields of today's."""
+    found: Row = json.loads(dump_strict(search_config(fields, what=CONFIG), _ADAPTER))
+    return found
 
 
 def _upgraded(fields: Row) -> Row:

@@ -10,8 +10,8 @@ from torch.nn import functional as F
 from costmodels.selection import AnyBudget
 from costmodels.selection import Budget as AddedBudget
 from space.cost_terms import cost_terms
-from space.decisions import decisions
-from space.nn.architecture import Architecture
+from space.decisions import Choices, decisions
+from space.nn.architecture import Architecture, straight_through
 from space.nn.expected_cost import ExpectedCost
 from space.nn.supernet import Supernet
 from space.search_space import SearchSpace
@@ -59,11 +59,20 @@ def _expected_share(space: SearchSpace, budget: AnyBudget) -> ExpectedCost:
     return ExpectedCost(estimate, options, [term.cost / budget.limit for term in estimate])
 
 
-def weights_step(state: SearchState, batch: Batch, mixture: Probabilities, *, tally: Tally) -> None:
-    """Move the supernet's weights; the architecture is left as it is, gradients included."""
+def weights_step(
+    state: SearchState, batch: Batch, mixture: Probabilities, *, tally: Tally,
+    choices: Choices | None = None,
+) -> None:  # fmt: skip
+    """Move the supernet's weights; the architecture is left as it is, gradients included.
+
+    choices: the one network to compute instead of the mixture.
+    """
     fixed = {decision: weights.detach() for decision, weights in mixture.items()}
     with mixed_precision(batch.pixels.device):
-        logits = state.supernet(batch.pixels, fixed)
+        if choices is None:
+            logits = state.supernet(batch.pixels, fixed)
+        else:
+            logits = state.supernet.chosen(batch.pixels, choices)
         loss = F.cross_entropy(logits, batch.labels)
     state.weights_optimizer.zero_grad()
     loss.backward()
@@ -72,11 +81,19 @@ def weights_step(state: SearchState, batch: Batch, mixture: Probabilities, *, ta
 
 
 def architecture_step(
-    state: SearchState, batch: Batch, mixture: Probabilities, *, penalty: Tensor, tally: Tally
-) -> None:
-    """Move the architecture; its gradients are this step's alone, and the weights get none."""
+    state: SearchState, batch: Batch, mixture: Probabilities, *, penalty: Tensor, tally: Tally,
+    choices: Choices | None = None,
+) -> None:  # fmt: skip
+    """Move the architecture; its gradients are this step's alone, and the weights get none.
+
+    choices: the one network to compute, with gradients to the probabilities of what it computes.
+    """
     with mixed_precision(batch.pixels.device):
-        logits = state.supernet(batch.pixels, mixture)
+        if choices is None:
+            logits = state.supernet(batch.pixels, mixture)
+        else:
+            passed = straight_through(mixture, choices)
+            logits = state.supernet.chosen(batch.pixels, choices, passed)
         loss = F.cross_entropy(logits, batch.labels)
     parameters = list(state.architecture.parameters())
     gradients = torch.autograd.grad(loss + penalty, parameters, allow_unused=True)

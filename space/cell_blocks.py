@@ -46,9 +46,27 @@ def conv_groups(form: Form, ops: tuple[str, ...]) -> tuple[ConvGroup, ...]:
     )
 
 
-def shortcut_sources(ops: tuple[str, ...]) -> tuple[int, ...]:
-    """The nodes added unchanged: a skip passes its source, and so does a conv edge."""
-    return tuple(source for source, op in enumerate(ops) if op != "none")
+def passing_primitives(space: SearchSpace) -> tuple[str, ...]:
+    """What adds an edge's source unchanged: a skip, and with inner shortcuts a convolution."""
+    if space.inner_shortcuts:
+        return tuple(name for name in space.primitives if name != "none")
+    return tuple(name for name in space.primitives if name == "skip")
+
+
+def shortcut_sources(space: SearchSpace, ops: tuple[str, ...]) -> tuple[int, ...]:
+    """The nodes added unchanged."""
+    passing = passing_primitives(space)
+    return tuple(source for source, op in enumerate(ops) if op in passing)
+
+
+def output_real(space: SearchSpace) -> str:
+    """The port of x_i that the cell passes on as a real tensor."""
+    return "outer" if space.outer_shortcuts else "inner"
+
+
+def output_sign(space: SearchSpace, node: int) -> str:
+    """The port of x_node that the next cell reads as bits."""
+    return "outer_sign0" if space.outer_shortcuts else f"inner_sign{inner_signs(space, node)}"
 
 
 def sign_port(form: Form, *, source: int, node: int) -> str:
@@ -66,7 +84,10 @@ def stem_block(space: SearchSpace, channels: int, *, last: bool) -> Conv:
     """One stem convolution; without a sign where no cell at all follows it."""
     return Conv(
         space.image_channels, channels, space.stem_kernel_size, space.stem_stride,
-        space.image_size, image=True, epilogue=Epilogue(inner_signs=0 if last else 1),
+        space.image_size, image=True,
+        epilogue=Epilogue(
+            inner_stored=space.outer_shortcuts or last, inner_signs=0 if last else 1
+        ),
     )  # fmt: skip
 
 
@@ -95,18 +116,22 @@ def node_blocks(
     """The chain of blocks that computes x_i and y_i, i = len(ops), from edges ops[j] from x_j.
 
     Each block but the first adds its predecessor's partial sum as its first shortcut; the last one
-    adds the node's shortcuts and the outer one. last: nothing reads the cell's output as bits.
+    adds the node's shortcuts and the outer one, if there is one. last: nothing reads the cell's
+    output as bits.
     Raises SpaceError where all edges are none.
     """
-    node, shortcuts = len(ops), len(shortcut_sources(ops))
-    if not shortcuts:
+    node, shortcuts = len(ops), len(shortcut_sources(space, ops))
+    if set(ops) == {"none"}:
         raise SpaceError(f"node {node}: edges {ops} are all 'none'; a node needs one that is not")
     groups = conv_groups(space.form, ops)
     partial_sums = max(0, len(groups) - 1)
     activation = space.activation if groups else "none"
+    outer, output_signs = space.outer_shortcuts, 0 if last else 1
     epilogue = Epilogue(
-        activation, shortcuts=shortcuts + min(1, partial_sums), inner_stored=node < space.nodes,
-        inner_signs=inner_signs(space, node), outer=True, outer_signs=0 if last else 1,
+        activation, shortcuts=shortcuts + min(1, partial_sums),
+        inner_stored=node < space.nodes or (last and not outer),
+        inner_signs=inner_signs(space, node) + (0 if outer else output_signs),
+        outer=outer, outer_signs=output_signs if outer else 0,
     )  # fmt: skip
     if not groups:
         return (Sum(channels, size, epilogue),)

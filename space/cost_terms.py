@@ -149,7 +149,7 @@ def _process_terms(space: SearchSpace, cell: Cell) -> Iterator[CostTerm]:
 
 
 def _downsample_terms(space: SearchSpace, cell: Cell) -> Iterator[CostTerm]:
-    if not cell.is_reduction:
+    if not cell.is_reduction or not space.outer_shortcuts:
         return
     period = space.stages[cell.stage - 1].channels
     for input_events, wide in _input_states(space, cell):

@@ -8,6 +8,8 @@ from .cell_blocks import (
     conv_groups,
     downsample_block,
     node_blocks,
+    output_real,
+    output_sign,
     process_block,
     shortcut_sources,
     sign_port,
@@ -73,12 +75,20 @@ def _add_cell(
     channels = stage_channels(space, cell.stage, genotype.widths[cell.stage])
     process = process_block(space, wide.shape, channels=channels, reduction=cell.is_reduction)
     inner = [graph.add(f"{cell.name}.process", process, Inputs(sources=wide.signs))]
-    outers = _add_downsample(graph, genotype, cell, wide) if cell.is_reduction else wide.reals
+    outers: tuple[Value | None, ...] = (None,) * space.nodes
+    if space.outer_shortcuts:
+        outers = _add_downsample(graph, genotype, cell, wide) if cell.is_reduction else wide.reals
     for ops, outer in zip(genotype.topologies[cell.group], outers, strict=True):
         inner.append(_add_node(graph, genotype, cell, ops=ops, inner=inner, outer=outer, last=last))
     names = inner[1:]
-    signs = () if last else tuple(Value(name, "outer_sign0") for name in names)
-    reals = tuple(Value(name, "outer") for name in names)
+    signs = (
+        ()
+        if last
+        else tuple(
+            Value(name, output_sign(space, node)) for node, name in enumerate(names, start=1)
+        )
+    )
+    reals = tuple(Value(name, output_real(space)) for name in names)
     return _Wide(reals, signs, channels, stage_size(space, cell.stage))
 
 
@@ -100,7 +110,7 @@ def _add_downsample(
 
 def _add_node(
     graph: BlockGraph, genotype: Genotype, cell: Cell, *,
-    ops: tuple[str, ...], inner: list[str], outer: Value, last: bool,
+    ops: tuple[str, ...], inner: list[str], outer: Value | None, last: bool,
 ) -> str:  # fmt: skip
     """Add the chain of one node and return the name of its last block."""
     space = genotype.space
@@ -117,5 +127,5 @@ def _add_node(
     for number, part in enumerate(parts):
         added = graph.add(f"{name}.k{number}", part, Inputs(sources[number], partial))
         partial = (Value(added, "inner"),)
-    shortcuts = partial + tuple(Value(inner[j], "inner") for j in shortcut_sources(ops))
+    shortcuts = partial + tuple(Value(inner[j], "inner") for j in shortcut_sources(space, ops))
     return graph.add(name, block, Inputs(sources[-1], shortcuts, outer))

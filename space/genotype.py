@@ -18,7 +18,7 @@ from .decisions import (
     width_decision,
 )
 from .errors import SpaceError
-from .search_space import Cell, SearchSpace, cells, groups
+from .search_space import LATER_SPACE_FIELDS, Cell, SearchSpace, cells, groups
 from .strict_json import dump_strict, parse_strict
 
 Topology = tuple[tuple[str, ...], ...]
@@ -161,7 +161,7 @@ def to_json(genotype: Genotype) -> str:
 
 def from_json(text: str | bytes, *, what: str = "genotype") -> Genotype:
     """The genotype of a file's content. Raises SpaceError about `what` where it breaks a rule."""
-    file = parse_strict(text, _ADAPTER, what=what)
+    file = parse_strict(text, _ADAPTER, what=what, later={"space": LATER_SPACE_FIELDS})
     return Genotype(file.space, file.widths, file.depths, file.topologies)
 
 

@@ -17,6 +17,8 @@ Sharing = Literal["cell", "stage", "kind"]
 KERNEL_SIZES = {"bconv1x1": 1, "bconv3x3": 3, "bconv5x5": 5}
 PRIMITIVES = ("none", "skip", *KERNEL_SIZES)
 CHANNEL_MULTIPLE = 8
+# What a space means whose file was written before it could say so.
+LATER_SPACE_FIELDS = {"inner_shortcuts": True, "outer_shortcuts": True}
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +36,9 @@ class SearchSpace:
     form "node": one sign per node, one convolution over all conv edges into a node; form "edge":
     a sign and a convolution per edge, as published. sharing: which cells have one topology: none,
     the normal cells of a stage, or all cells of a kind (normal, reduction). stem_blocks: 1, with
-    the wide value its tensor repeated, or one stem convolution per wide tensor.
+    the wide value its tensor repeated, or one stem convolution per wide tensor. inner_shortcuts:
+    whether an edge that is a convolution passes its source on too; outer_shortcuts: whether a cell
+    adds the wide value that it reads to the one that it writes.
     """
 
     name: str
@@ -51,6 +55,8 @@ class SearchSpace:
     form: Form = "node"
     sharing: Sharing = "cell"
     activation: Activation = "prelu"
+    inner_shortcuts: bool = True
+    outer_shortcuts: bool = True
 
     def __post_init__(self) -> None:
         _check_numbers(self)

@@ -1,6 +1,7 @@
 """Strict JSON: every key is known and there, every value has its type."""
 
 import json
+from collections.abc import Mapping
 from typing import TypeVar
 
 from pydantic import TypeAdapter, ValidationError
@@ -10,8 +11,20 @@ from .errors import SpaceError
 T = TypeVar("T")
 
 
-def parse_strict(text: str | bytes, adapter: TypeAdapter[T], *, what: str) -> T:
-    """The object that a JSON text holds. Raises SpaceError naming place, value, rule and remedy."""
+def parse_strict(
+    text: str | bytes,
+    adapter: TypeAdapter[T],
+    *,
+    what: str,
+    later: Mapping[str, Mapping[str, object]] = {},
+) -> T:
+    """The object that a JSON text holds. Raises SpaceError naming place, value, rule and remedy.
+
+    later: by an object's key, "" for the text's own, fields that came later and what it means that
+    they are absent.
+    """
+    if later:
+        text = _filled(text, later)
     try:
         found = adapter.validate_json(text, strict=True, extra="forbid")
     except ValidationError as error:
@@ -33,6 +46,22 @@ def parse_known(text: str | bytes, adapter: TypeAdapter[T], *, what: str) -> T:
 def dump_strict(found: T, adapter: TypeAdapter[T]) -> str:
     """The JSON text of an object, as `parse_strict` reads it."""
     return json.dumps(adapter.dump_python(found, mode="json"), indent=1) + "\n"
+
+
+def _filled(text: str | bytes, later: Mapping[str, Mapping[str, object]]) -> str | bytes:
+    """The text with absent fields; what is no object of objects is left for others to refuse."""
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError):
+        return text
+    if not isinstance(found, dict):
+        return text
+    for key, fields in later.items():
+        if not key:
+            found = {**fields, **found}
+        elif isinstance(found.get(key), dict):
+            found[key] = {**fields, **found[key]}
+    return json.dumps(found)
 
 
 def _explained(error: ValidationError) -> str:

@@ -30,7 +30,16 @@ LAYOUTS = {
 FORMS: tuple[Form, ...] = ("node", "edge")
 SHARINGS: tuple[Sharing, ...] = ("cell", "stage", "kind")
 
-EXAMPLE_SPACES = {
+BARE_SPACES = {
+    "no-inner-shortcuts": replace(SMALL, inner_shortcuts=False),
+    "no-outer-shortcuts": replace(SMALL, outer_shortcuts=False),
+    "no-shortcuts": replace(SMALL, form="edge", inner_shortcuts=False, outer_shortcuts=False),
+    "convs-alone": replace(
+        SMALL, primitives=("bconv3x3",), inner_shortcuts=False, outer_shortcuts=False, stem_blocks=3
+    ),
+}
+
+EXAMPLE_SPACES = BARE_SPACES | {
     f"{form}-{sharing}-{stems}-{layout}": replace(
         SMALL, form=form, sharing=sharing, stem_blocks=stems, stages=LAYOUTS[layout]
     )

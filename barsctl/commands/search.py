@@ -38,6 +38,14 @@ def search(
             min=0, help="Of them, the first without architecture steps; a fifth by default."
         ),
     ] = None,
+    refine_epochs: Annotated[
+        int,
+        typer.Option(
+            min=0,
+            help="After them, of single networks of the found architecture: derive then ranks "
+            "networks more truly.",
+        ),
+    ] = 0,
     batch_size: Annotated[int, typer.Option(min=2, help="Images per step.")] = 128,
     optimizer: Annotated[Literal["adamw", "sgd"], typer.Option(help="Of the weights.")] = "adamw",
     learning_rate: Annotated[
@@ -47,7 +55,8 @@ def search(
         float, typer.Option(parser=rate, metavar="RATE", help="Of the architecture.")
     ] = 1e-2,
     sampling: Annotated[
-        Literal["gumbel", "softmax"], typer.Option(help="How architectures are mixed.")
+        Literal["gumbel", "softmax", "sigmoid", "one"],
+        typer.Option(help="How architectures are mixed; one: not, a step computes one network."),
     ] = "gumbel",
     entropy: Annotated[
         float,
@@ -89,7 +98,7 @@ def search(
             warmup_epochs=epochs // 5 if warmup_epochs is None else warmup_epochs,
             optimizer=optimizer, learning_rate=learning_rate,
             architecture_learning_rate=architecture_learning_rate, sampling=sampling,
-            entropy_weight=entropy,
+            entropy_weight=entropy, refine_epochs=refine_epochs,
         ),
     )  # fmt: skip
     last = search_run(config, dataset, folder=out, resume=resume, device=find_device(device))

@@ -1,14 +1,15 @@
 """The probabilities of a space's decisions as parameters."""
 
+from collections.abc import Mapping
 from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
-from space.decisions import decisions
+from space.decisions import Choices, decisions, node_decisions
 from space.search_space import SearchSpace
 
-Mode = Literal["softmax", "gumbel", "uniform"]
+Mode = Literal["softmax", "gumbel", "sigmoid", "uniform", "random"]
 INITIAL_STD = 1e-3
 
 
@@ -28,7 +29,8 @@ class Architecture(nn.Module):
         """Probabilities of each decision's options; each decision is normalised alone.
 
         gumbel: a relaxed sample (Gumbel-softmax, arXiv 1611.01144), its noise from the generator,
-        which is on the CPU. uniform: the same for all options, without gradient.
+        which is on the CPU. sigmoid: one per option alone, over their sum. uniform: the same for
+        all options, without gradient. random: a relaxed sample of these.
         """
         return {
             name: _probabilities(logits, temperature, mode, generator)
@@ -43,7 +45,57 @@ def _probabilities(
         case "softmax":
             return torch.softmax(logits / temperature, dim=0)
         case "gumbel":
-            noise = -torch.empty(len(logits)).exponential_(generator=generator).log()
-            return torch.softmax((logits + noise.to(logits)) / temperature, dim=0)
+            return torch.softmax((logits + _gumbel_noise(logits, generator)) / temperature, dim=0)
+        case "sigmoid":
+            gates = torch.sigmoid(logits / temperature)
+            return gates / gates.sum()
         case "uniform":
             return torch.full_like(logits, 1 / len(logits))
+        case "random":
+            return torch.softmax(_gumbel_noise(logits, generator) / temperature, dim=0)
+
+
+def _gumbel_noise(logits: Tensor, generator: torch.Generator | None) -> Tensor:
+    noise = -torch.empty(len(logits)).exponential_(generator=generator).log()
+    return noise.to(logits)
+
+
+def connected_choices(space: SearchSpace, probabilities: Mapping[str, Tensor]) -> Choices:
+    """The most probable option of each decision, with an edge that is not `none` at every node.
+
+    Of all choices that connect every node it has the greatest product of probabilities. Where these
+    are a relaxed sample, the choices so are a sample too (perturb and MAP, Papandreou and Yuille,
+    ICCV 2011).
+    """
+    values = {name: vector.tolist() for name, vector in probabilities.items()}
+    found = {name: vector.index(max(vector)) for name, vector in values.items()}
+    if "none" not in space.primitives:
+        return found
+    none = space.primitives.index("none")
+    for edges in node_decisions(found).values():
+        if any(found[edge] != none for edge in edges):
+            continue
+        # Nothing leads there: take the option that is nearest to its edge's `none`.
+        _, edge, option = max(
+            (vector[option] / vector[none], edge, option)
+            for edge, vector in ((edge, values[edge]) for edge in edges)
+            for option in range(len(vector))
+            if option != none
+        )
+        found[edge] = option
+    return found
+
+
+def straight_through(probabilities: Mapping[str, Tensor], choices: Choices) -> dict[str, Tensor]:
+    """The choices as one-hot vectors with the gradients of the probabilities.
+
+    So a sampled option weighs 1 and its gradient is that of its soft probability: straight-through
+    Gumbel-softmax (arXiv 1611.01144, section 2.2), as GDAS (arXiv 1910.04465) searches with it.
+    """
+    mixed = {}
+    for name, vector in probabilities.items():
+        one_hot = torch.zeros_like(vector)
+        one_hot[choices[name]] = 1.0
+        # In this order it is one-hot to the last bit.
+        mixed[name] = one_hot + (vector - vector.detach())
+    return mixed

@@ -70,14 +70,35 @@ def rounded_to_int8(weight: Tensor) -> Tensor:
     return weight + (integers * scale - weight).detach()
 
 
+def batch_norm(norm: nn.BatchNorm2d, x: Tensor, *, gate: Tensor | None = None) -> Tensor:
+    """gate * norm(x), with the norm's first channels where x has no more.
+
+    The statistics of other channels stay as they are.
+    """
+    channels = x.shape[1]
+    if gate is None and channels == norm.num_features:
+        normalised: Tensor = norm(x)
+        return normalised
+    assert norm.momentum is not None
+    assert norm.running_mean is not None
+    assert norm.running_var is not None
+    gain, bias = norm.weight[:channels], norm.bias[:channels]
+    if gate is not None:
+        gain, bias = gain * gate, bias * gate
+    return F.batch_norm(
+        x, norm.running_mean[:channels], norm.running_var[:channels], gain, bias,
+        norm.training, norm.momentum, norm.eps,
+    )  # fmt: skip
+
+
 class BatchNormSign(nn.BatchNorm2d):
     """A batch norm and a sign, as bits; see real.py for `is_real`."""
 
     is_real = False
 
     def bits(self, x: Tensor) -> Tensor:
-        """The bits of the normalised values."""
-        normalised = self(x)
+        """The bits of the normalised values; x may have the first channels alone."""
+        normalised = batch_norm(self, x)
         return clipped_bits(normalised) if self.is_real else sign_bits(normalised)
 
 

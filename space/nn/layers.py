@@ -28,6 +28,7 @@ from space.blocks import (
 
 from .binarize import (
     BatchNormSign,
+    batch_norm,
     binary_conv2d,
     binary_sign,
     full_precision,
@@ -47,7 +48,8 @@ class PReLU(nn.Module):
         self.slopes = nn.Parameter(torch.full((channels,), PRELU_SLOPE))
 
     def forward(self, x: Tensor) -> Tensor:
-        return prelu(x, self.slopes)
+        """x may have the first channels alone."""
+        return prelu(x, self.slopes[: x.shape[1]])
 
 
 def activation_module(kind: Activation, channels: int) -> nn.Module:
@@ -81,8 +83,12 @@ class NormActivation(nn.Module):
         self.norm = nn.BatchNorm2d(channels)
         self.activation = activation_module(activation, channels)
 
-    def forward(self, total: Tensor) -> Tensor:
-        activated: Tensor = self.activation(self.norm(total))
+    def forward(self, total: Tensor, gate: Tensor | None = None) -> Tensor:
+        """total may have the first channels alone.
+
+        gate: a factor above 0 of the result; all activations pass such a factor.
+        """
+        activated: Tensor = self.activation(batch_norm(self.norm, total, gate=gate))
         return activated
 
     def slopes(self) -> Tensor | None:
@@ -174,17 +180,17 @@ class ImageConvOperator(nn.Module):
         """The weights on raw pixels [out, in, k, k], before they are rounded."""
         return self.weight / self.pixel_std.view(1, -1, 1, 1)
 
-    def total(self, sources: Sequence[Tensor]) -> Tensor:
-        """The sums of weight * normalised pixel."""
-        weight = rounded_to_int8(self.pixel_weight())
+    def total(self, sources: Sequence[Tensor], *, channels: int | None = None) -> Tensor:
+        """The sums of weight * normalised pixel; of the first channels alone where said so."""
+        weight = rounded_to_int8(self.pixel_weight()[:channels])
         padding = weight.shape[-1] // 2
         with full_precision(weight.device):
             bias = -(weight.sum((2, 3)) @ self.pixel_mean)
             total = F.conv2d(sources[0], weight, bias, stride=self.stride, padding=padding)
         return _channels_last(total)
 
-    def forward(self, sources: Sequence[Tensor]) -> Tensor:
-        activated: Tensor = self.affine(self.total(sources))
+    def forward(self, sources: Sequence[Tensor], *, channels: int | None = None) -> Tensor:
+        activated: Tensor = self.affine(self.total(sources, channels=channels))
         return activated if self.max_pool is None else max_pooled(activated, self.max_pool)
 
 
@@ -231,6 +237,40 @@ class ClassifierOperator(nn.Module):
         """Logits of pooled features [images, channels]; weight: the dense layer's, maybe masked."""
         with full_precision(weight.device):
             return F.linear(self.norm(pooled), weight, self.dense.bias)
+
+    def first_features(self, pooled: Tensor, mix: Tensor | None, *, tensors: int) -> Tensor:
+        """Logits of the first channels of the first of `tensors` tensors.
+
+        pooled [images, first tensors, channels]; mix: factors of the weights [first tensors,
+        channels]. The statistics of other features stay as they are.
+        """
+        norm = self.norm
+        assert norm.momentum is not None
+        assert norm.running_mean is not None
+        assert norm.running_var is not None
+
+        def first(features: Tensor) -> Tensor:
+            by_tensor = features.unflatten(-1, (tensors, -1))
+            kept: Tensor = by_tensor[..., : pooled.shape[1], : pooled.shape[2]]
+            return kept
+
+        views = [first(each) for each in (norm.running_mean, norm.running_var)]
+        # A part of each tensor is no vector: it is copied, and what was learned copied back.
+        mean, var = (view.flatten().clone() for view in views)
+        weight = first(self.dense.weight)
+        if mix is not None:
+            weight = weight * mix
+        with full_precision(pooled.device):
+            normalised = F.batch_norm(
+                pooled.flatten(1), mean, var,
+                first(norm.weight).flatten(), first(norm.bias).flatten(),
+                norm.training, norm.momentum, norm.eps,
+            )  # fmt: skip
+            logits = F.linear(normalised, weight.flatten(1), self.dense.bias)
+        if norm.training:
+            for view, learned in zip(views, (mean, var), strict=True):
+                view.copy_(learned.view_as(view))
+        return logits
 
 
 def pooled_globally(x: Tensor) -> Tensor:

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from space.blocks import Activation
-from space.cell_blocks import inner_signs, sign_port
+from space.cell_blocks import inner_signs, passing_primitives, sign_port
 from space.search_space import KERNEL_SIZES, Cell, SearchSpace
 
 from .binarize import BatchNormSign, binary_conv2d, binary_sign
@@ -55,22 +55,28 @@ class MixedConv(nn.Module):
     ) -> Tensor:
         """source_weights [sources]; mask [in_channels]; gate: one number."""
         mix = (source_weights[:, None] * mask).view(1, -1, 1, 1)
+        return self._activated(bits, binary_sign(self.weight) * mix, gate)
+
+    def chosen(
+        self, bits: Sequence[Tensor], sources: Sequence[int], out_channels: int, *,
+        mix: Tensor | None, gate: Tensor | None,
+    ) -> Tensor:  # fmt: skip
+        """The first channels, of some sources: those whose bits are given, narrower or not.
+
+        mix [sources, channels]: factors of what is read.
+        """
+        by_source = self.weight.unflatten(1, (-1, self.in_channels))
+        kept = by_source[:out_channels, list(sources), : bits[0].shape[1]]
+        signs = binary_sign(kept.flatten(1, 2))
+        if mix is not None:
+            signs = signs * mix.view(1, -1, 1, 1)
+        return self._activated(bits, signs, gate)
+
+    def _activated(self, bits: Sequence[Tensor], weight: Tensor, gate: Tensor | None) -> Tensor:
         sources = torch.cat(list(bits), dim=1) if len(bits) > 1 else bits[0]
-        total = binary_conv2d(sources, binary_sign(self.weight) * mix, stride=self.stride)
-        activated: Tensor = self.affine.activation(_gated_norm(self.affine.norm, total, gate))
+        total = binary_conv2d(sources, weight, stride=self.stride)
+        activated: Tensor = self.affine(total, gate)
         return activated
-
-
-def _gated_norm(norm: nn.BatchNorm2d, x: Tensor, gate: Tensor | None) -> Tensor:
-    """gate * norm(x), and so too behind an activation: all of them pass a factor above 0."""
-    if gate is None:
-        normalised: Tensor = norm(x)
-        return normalised
-    assert norm.momentum is not None
-    return F.batch_norm(
-        x, norm.running_mean, norm.running_var, norm.weight * gate, norm.bias * gate,
-        norm.training, norm.momentum, norm.eps,
-    )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,8 +139,10 @@ class MixedNode(nn.Module):
             gate = 1 - torch.prod(1 - chosen)
             part = self.conv(slot)(read, chosen, mask, gate)
             total = part if total is None else total + part
-        passed = [index for index, name in enumerate(self.space.primitives) if name != "none"]
-        return weighted_sum(reals, ops[:, passed].sum(dim=1), start=total)
+        passing = [self.space.primitives.index(name) for name in passing_primitives(self.space)]
+        if total is not None and not passing:
+            return total
+        return weighted_sum(reals, ops[:, passing].sum(dim=1), start=total)
 
 
 def weighted_sum(
@@ -158,6 +166,7 @@ class MixedCell(nn.Module):
     ) -> None:
         super().__init__()
         self.is_reduction, self.channels = cell.is_reduction, channels
+        self.outer_shortcuts = space.outer_shortcuts
         self.input_signs = nn.ModuleList(BatchNormSign(in_channels) for _ in range(tensors))
         kernel_size, stride = (3, 2) if cell.is_reduction else (1, 1)
         self.process = MixedConv(
@@ -193,17 +202,17 @@ class MixedCell(nn.Module):
         """The wide value that the cell writes; ops[i - 1] [i, primitives]: x_i's edges."""
         read = [self.input_sign(index).bits(wide[index]) for index in range(len(self.input_signs))]
         x = self.process(read, masks.sources, masks.input, None)
+        reals, bits = [x], [self.inner_bits(0, x)]
+        for node in range(1, len(wide) + 1):
+            reals.append(self.node(node)(reals, bits, ops[node - 1], masks.own))
+            if node < len(wide):
+                bits.append(self.inner_bits(node, reals[node]))
+        if not self.outer_shortcuts:
+            return reals[1:]
         outers = (
             [self._downsampled(tensor, masks) for tensor in wide] if self.is_reduction else wide
         )
-        reals, bits, written = [x], [self.inner_bits(0, x)], []
-        for node, outer in enumerate(outers, start=1):
-            x = self.node(node)(reals, bits, ops[node - 1], masks.own)
-            written.append(x + outer)
-            if node < len(outers):
-                reals.append(x)
-                bits.append(self.inner_bits(node, x))
-        return written
+        return [x + outer for x, outer in zip(reals[1:], outers, strict=True)]
 
     def inner_bits(self, source: int, x: Tensor) -> dict[str, Tensor]:
         ports = self.signs[source]

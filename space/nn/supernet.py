@@ -3,20 +3,24 @@
 Its forward pass takes the probabilities of every decision. Depth: what a stage passes on is the sum
 of what it passes on after each number of cells, times its probability. Width: channels are masked
 by the probability that they exist (see mixed_cell.py).
+
+Where one network is chosen, `chosen` computes that network alone (see chosen_cell.py).
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
 
 from space.blocks import Classifier
 from space.cell_blocks import stem_block
-from space.decisions import depth_decision, op_decision, width_decision
+from space.decisions import Choices, depth_decision, op_decision, width_decision
 from space.decode import decode
 from space.genotype import Genotype, kept_cells
 from space.search_space import Cell, SearchSpace, cells, stage_channels, stage_size
 
+from .chosen_cell import CellChoice, Factors, chosen_cell
 from .inherit import inherit_cell, inherit_head, inherit_stem
 from .layers import ClassifierOperator, ImageConvOperator, pooled_globally
 from .mixed_cell import Masks, MixedCell, weighted_sum
@@ -72,6 +76,41 @@ class Supernet(nn.Module):
             ends.append(wide)
         return self._logits(ends, masks[-1], probabilities)
 
+    def chosen(
+        self, pixels: Tensor, choices: Choices, mixture: Probabilities | None = None
+    ) -> Tensor:
+        """Logits as `forward` gives them for one-hot probabilities, computing only what is chosen.
+
+        choices: an option per decision; a node that nothing leads to is 0. mixture: probabilities
+        that are one-hot by value and get gradients (see `straight_through`). An option gets the
+        gradient of as much of it as is computed: a wider tensor or an unchosen convolution is not,
+        but the cells before the chosen depth are, and the source that a skip passes belongs to the
+        convolutions on its edge too.
+        """
+        channels = [
+            stage_channels(self.space, stage, self.space.widths[choices[width_decision(stage)]])
+            for stage in range(len(self.space.stages))
+        ]
+        masks = None
+        if mixture is not None:
+            masks = [self._mask(stage, mixture)[:kept] for stage, kept in enumerate(channels)]
+        wide = self._stem(pixels.to(self.head.dense.weight.dtype), channels=channels[0])
+        ends = [wide]
+        for cell in cells(self.space):
+            if cell.is_reduction:
+                wide = self._chosen_end(cell.stage - 1, ends, mixture)
+            elif len(ends) > choices[depth_decision(cell.stage)]:
+                continue
+            factors, tensors = None, self._tensors(cell, choices)
+            if mixture is not None and masks is not None:
+                own = self._masks(cell, masks, mixture)
+                own = replace(own, sources=own.sources[:tensors])
+                factors = Factors(self._ops(cell, mixture), own)
+            choice = CellChoice(tensors, channels[cell.stage], self._chosen_ops(cell, choices))
+            wide = chosen_cell(self.cell(cell.name), wide, choice, factors)
+            ends = [wide] if cell.is_reduction else [*ends, wide]
+        return self._chosen_logits(ends, masks, choices, mixture)
+
     def network_for(self, genotype: Genotype) -> Network:
         """The network of a genotype, with copies of the weights and statistics that it uses."""
         network = Network(decode(genotype), *self.pixels)
@@ -84,8 +123,8 @@ class Supernet(nn.Module):
         inherit_head(network, self.head, tensors=self.space.nodes)
         return network.train(self.training)
 
-    def _stem(self, pixels: Tensor) -> list[Tensor]:
-        stems = [stem([pixels]) for stem in self.stems]
+    def _stem(self, pixels: Tensor, *, channels: int | None = None) -> list[Tensor]:
+        stems = [stem([pixels], channels=channels) for stem in self.stems]
         return stems * (self.space.nodes // len(stems))
 
     def _mask(self, stage: int, probabilities: Probabilities) -> Tensor:
@@ -136,6 +175,42 @@ class Supernet(nn.Module):
         pooled = torch.cat(self._end(stage, pooled_ends, probabilities), dim=1)
         mix = (self._distinct(stage, mask, probabilities)[:, None] * mask).view(1, -1)
         return self.head.classified(pooled, self.head.dense.weight * mix)
+
+    def _tensors(self, cell: Cell, choices: Choices) -> int:
+        """How many wide tensors a cell reads as bits: after the stem alone, the distinct ones."""
+        no_cells = cell.is_reduction and choices[depth_decision(cell.stage - 1)] == 0
+        after_stem = (cell.stage, cell.index) == (0, 0) or (cell.stage == 1 and no_cells)
+        return self.space.stem_blocks if after_stem else self.space.nodes
+
+    def _chosen_ops(self, cell: Cell, choices: Choices) -> tuple[tuple[str, ...], ...]:
+        return tuple(
+            tuple(self.space.primitives[choices[op_decision(cell.group, i, j)]] for j in range(i))
+            for i in range(1, self.space.nodes + 1)
+        )
+
+    def _chosen_end(
+        self, stage: int, ends: Sequence[Sequence[Tensor]], mixture: Probabilities | None
+    ) -> list[Tensor]:
+        """What the last of a stage's cells wrote; for gradients mixed with what is before it."""
+        if mixture is None or self.space.stages[stage].max_cells == 0:
+            return list(ends[-1])
+        weights = mixture[depth_decision(stage)].to(ends[0][0])[: len(ends)]
+        return [weighted_sum(tensors, weights) for tensors in zip(*ends, strict=True)]
+
+    def _chosen_logits(
+        self, ends: Sequence[Sequence[Tensor]], masks: Sequence[Tensor] | None, choices: Choices,
+        mixture: Probabilities | None,
+    ) -> Tensor:  # fmt: skip
+        stage = len(self.space.stages) - 1
+        copies = stage == 0 and choices[depth_decision(0)] == 0
+        tensors = self.space.stem_blocks if copies else self.space.nodes
+        kept = ends if mixture is not None else ends[-1:]
+        pooled = [[pooled_globally(tensor) for tensor in wide[:tensors]] for wide in kept]
+        features = torch.stack(self._chosen_end(stage, pooled, mixture), dim=1)
+        mix = None
+        if mixture is not None and masks is not None:
+            mix = self._distinct(stage, masks[-1], mixture)[:tensors, None] * masks[-1]
+        return self.head.first_features(features, mix, tensors=self.space.nodes)
 
 
 def _mixed_cell(space: SearchSpace, cell: Cell) -> MixedCell:

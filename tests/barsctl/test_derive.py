@@ -11,16 +11,17 @@ import pytest
 from barsctl import board_budgets
 from barsctl.batches import all_batches
 from barsctl.budgets import Budget
+from barsctl.candidates import candidate_choices
 from barsctl.derive import (
     Candidate,
     DeriveSettings,
-    candidate_choices,
     derive,
     rank,
 )
 from barsctl.errors import BarsError
 from barsctl.evaluate import accuracy
-from barsctl.judge import JudgeSettings, discrete_accuracy
+from barsctl.gap import discrete_accuracy
+from barsctl.judge import JudgeSettings
 from barsctl.machine import cpu_name
 from barsctl.pricing import hard_budgets
 from barsctl.random_numbers import initial_weights

@@ -10,6 +10,7 @@ import pytest
 from barsctl import judge
 from barsctl.budgets import Budget
 from barsctl.derive import Candidate, DeriveSettings, derive
+from barsctl.gap import discrete_accuracy
 from barsctl.judge import JudgeSettings
 from barsctl.pareto import Front, ParetoSettings, non_dominated, pareto
 from barsctl.search_run import search_run
@@ -110,7 +111,7 @@ def test_derive_is_as_good_at_every_point(run: Path) -> None:
 
 def test_no_network_is_judged_again(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     judged: list[object] = []
-    really = judge.discrete_accuracy
+    really = discrete_accuracy
 
     def counting(*words: object, **more: object) -> float:
         if len(judged) == 3:

@@ -8,7 +8,7 @@ import torch
 from barsctl.budgets import Budget
 from barsctl.errors import BarsError
 from barsctl.run_folder import LAST, read_metrics
-from barsctl.search import distribution, new_state, sample, search, temperature
+from barsctl.search import Sampling, distribution, new_state, sample, search, temperature
 from barsctl.search_run import search_run
 from barsctl.search_steps import SearchState
 from costmodels.errors import BudgetUnreachable
@@ -62,14 +62,16 @@ def test_search_meets_its_budget_from_above(tmp_path: Path) -> None:
     assert last["multiplier"]["bops"] > 0
 
 
-def test_killed_search_resumes_to_the_same_bits(tmp_path: Path) -> None:
+@pytest.mark.parametrize("sampling", ["gumbel", "one"])
+def test_killed_search_resumes_to_the_same_bits(sampling: Sampling, tmp_path: Path) -> None:
     """Weights, architecture, optimisers, multipliers, order, noise: all as without the kill."""
     dataset = tiny_dataset(tmp_path)
-    config = tiny_config(write_images(tmp_path), Budget("bops", 20e3))
+    settings = replace(SEARCH, sampling=sampling)
+    config = tiny_config(write_images(tmp_path), Budget("bops", 20e3), settings=settings)
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     search_run(config, dataset, folder=whole, resume=False, device=CPU)
     with pytest.raises(PowerCut):
-        search_run(config, cut_after(dataset, batches=8), folder=killed, resume=False, device=CPU)
+        search_run(config, cut_after(dataset, batches=10), folder=killed, resume=False, device=CPU)
     assert len(read_metrics(killed)) == 2
     search_run(config, dataset, folder=killed, resume=True, device=CPU)
     assert (whole / LAST).read_bytes() == (killed / LAST).read_bytes()
@@ -107,3 +109,29 @@ def test_search_without_a_budget_runs(tmp_path: Path) -> None:
     assert last["expected_cost"] == {}
     assert set(last["share"]) == {"none", "skip", "bconv3x3"}
     assert set(last["loss"]) == set(last["accuracy"]) == {"weights", "architecture"}
+
+
+def test_every_epoch_tells_the_gap(tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    folder.mkdir()
+    search(SPACE, tiny_dataset(tmp_path), (), SEARCH, folder=folder, device=CPU)
+    rows = read_metrics(folder)
+    assert len(rows) == SEARCH.epochs
+    for row in rows:
+        gap = row["gap"]
+        assert gap["difference"] == pytest.approx(gap["relaxed"] - gap["discretised"])
+    assert rows[0]["collapse"] == []
+
+
+def test_collapse_is_said_once_in_a_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("barsctl.collapse.LARGEST_GAP", -1.0)
+    monkeypatch.setattr("barsctl.collapse.SETTLED_SHARE", 0.0)
+    folder = tmp_path / "run"
+    folder.mkdir()
+    for epochs in (2, 3):  # the second time it goes on
+        settings = replace(SEARCH, epochs=epochs)
+        search(SPACE, tiny_dataset(tmp_path), (), settings, folder=folder, device=CPU)
+    assert capsys.readouterr().err.count("warning: the search collapses: the mixture") == 1
+    assert [len(row["collapse"]) for row in read_metrics(folder)] == [0, 1, 1]

@@ -1,6 +1,7 @@
 """A search's config: today's, and those of older versions."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,9 @@ OLD_CONFIG = Path(__file__).parents[1] / "data" / "search-config-1.json"
 def test_config_of_format_1_still_loads(tmp_path: Path) -> None:
     (tmp_path / "config.json").write_bytes(OLD_CONFIG.read_bytes())
     config = read_search_config(tmp_path)
+    assert config.space.inner_shortcuts
+    assert config.space.outer_shortcuts
+    assert (config.teacher, config.settings.refine_epochs) == ("none", 0)
     assert config.tables == ("host.jsonl",)
     assert config.budgets == (Budget("latency", 0.035), Budget("size", 64e3))
     assert config.space.name == "demo"
@@ -42,3 +46,17 @@ def test_search_of_format_1_goes_on(tmp_path: Path) -> None:
     other = tiny_config(write_images(tmp_path), Budget("bops", 2e5))
     with pytest.raises(BarsError, match="was started with budgets="):
         search_run(other, dataset, folder=run, resume=True, device=CPU)
+
+
+def test_search_from_before_a_setting_goes_on(tmp_path: Path) -> None:
+    dataset, run = tiny_dataset(tmp_path), tmp_path / "run"
+    config = tiny_config(write_images(tmp_path))
+    search_run(config, dataset, folder=run, resume=False, device=CPU)
+    path = run / "config.json"
+    fields = json.loads(path.read_text())
+    del fields["teacher"], fields["settings"]["refine_epochs"], fields["space"]["inner_shortcuts"]
+    path.write_text(json.dumps(fields))
+    search_run(config, dataset, folder=run, resume=True, device=CPU)
+    refined = replace(config, settings=replace(config.settings, refine_epochs=1))
+    with pytest.raises(BarsError, match=r"started with settings/refine_epochs=0, not 1"):
+        search_run(refined, dataset, folder=run, resume=True, device=CPU)

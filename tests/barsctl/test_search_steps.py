@@ -42,6 +42,21 @@ def gradients(module: torch.nn.Module) -> list[torch.Tensor | None]:
     return [parameter.grad for parameter in module.parameters()]
 
 
+def test_steps_of_one_network_move_what_it_computes(tmp_path: Path) -> None:
+    state = fresh_state(tmp_path)
+    found = mixture(state)
+    choices = dict.fromkeys(found, 1) | {"depth/0": 0, "depth/1": 1}
+    weights_step(state, one_batch(), found, tally=Tally(), choices=choices)
+    unread = state.supernet.cell("s0c0").parameters()
+    assert all(parameter.grad is None for parameter in unread)
+    assert state.supernet.cell("s1c0").process.weight.grad is not None
+    penalty = torch.zeros(())
+    architecture_step(state, one_batch(), found, penalty=penalty, tally=Tally(), choices=choices)
+    moved = {name for name, each in state.architecture.logits.items() if each.grad is not None}
+    assert {"width/0", "depth/0", "depth/1", "op/s1c0/1/0"} < moved
+    assert "op/s0c0/1/0" not in moved
+
+
 def test_weights_step_leaves_architecture_alone(tmp_path: Path) -> None:
     state = fresh_state(tmp_path)
     before = [parameter.clone() for parameter in state.architecture.parameters()]

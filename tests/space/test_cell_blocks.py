@@ -10,6 +10,7 @@ from space.cell_blocks import (
     conv_groups,
     inner_signs,
     node_blocks,
+    output_sign,
     shortcut_sources,
     sign_port,
 )
@@ -29,7 +30,27 @@ def test_edge_form_has_a_group_per_conv_edge() -> None:
 
 
 def test_conv_and_skip_edges_pass_their_source() -> None:
-    assert shortcut_sources(OPS) == (0, 2, 3, 4)
+    assert shortcut_sources(SMALL, OPS) == (0, 2, 3, 4)
+
+
+def test_without_inner_shortcuts_a_skip_alone_passes() -> None:
+    assert shortcut_sources(replace(SMALL, inner_shortcuts=False), OPS) == (3,)
+
+
+def test_without_outer_shortcuts_the_inner_value_goes_on() -> None:
+    """x_1 has a sign for x_2 and x_3, and one for the next cell; only a classifier reads x_3."""
+    bare = replace(SMALL, outer_shortcuts=False)
+    assert [output_sign(bare, node) for node in (1, 2, 3)] == [
+        "inner_sign1", "inner_sign1", "inner_sign0",
+    ]  # fmt: skip
+    (first,) = node_blocks(bare, ("skip",), channels=16, size=8, last=False)
+    assert first == Sum(16, 8, Epilogue(shortcuts=1, inner_signs=2))
+    for last, epilogue in (
+        (False, Epilogue(shortcuts=1, inner_stored=False, inner_signs=1)),
+        (True, Epilogue(shortcuts=1)),
+    ):
+        (found,) = node_blocks(bare, ("none", "none", "skip"), channels=16, size=8, last=last)
+        assert found == Sum(16, 8, epilogue)
 
 
 def test_node_form_writes_one_sign_but_for_the_last_node() -> None:

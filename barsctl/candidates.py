@@ -1,0 +1,70 @@
+"""Candidates: the networks that an architecture's probabilities stand for, within budgets."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from costmodels.selection import AnyBudget, budget_cost, most_probable, within
+from costmodels.term_index import TermIndex, term_index
+from space.cost_terms import cost_terms
+from space.decisions import Choices, decisions, is_connected
+from space.genotype import genotype_of
+from space.search_space import SearchSpace
+
+from .judged import kept_choices
+
+LogProbabilities = Mapping[str, NDArray[np.float64]]
+TRIES_PER_CANDIDATE = 50
+# Networks that cost less of every budget leave accuracy on the table.
+USED_SHARE = 0.85
+# A decided architecture has few networks within a budget below its own; flatter ones have more.
+FLATTENINGS = (1.0, 2.0, 4.0, 8.0, 16.0)
+
+
+def candidate_choices(
+    space: SearchSpace,
+    log_probabilities: LogProbabilities,
+    budgets: Sequence[AnyBudget],
+    *,
+    count: int,
+    generator: np.random.Generator,
+) -> list[Choices]:
+    """Return the most probable network within the budgets and up to count - 1 samples within them.
+
+    The samples are drawn from the probabilities, from flatter ones where those give too few; they
+    are all different and keep to the budgets. Those that make use of a budget come first: the most
+    accurate networks are among them.
+    Raises BudgetUnreachable where no network does.
+    """
+    options, terms = decisions(space), cost_terms(space)
+    index = term_index(terms)
+    best = most_probable(options, terms, log_probabilities, budgets)
+    found, tried = [best], {kept_choices(genotype_of(space, best))}
+    sparing: list[Choices] = []
+    for flattening in np.repeat(FLATTENINGS, TRIES_PER_CANDIDATE * count):
+        if len(found) >= count:
+            break
+        choices = {
+            name: _draw(values / flattening, generator)
+            for name, values in log_probabilities.items()
+        }
+        if not is_connected(options, choices):
+            continue
+        network = kept_choices(genotype_of(space, choices))
+        if network not in tried and within(index, budgets, choices):
+            makes_use = _used_share(index, budgets, choices) >= USED_SHARE
+            (found if makes_use else sparing).append(choices)
+        tried.add(network)
+    return [*found, *sparing][:count]
+
+
+def _used_share(index: TermIndex, budgets: Sequence[AnyBudget], choices: Choices) -> float:
+    """What the choices cost, as a share of the tightest budget; 1 without budgets."""
+    shares = (budget_cost(index, budget, choices) / budget.limit for budget in budgets)
+    return max(shares, default=1.0)
+
+
+def _draw(log_weights: NDArray[np.float64], generator: np.random.Generator) -> int:
+    weights = np.exp(log_weights - log_weights.max())
+    return int(generator.choice(len(weights), p=weights / weights.sum()))

@@ -1,0 +1,130 @@
+"""When a search collapses: the rules, their thresholds, and words that name the remedy.
+
+Differentiable searches like what has no weights: it helps while the weights are young, and is never
+left again (arXiv 1909.06035, 1909.09656). Binary weights learn slower and make that worse (BARS,
+arXiv 2011.10804). Or the probabilities stand for another network than the mixture that was trained.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from costmodels.selection import AnyBudget, budget_cost, within
+from costmodels.term_index import TermIndex
+from space.decisions import Choices, op_decision, width_decision
+from space.genotype import genotype_of, kept_cells
+from space.search_space import KERNEL_SIZES, SearchSpace
+
+from .architecture_metrics import Probabilities
+from .candidates import USED_SHARE
+from .gap import Gap
+
+DECIDED = 0.5
+"""The probability of an option that outweighs all others together."""
+SETTLED_SHARE = 0.5
+"""Of the edges: from there on a search is judged; before, no network is expected of it yet."""
+LARGEST_GAP = 0.15
+"""Of accuracy. Sound searches end at 0.00 to 0.06, and chance, on 512 images, is 0.03."""
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Discretised:
+    """The network that probabilities stand for: the most probable one within the budgets."""
+
+    space: SearchSpace
+    choices: Choices
+    index: TermIndex
+    budgets: Sequence[AnyBudget]
+
+    @property
+    def used_share(self) -> float:
+        """What it costs, as a share of the tightest budget; 0 without budgets."""
+        costs = (budget_cost(self.index, each, self.choices) / each.limit for each in self.budgets)
+        return max(costs, default=0.0)
+
+    @property
+    def edges(self) -> tuple[str, ...]:
+        """The decisions on edges of the cells that it keeps."""
+        kept = kept_cells(genotype_of(self.space, self.choices))
+        return tuple(
+            op_decision(group, node, source)
+            for group in dict.fromkeys(cell.group for cell in kept)
+            for node in range(1, self.space.nodes + 1)
+            for source in range(node)
+        )
+
+    @property
+    def is_needlessly_narrow(self) -> bool:
+        """Whether every stage has the smallest width, though a wider one keeps to the budgets."""
+        ascending = sorted(self.space.widths)
+        stages = map(width_decision, range(len(self.space.stages)))
+        smallest, *wider = map(self.space.widths.index, ascending)
+        if not wider or any(self.choices[stage] != smallest for stage in stages):
+            return False
+        return any(
+            within(self.index, self.budgets, {**self.choices, width_decision(stage): wider[0]})
+            for stage in range(len(self.space.stages))
+        )
+
+
+def collapse_warnings(
+    probabilities: Probabilities, network: Discretised, gap: Gap, *, last: bool
+) -> tuple[str, ...]:
+    """Return a line per rule that is broken. last: nothing will be decided any more."""
+    decided = _decided_primitives(probabilities, network)
+    if len(decided) < SETTLED_SHARE * len(network.edges) and not last:
+        return ()
+    spare = network.used_share < USED_SHARE
+    return tuple(
+        f"the search collapses: {line}"
+        for line in (
+            _without_weights(decided, network.space) if spare else None,
+            _narrow(network) if spare else None,
+            _large_gap(gap),
+        )
+        if line is not None
+    )
+
+
+def parameter_free_share(primitives: Sequence[str]) -> float:
+    """Return the share of primitives without weights, `none` and `skip`; 0 of nothing."""
+    free = sum(primitive not in KERNEL_SIZES for primitive in primitives)
+    return free / len(primitives) if primitives else 0.0
+
+
+def _decided_primitives(probabilities: Probabilities, network: Discretised) -> list[str]:
+    primitives = network.space.primitives
+    edges = (probabilities[edge] for edge in network.edges)
+    return [primitives[int(each.argmax())] for each in edges if float(each.max()) >= DECIDED]
+
+
+def _without_weights(decided: Sequence[str], space: SearchSpace) -> str | None:
+    """Halfway from what chance gives to nothing else: 0.83 of none, skip and one convolution."""
+    most = (1 + parameter_free_share(space.primitives)) / 2
+    share = parameter_free_share(decided)
+    if share <= most:
+        return None
+    return (
+        f"{share:.0%} of the decided edges have no weights (none, skip; more than {most:.0%}), and "
+        "budget is left; search again with more --warmup-epochs, a lower "
+        "--architecture-learning-rate or --entropy below 0"
+    )
+
+
+def _narrow(network: Discretised) -> str | None:
+    if not network.is_needlessly_narrow:
+        return None
+    return (
+        f"every stage has its smallest width, though the network takes {network.used_share:.0%} of "
+        "the budget and a wider one keeps to it; search again with more --warmup-epochs or "
+        "--entropy below 0"
+    )
+
+
+def _large_gap(gap: Gap) -> str | None:
+    if gap.difference <= LARGEST_GAP:
+        return None
+    return (
+        f"the mixture labels {gap.relaxed:.0%} of the held-out images rightly, the network that it "
+        f"stands for {gap.discretised:.0%} (more than {LARGEST_GAP:.0%} less); search again with "
+        "more --epochs, --entropy above 0 or a lower --architecture-learning-rate"
+    )

@@ -1,0 +1,50 @@
+"""What is watched of a search after every epoch: the gap, and signs of a collapse."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from costmodels.selection import AnyBudget, most_probable
+from costmodels.term_index import term_index
+from space.cost_terms import cost_terms
+from space.decisions import decisions
+from space.genotype import genotype_of
+from space.nn.supernet import Supernet
+from space.search_space import SearchSpace
+
+from .architecture_metrics import Probabilities, log_probabilities
+from .collapse import Discretised, collapse_warnings
+from .gap import Gap, GapImages, measured_gap
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """What an epoch shows: how far the supernet is from its network, and warnings in words."""
+
+    gap: Gap
+    collapse: tuple[str, ...]
+
+
+class Watch:
+    """Watches the searches of a space within budgets, on the same images in every epoch."""
+
+    def __init__(self, space: SearchSpace, budgets: Sequence[AnyBudget], images: GapImages) -> None:
+        self._space, self._budgets, self._images = space, budgets, images
+        self._terms = cost_terms(space)
+        self._index = term_index(self._terms)
+
+    def observed(
+        self, supernet: Supernet, probabilities: Probabilities, *, searched: bool, last: bool
+    ) -> Observation:
+        """Discretise the probabilities and measure; the supernet is left as it is.
+
+        searched: whether the architecture has learned yet; last: whether it learns no more.
+        """
+        fixed = {name: each.detach() for name, each in probabilities.items()}
+        choices = most_probable(
+            decisions(self._space), self._terms, log_probabilities(fixed), self._budgets
+        )
+        genotype = genotype_of(self._space, choices)
+        gap = measured_gap(supernet, fixed, genotype, self._images)
+        network = Discretised(self._space, choices, self._index, self._budgets)
+        warnings = collapse_warnings(fixed, network, gap, last=last) if searched else ()
+        return Observation(gap, warnings)

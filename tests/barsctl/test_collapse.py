@@ -1,0 +1,92 @@
+"""The rules by which a search is said to collapse."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from barsctl.collapse import Discretised, collapse_warnings, parameter_free_share
+from barsctl.gap import Gap
+from costmodels.selection import Budget
+from costmodels.term_index import choices_cost, term_index
+from space.cost_terms import cost_terms
+from space.decisions import Choices, decisions
+from tests.barsctl.tiny_runs import SPACE
+
+NO_GAP = Gap(0.7, 0.7)
+TERMS = cost_terms(SPACE)
+INDEX = term_index(TERMS)
+NONE, SKIP, CONV = range(3)
+
+
+def choices(*, op: int, width: int = 1, depth: int = 1) -> Choices:
+    by_kind = {"op": op, "width": width, "depth": depth}
+    return {name: by_kind[name.partition("/")[0]] for name in decisions(SPACE)}
+
+
+def leaning_to(found: Choices, *, probability: float = 0.9) -> Mapping[str, Tensor]:
+    """Probabilities of which the choices have one, and other options the rest."""
+    mixed = {}
+    for name, options in decisions(SPACE).items():
+        mixed[name] = torch.full((len(options),), (1 - probability) / (len(options) - 1))
+        mixed[name][found[name]] = probability
+    return mixed
+
+
+def warnings(
+    found: Choices, *, probability: float = 0.9, gap: Gap = NO_GAP, spare: float = 0.5,
+    last: bool = False,
+) -> tuple[str, ...]:  # fmt: skip
+    """Of a network that leaves a share of its budget, each block costing 1."""
+    costs = np.ones(len(TERMS))
+    limit = choices_cost(INDEX, costs, found) / (1 - spare)
+    network = Discretised(SPACE, found, INDEX, [Budget("blocks", "", costs, limit)])
+    return collapse_warnings(leaning_to(found, probability=probability), network, gap, last=last)
+
+
+def test_a_sound_search_raises_no_warning() -> None:
+    assert warnings(choices(op=CONV)) == ()
+
+
+def test_edges_without_weights_are_a_collapse() -> None:
+    some_none = {name: NONE for name in choices(op=SKIP) if name.endswith("/2/0")}
+    (found,) = warnings({**choices(op=SKIP), **some_none})
+    assert found.startswith("the search collapses: 100% of the decided edges have no weights")
+    assert "--warmup-epochs" in found
+
+
+def test_edges_without_weights_may_fill_a_budget() -> None:
+    assert warnings(choices(op=SKIP), spare=0.1) == ()
+
+
+def test_undecided_searches_are_not_judged_yet() -> None:
+    assert warnings(choices(op=SKIP), probability=0.45, gap=Gap(0.9, 0.1)) == ()
+    (found,) = warnings(choices(op=SKIP), probability=0.45, gap=Gap(0.9, 0.1), last=True)
+    assert "90% of the held-out images rightly" in found
+
+
+def test_gap_of_more_than_fifteen_points_is_a_collapse() -> None:
+    (found,) = warnings(choices(op=CONV), gap=Gap(relaxed=0.75, discretised=0.59))
+    assert "75%" in found
+    assert "59%" in found
+    assert warnings(choices(op=CONV), gap=Gap(relaxed=0.75, discretised=0.61)) == ()
+
+
+def test_smallest_widths_with_budget_left_are_a_collapse() -> None:
+    (found,) = warnings(choices(op=CONV, width=0))
+    assert "every stage has its smallest width, though the network takes 50%" in found
+
+
+def test_smallest_widths_that_nothing_fits_beside_are_none() -> None:
+    """With a price on wide blocks alone, the narrow network leaves all of a tiny budget."""
+    costs = np.array([float(term.block.out_channels == 16) for term in TERMS])
+    found = choices(op=CONV, width=0)
+    network = Discretised(SPACE, found, INDEX, [Budget("wide", "", costs, 0.5)])
+    assert collapse_warnings(leaning_to(found), network, NO_GAP, last=False) == ()
+
+
+def test_parameter_free_share_counts_none_and_skip() -> None:
+    assert parameter_free_share(SPACE.primitives) == pytest.approx(2 / 3)
+    assert parameter_free_share(()) == 0
