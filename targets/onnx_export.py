@@ -4,6 +4,7 @@ The file is a QONNX model: every sign and every binary weight goes through Bipol
 of that dialect read as one bit. The operator comes along as a model-local function, so that a stock
 onnxruntime runs the file too. Input `images`: uint8 [images, size, size, channels]; output
 `logits`: int32 [images, classes]. Between them a tensor of the graph is called `{node}:{port}`.
+The metadata hold the graph of blocks, so that onnx_import_frozen.py reads the network back.
 """
 
 import json
@@ -17,13 +18,15 @@ from onnx import TensorProto, helper, numpy_helper
 from space.atomic import write_atomically
 from space.frozen import FrozenNetwork
 from space.graph import IMAGE_VALUE, BlockGraph
+from space.graph_json import graph_to_json
 
 from .errors import TargetError
 from .onnx_blocks import QONNX_DOMAIN, block_part
 from .onnx_part import LOGITS, Part
 
 IMAGES = "images"
-FORMAT = 1
+FORMAT = 2
+PRODUCER = "barsctl"
 # What onnxruntime 1.17 reads, and qonnx.
 _OPSETS = [helper.make_opsetid("", 17), helper.make_opsetid(QONNX_DOMAIN, 1)]
 _IR_VERSION = 8
@@ -34,6 +37,14 @@ def export_onnx(frozen: FrozenNetwork, path: Path, *, class_names: tuple[str, ..
 
     Raises TargetError where the names are not one per class.
     """
+    model = exported_model(frozen, class_names=class_names)
+    write_atomically(path, model.SerializeToString(deterministic=True))
+
+
+def exported_model(
+    frozen: FrozenNetwork, *, class_names: tuple[str, ...] | None
+) -> onnx.ModelProto:
+    """The model of a network. Raises TargetError where the names are not one per class."""
     if class_names is not None and len(class_names) != frozen.graph.classes:
         raise TargetError(
             f"{len(class_names)} class names for {frozen.graph.classes} classes; give one per class"
@@ -41,7 +52,7 @@ def export_onnx(frozen: FrozenNetwork, path: Path, *, class_names: tuple[str, ..
     model = _model(frozen)
     helper.set_model_props(model, _metadata(frozen, class_names))
     onnx.checker.check_model(model, full_check=True)
-    write_atomically(path, model.SerializeToString(deterministic=True))
+    return model
 
 
 def _model(frozen: FrozenNetwork) -> onnx.ModelProto:
@@ -55,10 +66,10 @@ def _model(frozen: FrozenNetwork) -> onnx.ModelProto:
     )
     return helper.make_model(
         graph,
-        functions=[_bipolar_quant()],
+        functions=[bipolar_quant()],
         opset_imports=_OPSETS,
         ir_version=_IR_VERSION,
-        producer_name="barsctl",
+        producer_name=PRODUCER,
         producer_version=version("barsctl"),
     )
 
@@ -76,7 +87,7 @@ def _image_part() -> Part:
     return part
 
 
-def _bipolar_quant() -> onnx.FunctionProto:
+def bipolar_quant() -> onnx.FunctionProto:
     """BipolarQuant as QONNX defines it: scale where x >= 0, else -scale."""
     zero = numpy_helper.from_array(np.array(0, np.float32), "zero")
     nodes = [
@@ -96,6 +107,7 @@ def _metadata(frozen: FrozenNetwork, class_names: tuple[str, ...] | None) -> dic
         "barsctl_version": version("barsctl"),
         "logit_scale": repr(float(frozen.logit_scale)),
         "real_exponent": str(frozen.real_exponent),
+        "graph": graph_to_json(frozen.graph),
     }
     if class_names is not None:
         fields["class_names"] = json.dumps(class_names, ensure_ascii=False)
