@@ -9,7 +9,7 @@ from targets.manifest import Fields
 from targets.toolchain import Notify
 
 from .errors import BarsError
-from .package_compare import compare_package
+from .package_compare import compare_forms, run_examples
 from .package_files import PackageFiles, check_files
 from .package_report import FROZEN, Package, program_fields, verification_fields
 from .run_folder import CONFIG
@@ -39,9 +39,10 @@ def verify_package(
     notify(f"{unchanged} files have the SHA-256 that their manifests say")
     trained = read_trained(run or _run_around(files))
     _require_same(trained, files)
-    package = compare_package(
-        trained, files.compiled, folder=files.folder, images=images, notify=notify
-    )
+    package = compare_forms(
+        run_examples(trained, images), files.compiled, folder=files.folder, images=images,
+        notify=notify,
+    )  # fmt: skip
     return Verified(unchanged, package)
 
 

@@ -39,11 +39,12 @@ def load_given(path: Path) -> GivenModel:
     if not model.graph.node:
         raise TargetError(f"{path}: this is no ONNX model, it holds no node; {_REMEDY}")
     _check_opsets(path, model)
-    for tensor in model.graph.initializer:
+    values = (each.t for node in model.graph.node for each in node.attribute)
+    for tensor in (*model.graph.initializer, *values):
         if tensor.data_location == onnx.TensorProto.EXTERNAL:
             raise TargetError(
                 f"{path}: the data of {tensor.name!r} lie in another file; save the model as one "
-                "file: onnx.save(..., save_as_external_data=False)"
+                "file: onnx.save(onnx.load(path), other)"
             )
     try:
         onnx.checker.check_model(model)

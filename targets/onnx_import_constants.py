@@ -24,7 +24,6 @@ _ROUNDINGS = {
     "HALF_EVEN": np.rint,
     "CEIL": np.ceil,
     "FLOOR": np.floor,
-    "ROUND_TO_ZERO": np.trunc,
 }
 
 
