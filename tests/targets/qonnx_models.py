@@ -27,9 +27,7 @@ class QonnxModel:
         self.constants.append(numpy_helper.from_array(np.asarray(array, dtype), name))
         return name
 
-    def apply(
-        self, operator: str, *inputs: str, domain: str = "", **attributes: int | float | list[int]
-    ) -> str:
+    def apply(self, operator: str, *inputs: str, domain: str = "", **attributes: Any) -> str:
         name = f"{operator.lower()}{len(self.nodes)}"
         self.nodes.append(
             helper.make_node(operator, inputs, [f"{name}_out"], name, domain=domain, **attributes)
@@ -42,9 +40,15 @@ class QonnxModel:
     def weights(self, *shape: int) -> NDArray[np.float64]:
         return self.rng.normal(0, 0.5, shape)
 
+    def int8_weights(self, *shape: int) -> NDArray[np.float64]:
+        """Weights that int8 holds exactly."""
+        integers = self.rng.integers(-127, 128, shape)
+        integers[:, 0, 0, 0] = 127
+        return integers / 127
+
     def stem(self, **attributes: Any) -> str:
         """A convolution over the image."""
-        weights = self.constant(self.weights(CHANNELS, 1, 3, 3))
+        weights = self.constant(self.int8_weights(CHANNELS, 1, 3, 3))
         return self.apply("Conv", "images", weights, **{"pads": [1] * 4} | attributes)
 
     def binary_conv(self, signs: str, *, kernel_size: int = 3, **attributes: Any) -> str:
