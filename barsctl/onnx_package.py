@@ -12,10 +12,10 @@ import numpy as np
 from space.frozen import FrozenNetwork
 from space.graph import BlockGraph
 from space.nn.from_floats import freeze_floats
-from targets.onnx_import import GivenModel, load_given
-from targets.onnx_import_floats import read_foreign
-from targets.onnx_import_frozen import read_own
-from targets.onnx_original import original_logits
+from targets.onnx_import.foreign import read_foreign
+from targets.onnx_import.given import GivenModel, load_given
+from targets.onnx_import.original import original_logits
+from targets.onnx_import.own import read_own
 from targets.onnx_run import onnx_logits
 from targets.toolchain import Notify
 

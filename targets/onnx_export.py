@@ -4,7 +4,7 @@ The file is a QONNX model: every sign and every binary weight goes through Bipol
 of that dialect read as one bit. The operator comes along as a model-local function, so that a stock
 onnxruntime runs the file too. Input `images`: uint8 [images, size, size, channels]; output
 `logits`: int32 [images, classes]. Between them a tensor of the graph is called `{node}:{port}`.
-The metadata hold the graph of blocks, so that onnx_import_frozen.py reads the network back.
+The metadata hold the graph of blocks, so that onnx_import/own.py reads the network back.
 """
 
 import json

@@ -16,9 +16,9 @@ from space.nn.from_floats import freeze_floats, network_of_floats
 from space.nn.integer import IntegerNetwork
 from targets.catalog import named_target
 from targets.onnx_export import export_onnx
-from targets.onnx_import import load_given
-from targets.onnx_import_floats import read_foreign
-from targets.onnx_original import original_logits
+from targets.onnx_import.foreign import read_foreign
+from targets.onnx_import.given import load_given
+from targets.onnx_import.original import original_logits
 from tests.barsctl.command_line import CommandLine
 from tests.barsctl.tiny_packages import train_tiny
 from tests.example_graphs import EXAMPLE_GRAPHS

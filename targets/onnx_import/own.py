@@ -22,10 +22,10 @@ from space.frozen import FrozenBlock, FrozenClassifier, FrozenNetwork, Requantiz
 from space.frozen_tensors import frozen_tensors
 from space.graph import Node
 from space.graph_json import graph_from_json
+from targets.errors import TargetError
+from targets.onnx_export import FORMAT, exported_model
 
-from .errors import TargetError
-from .onnx_export import FORMAT, exported_model
-from .onnx_import import GivenModel
+from .given import GivenModel
 
 _REMEDY = "compile the run that it comes from again"
 

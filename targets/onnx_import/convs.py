@@ -11,8 +11,8 @@ import onnx
 from space.blocks import conv_out_size
 from space.floats import Floats, Norm
 
-from .onnx_import_constants import attribute
-from .onnx_import_values import Border, Constant, Draft, Kind, Real, Sign, refuse
+from .constants import attribute
+from .values import Border, Constant, Draft, Kind, Real, Sign, refuse
 
 # What turns 0, whose sign is +1, over to the other side, and no other number.
 _LEAST = float(np.finfo(np.float32).tiny)

@@ -17,14 +17,15 @@ from space.blocks import BinaryConv, Block, Classifier, Conv, Epilogue, Pool, Su
 from space.errors import SpaceError
 from space.floats import ClassifierFloats, ConvFloats, FloatNetwork, Norm, identity_norm
 from space.graph import IMAGE, IMAGE_VALUE, BlockGraph, Inputs, Value
+from targets.errors import TargetError
+from targets.onnx_blocks import QONNX_DOMAIN
+from targets.onnx_part import LOGITS
 
-from .errors import TargetError
-from .onnx_blocks import QONNX_DOMAIN
-from .onnx_import import GivenModel
-from .onnx_import_constants import constant_of, folded
-from .onnx_import_nodes import OPERATORS, QONNX_OPERATORS, Reading
-from .onnx_import_values import CONVS, Draft, Logits, Real, Tensor, refuse
-from .onnx_part import LOGITS
+from .constants import constant_of, folded
+from .given import GivenModel
+from .nodes import OPERATORS, QONNX_OPERATORS
+from .reading import Reading
+from .values import CONVS, Draft, Logits, Real, Tensor, refuse
 
 PIXEL_SCALE = 1 / 255
 

@@ -11,10 +11,10 @@ from space.blocks import BinaryConv, Conv, MaxPool, Sum
 from space.nn.from_floats import network_of_floats
 from targets.errors import TargetError
 from targets.onnx_blocks import QONNX_DOMAIN
-from targets.onnx_import import load_given
-from targets.onnx_import_floats import ForeignModel, read_foreign
-from targets.onnx_original import original_logits
-from tests.targets.qonnx_models import CHANNELS, QonnxModel
+from targets.onnx_import.foreign import ForeignModel, read_foreign
+from targets.onnx_import.given import load_given
+from targets.onnx_import.original import original_logits
+from tests.targets.onnx_import.qonnx_models import CHANNELS, QonnxModel
 
 Body = Callable[[QonnxModel], str]
 

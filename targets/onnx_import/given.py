@@ -5,9 +5,9 @@ from pathlib import Path
 
 import onnx
 
-from .errors import TargetError
-from .onnx_blocks import QONNX_DOMAIN
-from .onnx_export import PRODUCER
+from targets.errors import TargetError
+from targets.onnx_blocks import QONNX_DOMAIN
+from targets.onnx_export import PRODUCER
 
 _OLDEST_OPSET = 11
 _REMEDY = "export the model again"

@@ -10,8 +10,8 @@ from space.frozen_file import write_frozen
 from space.random_frozen import random_frozen
 from targets.errors import TargetError
 from targets.onnx_export import export_onnx
-from targets.onnx_import import load_given
-from targets.onnx_import_frozen import read_own
+from targets.onnx_import.given import load_given
+from targets.onnx_import.own import read_own
 from tests.example_graphs import EXAMPLE_GRAPHS
 
 

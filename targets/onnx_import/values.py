@@ -9,8 +9,7 @@ from numpy.typing import NDArray
 
 from space.blocks import MaxPool
 from space.floats import Floats, Norm
-
-from .errors import TargetError
+from targets.errors import TargetError
 
 Kind = Literal["image", "binary", "image_conv", "conv", "average", "max", "sum"]
 CONVS = ("binary", "image_conv", "conv")

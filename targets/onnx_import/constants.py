@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 from onnx.reference import ReferenceEvaluator
 
-from .onnx_blocks import QONNX_DOMAIN
-from .onnx_import_values import Constant, refuse
+from targets.onnx_blocks import QONNX_DOMAIN
+
+from .values import Constant, refuse
 
 # What exporters leave around weights and pads. None makes much of little: see _MOST_FILLED.
 _FOLDABLE = frozenset({

@@ -7,11 +7,12 @@ import onnx
 from numpy.typing import NDArray
 from onnx import helper, numpy_helper
 
-from .errors import TargetError
-from .onnx_blocks import QONNX_DOMAIN
-from .onnx_import import GivenModel
-from .onnx_import_constants import attribute
-from .onnx_import_floats import PIXEL_SCALE
+from targets.errors import TargetError
+from targets.onnx_blocks import QONNX_DOMAIN
+
+from .constants import attribute
+from .foreign import PIXEL_SCALE
+from .given import GivenModel
 
 _BATCH = 64
 _ERRORS_ONLY = 3
