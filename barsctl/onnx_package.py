@@ -7,27 +7,21 @@ answers are compared with those that onnxruntime gives for the file itself.
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
 from space.frozen import FrozenNetwork
-from space.graph import BlockGraph
 from space.nn.from_floats import freeze_floats
+from targets.emit_about import Score
 from targets.onnx_import.foreign import read_foreign
-from targets.onnx_import.given import GivenModel, load_given
-from targets.onnx_import.original import original_logits
+from targets.onnx_import.given import GivenModel
 from targets.onnx_import.own import read_own
-from targets.onnx_run import onnx_logits
 from targets.toolchain import Notify
 
-from .data.source import Images
 from .errors import BarsError
-from .given_images import GivenImages, read_images
-from .package import PackageSettings, calibration_pixels, write_forms
+from .given_images import GivenImages
+from .onnx_examples import images_for, original_examples
+from .package import PackageSettings, calibration_pixels, label_score, write_forms
 from .package_check import check_forms
-from .package_compare import Examples, compared_images
+from .package_compare import compared_images
 from .package_report import Package
-
-RANDOM_IMAGES = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,44 +33,46 @@ class OnnxPackage:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Taken:
-    """A model in integers, and the images that belong to it."""
+class TakenModel:
+    """A model in integers, and the images that belong to it.
+
+    score: on test images, None where nobody labelled any. notes: what a user should know.
+    """
 
     frozen: FrozenNetwork
     images: GivenImages
     class_names: tuple[str, ...] | None
+    score: Score | None
     notes: tuple[str, ...] = ()
 
 
 def compile_onnx(
-    path: Path, settings: PackageSettings, *, images: Path | None, folder: Path, notify: Notify
-) -> OnnxPackage:
-    """Read a model, freeze it if it is foreign, compile it, and check all forms.
+    given: GivenModel, settings: PackageSettings, *, images: Path | None, folder: Path,
+    notify: Notify,
+) -> OnnxPackage:  # fmt: skip
+    """Freeze a model if it is foreign, compile it, and check all forms.
 
     Raises TargetError or SpaceError where it cannot be compiled, DataError where the images do not
     fit, BarsError where a foreign model comes without any.
     """
-    given = load_given(path)
-    taken = _own(given, images) if given.is_ours else _foreign(given, settings, images, notify)
+    taken = take_model(given, settings, images=images, notify=notify)
     artefacts = write_forms(
-        taken.frozen, settings, class_names=taken.class_names, score=None, folder=folder,
+        taken.frozen, settings, class_names=taken.class_names, score=taken.score, folder=folder,
         notify=notify,
     )  # fmt: skip
-    examples = _examples(given, taken, settings, notify=notify)
+    examples = original_examples(given, taken.images, settings.images)
     package = check_forms(examples, settings, artefacts, folder=folder, notify=notify)
     return OnnxPackage(package, taken.notes)
 
 
-def _own(given: GivenModel, images: Path | None) -> _Taken:
-    own = read_own(given)
-    graph = own.frozen.graph
-    found = _random_images(graph) if images is None else _read(images, graph)
-    return _Taken(own.frozen, found, own.class_names)
-
-
-def _foreign(
-    given: GivenModel, settings: PackageSettings, images: Path | None, notify: Notify
-) -> _Taken:
+def take_model(
+    given: GivenModel, settings: PackageSettings, *, images: Path | None, notify: Notify
+) -> TakenModel:
+    """The integers of a model; raises what compile_onnx does."""
+    if given.is_ours:
+        own = read_own(given)
+        found = images_for(own.frozen.graph, images)
+        return TakenModel(own.frozen, found, own.class_names, own.score)
     foreign = read_foreign(given)
     graph = foreign.floats.graph
     if images is None:
@@ -85,34 +81,13 @@ def _foreign(
             "with --calibrate"
         )
     settings.require_prices(graph.blocks)
-    found = _read(images, graph)
+    found = images_for(graph, images)
     notify("freezing")
     frozen = freeze_floats(foreign.floats, calibration_pixels(found.calibration))
     names = found.class_names
+    score = None
+    if names is not None:
+        notify("counting the test images that it labels rightly")
+        score = label_score(frozen, *compared_images(found.test, settings.images))
     fitting = names if names is not None and len(names) == graph.classes else None
-    return _Taken(frozen, found, fitting, foreign.notes)
-
-
-def _read(images: Path, graph: BlockGraph) -> GivenImages:
-    return read_images(images, image_size=graph.image_size, channels=graph.image_channels)
-
-
-def _random_images(graph: BlockGraph) -> GivenImages:
-    """Noise, which exact integers are compared on as well as on photographs."""
-    shape = (RANDOM_IMAGES, graph.image_size, graph.image_size, graph.image_channels)
-    pixels = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
-    source = Images(pixels, np.zeros(RANDOM_IMAGES, np.int64))
-    return GivenImages(source, source, None)
-
-
-def _examples(
-    given: GivenModel, taken: _Taken, settings: PackageSettings, *, notify: Notify
-) -> Examples:
-    images, labels = compared_images(taken.images.test, settings.images)
-    notify(f"running {len(images)} images in torch and onnxruntime")
-    if given.is_ours:
-        logits: np.typing.NDArray[np.generic] = onnx_logits(given.path, images)
-    else:
-        logits = original_logits(given, images)
-    labelled = taken.images.class_names is not None
-    return Examples(images, labels if labelled else logits.argmax(axis=1), logits, labelled)
+    return TakenModel(frozen, found, fitting, score, foreign.notes)

@@ -128,7 +128,8 @@ def write_forms(
     settings.require_prices(frozen.graph.blocks)
     folder.mkdir(parents=True, exist_ok=True)
     write_frozen(frozen, folder / FROZEN)
-    export_onnx(frozen, folder / ONNX, class_names=class_names)
+    onnx = folder / ONNX
+    export_onnx(frozen, onnx, class_names=class_names, name=settings.name, score=score)
     told = class_names or [str(label) for label in range(frozen.graph.classes)]
     found = []
     for target in settings.targets:

@@ -62,20 +62,22 @@ def compile_run(
     from barsctl.pricing import read_latency_table
     from barsctl.trained_run import read_trained
     from targets.catalog import named_target
+    from targets.onnx_import.given import is_onnx, load_given
 
+    given = load_given(run) if is_onnx(run) else None
+    if given is None and calibrate is not None:
+        raise BarsError(f"{run} is no .onnx file: leave out --calibrate, its training has images")
     settings = PackageSettings(
         tuple(named_target(each) for each in dict.fromkeys(target)),
-        name or default_name(run),
+        name or (given.program_name if given else None) or default_name(run),
         images=images,
         table=None if table is None else read_latency_table(table),
         threads=threads,
     )
     folder = out or (run if run.is_dir() else run.parent) / "compiled"
-    if is_onnx(run):
-        compiled = compile_onnx(run, settings, images=calibrate, folder=folder, notify=notify)
+    if given is not None:
+        compiled = compile_onnx(given, settings, images=calibrate, folder=folder, notify=notify)
         package, notes = compiled.package, compiled.notes
-    elif calibrate is not None:
-        raise BarsError(f"{run} is no .onnx file: leave out --calibrate, its training has images")
     else:
         trained = read_trained(run)
         artefacts = write_package(trained, settings, folder=folder, notify=notify)
@@ -91,13 +93,10 @@ def compile_run(
         raise VerificationError("; ".join(package.mismatches))
 
 
-def is_onnx(path: Path) -> bool:
-    """Whether a path names an ONNX file rather than a training or a checkpoint."""
-    return path.suffix == ".onnx" and not path.is_dir()
-
-
 def default_name(run: Path) -> str:
     """A C identifier from the run's name."""
+    from targets.onnx_import.given import is_onnx
+
     path = run.resolve()
     name = path.stem if is_onnx(path) else path.name if path.is_dir() else path.parent.name
     return "net_" + re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_")
@@ -112,7 +111,7 @@ def _print(package: "Package") -> None:
         )
     else:
         typer.echo(f"without labels, what the original answers is right ({package.onnx})")
-    typer.echo(f"original and frozen give the same answer for {accuracies.agreement:.2%} of images")
+    typer.echo(f"trained and frozen give the same answer for {accuracies.agreement:.2%} of images")
     print_table(
         ("target", "accuracy", "verified", "predicted", "measured p10/p50/p90", "program", "arena"),
         [_row(report) for report in package.reports],

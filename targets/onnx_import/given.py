@@ -24,6 +24,16 @@ class GivenModel:
     def is_ours(self) -> bool:
         return self.model.producer_name == PRODUCER
 
+    @property
+    def program_name(self) -> str | None:
+        """That of the program which was compiled beside a model of ours."""
+        return self.model.graph.name if self.is_ours else None
+
+
+def is_onnx(path: Path) -> bool:
+    """Whether a path names an ONNX file rather than a training or a checkpoint."""
+    return path.suffix == ".onnx" and not path.is_dir()
+
 
 def load_given(path: Path) -> GivenModel:
     """The model of a file, checked as far as all models are alike.

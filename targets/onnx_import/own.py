@@ -22,20 +22,25 @@ from space.frozen import FrozenBlock, FrozenClassifier, FrozenNetwork, Requantiz
 from space.frozen_tensors import frozen_tensors
 from space.graph import Node
 from space.graph_json import graph_from_json
+from targets.emit_about import Score
 from targets.errors import TargetError
 from targets.onnx_export import FORMAT, exported_model
 
 from .given import GivenModel
 
+# What a program's int holds.
+_MOST_IMAGES = 2**31 - 1
 _REMEDY = "compile the run that it comes from again"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class OwnModel:
-    """What a file of ours holds."""
+    """What a file of ours holds; name: of the program that was compiled beside it."""
 
     frozen: FrozenNetwork
+    name: str
     class_names: tuple[str, ...] | None
+    score: Score | None
 
 
 def read_own(given: GivenModel) -> OwnModel:
@@ -50,9 +55,14 @@ def read_own(given: GivenModel) -> OwnModel:
             f"reads {FORMAT}; {_REMEDY}"
         )
     try:
-        own = OwnModel(_frozen(given, metadata), _class_names(metadata))
+        own = OwnModel(
+            _frozen(given, metadata), given.model.graph.name, _class_names(metadata),
+            _score(metadata),
+        )  # fmt: skip
         frozen_tensors(own.frozen)
-        exported = exported_model(own.frozen, class_names=own.class_names)
+        exported = exported_model(
+            own.frozen, class_names=own.class_names, name=own.name, score=own.score
+        )
     except (KeyError, ValueError, IndexError, TypeError, OverflowError) as error:
         raise TargetError(
             f"{given.path}: metadata and constants do not fit ({error}); {_REMEDY}"
@@ -68,6 +78,15 @@ def _class_names(metadata: dict[str, str]) -> tuple[str, ...] | None:
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
         raise TargetError(f"class_names {names!r:.80} must be a list of texts")
     return tuple(names)
+
+
+def _score(metadata: dict[str, str]) -> Score | None:
+    if "test_images" not in metadata:
+        return None
+    score = Score(int(metadata["right_images"]), int(metadata["test_images"]))
+    if not 0 <= score.right <= score.images or not 0 < score.images <= _MOST_IMAGES:
+        raise TargetError(f"{score.right} of {score.images} test images are labelled rightly")
+    return score
 
 
 def _frozen(given: GivenModel, metadata: dict[str, str]) -> FrozenNetwork:
