@@ -7,9 +7,11 @@ answers are compared with those that onnxruntime gives for the file itself.
 from dataclasses import dataclass
 from pathlib import Path
 
+from space.errors import SpaceError
 from space.frozen import FrozenNetwork
 from space.nn.from_floats import freeze_floats
 from targets.emit_about import Score
+from targets.errors import TargetError
 from targets.onnx_import.foreign import read_foreign
 from targets.onnx_import.given import GivenModel
 from targets.onnx_import.own import read_own
@@ -52,15 +54,15 @@ def compile_onnx(
 ) -> OnnxPackage:  # fmt: skip
     """Freeze a model if it is foreign, compile it, and check all forms.
 
-    Raises TargetError or SpaceError where it cannot be compiled, DataError where the images do not
+    Raises TargetError where it cannot be compiled, DataError where the images do not
     fit, BarsError where a foreign model comes without any.
     """
     taken = take_model(given, settings, images=images, notify=notify)
+    examples = original_examples(given, taken.images, settings.images)
     artefacts = write_forms(
         taken.frozen, settings, class_names=taken.class_names, score=taken.score, folder=folder,
         notify=notify,
     )  # fmt: skip
-    examples = original_examples(given, taken.images, settings.images)
     package = check_forms(examples, settings, artefacts, folder=folder, notify=notify)
     return OnnxPackage(package, taken.notes)
 
@@ -83,7 +85,10 @@ def take_model(
     settings.require_prices(graph.blocks)
     found = images_for(graph, images)
     notify("freezing")
-    frozen = freeze_floats(foreign.floats, calibration_pixels(found.calibration))
+    try:
+        frozen = freeze_floats(foreign.floats, calibration_pixels(found.calibration))
+    except SpaceError as error:
+        raise TargetError(f"{given.path}: {error}") from error
     names = found.class_names
     score = None
     if names is not None:

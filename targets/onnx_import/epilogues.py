@@ -20,7 +20,10 @@ def batch_norm(reading: Reading, node: onnx.NodeProto, inputs: Sequence[Tensor |
     scale, bias, mean, variance = (
         constant_input(node, each).astype(np.float64) for each in inputs[1:5]
     )
-    gain = scale / np.sqrt(variance + attribute(node, "epsilon", 1e-5))
+    variance = variance + attribute(node, "epsilon", 1e-5)
+    if not (variance > 0).all():
+        refuse(node, f"a variance of {variance.min():g}", "it must be above 0: train again")
+    gain = scale / np.sqrt(variance)
     return _affine(reading, node, inputs[0], gain, bias - mean * gain, centre=mean)
 
 

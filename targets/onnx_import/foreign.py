@@ -25,9 +25,10 @@ from .constants import constant_of, folded
 from .given import GivenModel
 from .nodes import OPERATORS, QONNX_OPERATORS
 from .reading import Reading
-from .values import CONVS, Draft, Logits, Real, Tensor, refuse
+from .values import CONVS, Constant, Draft, Logits, Real, Tensor, refuse
 
 PIXEL_SCALE = 1 / 255
+_LONGEST_SIDE = 1 << 14
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -48,8 +49,9 @@ def read_foreign(given: GivenModel) -> ForeignModel:
 
 def _read(model: onnx.ModelProto) -> ForeignModel:
     graph = model.graph
-    constants = {each.name: numpy_helper.to_array(each) for each in graph.initializer}
-    readers = Counter(name for node in graph.node for name in set(node.input))
+    constants = {each.name: _array(each) for each in graph.initializer}
+    nodes = _needed(graph)
+    readers = Counter(name for node in nodes for name in set(node.input))
     readers.update(output.name for output in graph.output)
     opset = max(each.version for each in model.opset_import if each.domain in ("", "ai.onnx"))
     reading = Reading(opset, readers)
@@ -58,9 +60,30 @@ def _read(model: onnx.ModelProto) -> ForeignModel:
     norm = identity_norm(image.channels)
     reading.tensors.update(constants)
     reading.tensors[name] = Real(image, norm.then(PIXEL_SCALE, 0.0))
-    for node in graph.node:
+    for node in nodes:
         reading.tensors[node.output[0]] = _applied(reading, node)
     return ForeignModel(_floats(reading, _logits(reading, graph)), tuple(reading.notes))
+
+
+def _array(tensor: TensorProto) -> Constant:
+    try:
+        found: Constant = numpy_helper.to_array(tensor)
+    except (ValueError, TypeError, KeyError) as error:
+        raise TargetError(
+            f"constant {tensor.name!r} is damaged ({error}); export the model again"
+        ) from error
+    return found
+
+
+def _needed(graph: onnx.GraphProto) -> list[onnx.NodeProto]:
+    """The nodes that the outputs depend on, in execution order."""
+    names = {output.name for output in graph.output}
+    found = []
+    for node in reversed(graph.node):
+        if names.intersection(node.output):
+            names.update(node.input)
+            found.append(node)
+    return found[::-1]
 
 
 def _image(inputs: list[onnx.ValueInfoProto]) -> tuple[str, Draft]:
@@ -71,7 +94,7 @@ def _image(inputs: list[onnx.ValueInfoProto]) -> tuple[str, Draft]:
     tensor = inputs[0].type.tensor_type
     shape = [each.dim_value for each in tensor.shape.dim]
     told = [each.dim_value or each.dim_param or "?" for each in tensor.shape.dim]
-    if len(shape) != 4 or 0 in shape[1:]:
+    if len(shape) != 4 or not all(1 <= length <= _LONGEST_SIDE for length in shape[1:]):
         raise TargetError(
             f"input {inputs[0].name!r} of shape {told} is dynamic or no image; {remedy}"
         )
@@ -89,6 +112,15 @@ def _applied(reading: Reading, node: onnx.NodeProto) -> Tensor:
         )  # fmt: skip
     if node.op_type == "Constant":
         return constant_of(node)
+    try:
+        return _computed(reading, node)
+    except TargetError:
+        raise
+    except (ValueError, IndexError, TypeError) as error:  # of numpy, about shapes that do not fit
+        refuse(node, f"its parameters do not fit ({error})", "export the model again")
+
+
+def _computed(reading: Reading, node: onnx.NodeProto) -> Tensor:
     inputs = reading.inputs(node)
     arrays = [each for each in inputs if each is None or isinstance(each, np.ndarray)]
     if len(arrays) == len(inputs):
@@ -101,12 +133,9 @@ def _applied(reading: Reading, node: onnx.NodeProto) -> Tensor:
             node, "no block of ours computes this",
             f"{', '.join([*OPERATORS, *QONNX_OPERATORS])} are understood",
         )  # fmt: skip
-    try:
-        return operators[node.op_type](reading, node, inputs)
-    except TargetError:
-        raise
-    except (ValueError, IndexError) as error:  # of numpy, about shapes that do not fit
-        refuse(node, f"its parameters do not fit ({error})", "export the model again")
+    if not all(np.isfinite(each).all() for each in inputs if isinstance(each, np.ndarray)):
+        refuse(node, "parameters that are not finite", "train again with a smaller learning rate")
+    return operators[node.op_type](reading, node, inputs)
 
 
 def _logits(reading: Reading, graph: onnx.GraphProto) -> Logits:

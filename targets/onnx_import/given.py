@@ -48,6 +48,9 @@ def load_given(path: Path) -> GivenModel:
         raise TargetError(f"{path}: this is no whole ONNX file; {_REMEDY}") from error
     if not model.graph.node:
         raise TargetError(f"{path}: this is no ONNX model, it holds no node; {_REMEDY}")
+    texts = (text for node in model.graph.node for text in (node.name, *node.input, *node.output))
+    if not all(isinstance(text, str) for text in texts):  # protobuf leaves bytes
+        raise TargetError(f"{path}: the names of its nodes are no UTF-8; {_REMEDY}")
     _check_opsets(path, model)
     values = (each.t for node in model.graph.node for each in node.attribute)
     for tensor in (*model.graph.initializer, *values):
@@ -58,7 +61,7 @@ def load_given(path: Path) -> GivenModel:
             )
     try:
         onnx.checker.check_model(model)
-    except onnx.checker.ValidationError as error:
+    except (onnx.checker.ValidationError, UnicodeDecodeError) as error:
         reason = str(error).strip().partition("\n")[0]
         raise TargetError(f"{path}: this is no valid ONNX model ({reason}); {_REMEDY}") from error
     return GivenModel(path, model)

@@ -15,6 +15,7 @@ from .foreign import PIXEL_SCALE
 from .given import GivenModel
 
 _BATCH = 64
+_LARGEST_BATCH = 1024
 _ERRORS_ONLY = 3
 _ROUNDINGS = {"ROUND": "Round", "HALF_EVEN": "Round", "CEIL": "Ceil", "FLOOR": "Floor"}
 
@@ -33,7 +34,12 @@ def original_logits(given: GivenModel, images: NDArray[np.uint8]) -> NDArray[np.
     pixels = (images.transpose(0, 3, 1, 2) * np.float32(PIXEL_SCALE)).astype(np.float32)
     # Models are often exported for one image at a time.
     batch = source.type.tensor_type.shape.dim[0].dim_value or _BATCH
-    padded = np.concatenate([pixels, np.zeros_like(pixels[: -len(pixels) % batch])])
+    if not 1 <= batch <= _LARGEST_BATCH:
+        raise TargetError(
+            f"{given.path}: it reads {batch} images at once; export it for 1 to {_LARGEST_BATCH}"
+        )
+    rest = np.zeros((-len(pixels) % batch, *pixels.shape[1:]), np.float32)
+    padded = np.concatenate([pixels, rest])
     try:
         session = onnxruntime.InferenceSession(
             model.SerializeToString(), options, providers=["CPUExecutionProvider"]
@@ -43,8 +49,9 @@ def original_logits(given: GivenModel, images: NDArray[np.uint8]) -> NDArray[np.
             for start in range(0, len(padded), batch)
         ]
     except Exception as error:  # onnxruntime has dozens of its own
+        reason = " ".join(str(error).split())
         raise TargetError(
-            f"{given.path}: onnxruntime cannot run it ({error}); export the model again"
+            f"{given.path}: onnxruntime cannot run it ({reason}); export the model again"
         ) from error
     return np.concatenate(found)[: len(images)]
 

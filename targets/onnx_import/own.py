@@ -114,7 +114,9 @@ class _Constants:
         return f"{node.name}:{name}" in self.arrays
 
     def integers(self, node: Node, name: str) -> NDArray[np.int32]:
-        return self.array(node, name).ravel().astype(np.int32)
+        # What is no integer differs from the file when it is exported again.
+        with np.errstate(invalid="ignore"):
+            return self.array(node, name).ravel().astype(np.int32)
 
     def shift(self, node: Node, name: str) -> int:
         """The shift to the right of a constant 2**-shift."""
