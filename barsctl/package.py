@@ -25,8 +25,7 @@ from targets.target import Target
 from targets.toolchain import Notify
 from targets.vector_unit import Tile
 
-from .data.dataset import Dataset
-from .data.source import Labels
+from .data.source import ImageSource, Labels
 from .errors import BarsError
 from .forms import FrozenForm, Images
 from .package_compare import compared_images
@@ -74,6 +73,11 @@ class PackageSettings:
         predicted = network_cost(table, blocks)
         return predicted if table.unit == "ms" else None
 
+    def require_prices(self, blocks: Sequence[Block]) -> None:
+        """Raise CostError where the table lacks a kernel of the blocks."""
+        for target in self.targets:
+            self.predicted_ms(target, blocks)
+
     def tiles_for(self, target: Target) -> Mapping[str, Tile]:
         """The tiles that kernels were tuned to on the target, by key."""
         table = self.table_for(target)
@@ -104,32 +108,47 @@ def write_package(
     Returns the files of each target. Raises SpaceError or TargetError where that cannot be done,
     CostError where the table lacks a kernel of the network.
     """
-    for target in settings.targets:
-        settings.predicted_ms(target, run.network.graph.blocks)
-    folder.mkdir(parents=True, exist_ok=True)
+    settings.require_prices(run.network.graph.blocks)
     notify("freezing")
-    frozen = freeze(run.network, calibration_pixels(run.dataset))
-    write_frozen(frozen, folder / FROZEN)
-    export_onnx(frozen, folder / ONNX, class_names=run.dataset.class_names)
+    frozen = freeze(run.network, calibration_pixels(run.dataset.train))
     notify("counting the test images that it labels rightly")
-    score = _score(frozen, *compared_images(run.dataset, settings.images))
+    score = label_score(frozen, *compared_images(run.dataset.test, settings.images))
+    return write_forms(
+        frozen, settings, class_names=run.dataset.class_names, score=score, folder=folder,
+        notify=notify,
+    )  # fmt: skip
+
+
+def write_forms(
+    frozen: FrozenNetwork, settings: PackageSettings, *, class_names: tuple[str, ...] | None,
+    score: Score | None, folder: Path, notify: Notify,
+) -> tuple[Artefacts, ...]:  # fmt: skip
+    """Export and compile a frozen network, as write_package does; without names its classes are
+    numbers."""
+    settings.require_prices(frozen.graph.blocks)
+    folder.mkdir(parents=True, exist_ok=True)
+    write_frozen(frozen, folder / FROZEN)
+    onnx = folder / ONNX
+    export_onnx(frozen, onnx, class_names=class_names, name=settings.name, score=score)
+    told = class_names or [str(label) for label in range(frozen.graph.classes)]
     found = []
     for target in settings.targets:
         notify(f"compiling for {target.name}")
         found.append(compile_network(
             frozen, target, folder / target.name,
-            name=settings.name, class_names=run.dataset.class_names, notify=notify,
+            name=settings.name, class_names=told, notify=notify,
             threads=settings.threads, tiles=settings.tiles_for(target), score=score,
         ))  # fmt: skip
     return tuple(found)
 
 
-def _score(frozen: FrozenNetwork, images: Images, labels: Labels) -> Score:
+def label_score(frozen: FrozenNetwork, images: Images, labels: Labels) -> Score:
+    """How many of the images the network labels rightly."""
     right = accuracy(FrozenForm(frozen).logits(images), labels) * len(images)
     return Score(round(right), len(images))
 
 
-def calibration_pixels(dataset: Dataset) -> Tensor:
-    """Training images [count, channels, size, size], spread evenly over the data set."""
-    indices = spread_indices(len(dataset.train), CALIBRATION_IMAGES)
-    return torch.from_numpy(dataset.train.batch(indices)).permute(0, 3, 1, 2)
+def calibration_pixels(source: ImageSource) -> Tensor:
+    """Some of the images [count, channels, size, size], spread evenly over all."""
+    indices = spread_indices(len(source), CALIBRATION_IMAGES)
+    return torch.from_numpy(source.batch(indices)).permute(0, 3, 1, 2)

@@ -13,7 +13,7 @@ from targets.stack_use import stack_bytes
 from targets.toolchain import Notify
 
 from .package import PackageSettings
-from .package_compare import compare_package
+from .package_compare import Examples, compare_forms, run_examples
 from .package_report import FROZEN, Checked, Package, TargetReport, manifest_sections
 from .trained_run import TrainedRun
 
@@ -33,8 +33,23 @@ def check_package(
 
     Raises TargetError where a program fails; where one differs, the package says so.
     """
+    examples = run_examples(run, settings.images)
+    return check_forms(examples, settings, artefacts, folder=folder, notify=notify)
+
+
+def check_forms(
+    examples: Examples,
+    settings: PackageSettings,
+    artefacts: Sequence[Artefacts],
+    *,
+    folder: Path,
+    notify: Notify,
+) -> Package:
+    """Check a package on these examples, as check_package does."""
     compiled = list(zip(settings.targets, artefacts, strict=True))
-    compared = compare_package(run, compiled, folder=folder, images=settings.images, notify=notify)
+    compared = compare_forms(
+        examples, compiled, folder=folder, images=settings.images, notify=notify
+    )
     blocks = read_frozen(folder / FROZEN).graph.blocks
     reports = tuple(
         replace(

@@ -4,6 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from space.frozen_file import read_frozen
 from space.graph import BlockGraph
 from targets.compile import Artefacts
@@ -12,8 +15,7 @@ from targets.runners.runner import HERE, Runner
 from targets.target import Target
 from targets.toolchain import Notify
 
-from .data.dataset import Dataset
-from .data.source import Labels
+from .data.source import ImageSource, Labels
 from .forms import FrozenForm, Images, OnnxForm, ProgramForm, trained_logits
 from .package_report import FROZEN, ONNX, Accuracies, Checked, Package, TargetReport, Unchecked
 from .trained_run import TrainedRun
@@ -21,6 +23,19 @@ from .verification import Answers, accuracy, ask, compare, spread_indices
 
 MOST_IMAGES = 10_000
 EMULATED_IMAGES = 256
+
+
+@dataclass(frozen=True, slots=True)
+class Examples:
+    """Images with labels, and the logits of the network before it was frozen.
+
+    labelled: False where the labels are that network's own answers.
+    """
+
+    images: Images
+    labels: Labels
+    logits: NDArray[np.generic]
+    labelled: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +47,20 @@ class _Expected:
     labels: Labels
 
 
-def compare_package(
-    run: TrainedRun,
+def run_examples(run: TrainedRun, images: int | None) -> Examples:
+    """So many of a run's test images; None for up to MOST_IMAGES."""
+    pixels, labels = compared_images(run.dataset.test, images)
+    return Examples(pixels, labels, trained_logits(run.network, pixels), labelled=True)
+
+
+def compared_images(source: ImageSource, images: int | None) -> tuple[Images, Labels]:
+    """So many test images, spread evenly over all, and their labels."""
+    indices = spread_indices(len(source), images or MOST_IMAGES)
+    return source.batch(indices), source.labels[indices]
+
+
+def compare_forms(
+    examples: Examples,
     compiled: Sequence[tuple[Target, Artefacts]],
     *,
     folder: Path,
@@ -41,34 +68,30 @@ def compare_package(
     notify: Notify,
     runner: Runner = HERE,
 ) -> Package:
-    """Compare what lies in the folder on a run's test images; nothing is timed.
+    """Compare what lies in the folder on these examples; nothing is timed.
 
-    images: how many; None for up to MOST_IMAGES, EMULATED_IMAGES under an emulator. runner: of the
-    programs. Raises
-    TargetError where a program fails; where one differs, the package says so.
+    images: how many a program is asked; None for up to MOST_IMAGES, EMULATED_IMAGES under an
+    emulator. runner: of the programs. Raises TargetError where a program fails; where one differs,
+    the package says so.
     """
-    pixels, labels = compared_images(run.dataset, images)
+    pixels, labels = examples.images, examples.labels
     notify(f"running {len(pixels)} test images in torch and onnxruntime")
     frozen = read_frozen(folder / FROZEN)
     expected = _Expected(frozen.graph, ask(FrozenForm(frozen), pixels), labels)
     onnx = ask(OnnxForm(folder / ONNX, frozen.graph), pixels)
     accuracies = Accuracies(
         len(pixels),
-        trained=accuracy(trained_logits(run.network, pixels), labels),
+        trained=accuracy(examples.logits, labels),
         frozen=accuracy(expected.answers.logits, labels),
         onnx=accuracy(onnx.logits, labels),
+        agreement=accuracy(expected.answers.logits, examples.logits.argmax(axis=1)),
+        labelled=examples.labelled,
     )
     reports = tuple(
         _report(target, files, expected, images=images, runner=runner, notify=notify)
         for target, files in compiled
     )
     return Package(folder, accuracies, compare(onnx, expected.answers), reports)
-
-
-def compared_images(dataset: Dataset, images: int | None) -> tuple[Images, Labels]:
-    """So many test images, spread evenly over the data set, and their labels."""
-    indices = spread_indices(len(dataset.test), images or MOST_IMAGES)
-    return dataset.test.batch(indices), dataset.test.labels[indices]
 
 
 def _report(

@@ -16,12 +16,18 @@ WARNING_POINTS = 0.2
 
 @dataclass(frozen=True, slots=True)
 class Accuracies:
-    """The shares of the same test images that each form labels rightly."""
+    """The shares of the same test images that each form labels rightly.
+
+    agreement: the share to which the trained and the frozen network give the same answer. labelled:
+    False where the trained network's answers stand for labels that nobody gave.
+    """
 
     images: int
     trained: float
     frozen: float
     onnx: float
+    agreement: float
+    labelled: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +98,7 @@ def _mismatches(package: Package) -> Iterator[str]:
 
 def _warnings(package: Package) -> Iterator[str]:
     lost = 100 * (package.accuracies.trained - package.accuracies.frozen)
-    if abs(lost) > WARNING_POINTS:
+    if abs(lost) > WARNING_POINTS and package.accuracies.labelled:
         yield (
             f"freezing {'lost' if lost > 0 else 'won'} {abs(lost):.2f} points of accuracy, more "
             f"than {WARNING_POINTS}: {package.accuracies.frozen:.1%} is what programs have"

@@ -71,6 +71,7 @@ def pareto(
     config = read_search_config(folder)
     times = _the_table(config, table)
     others = hard_budgets(budgets, config.space, tables=(times,))
+    out.mkdir(parents=True, exist_ok=True)
     judge = open_judge(folder, config, settings.judge, device=device)
     priced = _priced(judge, times)
     evaluate(judge, _choices(judge, settings, priced, others), what="pareto")
@@ -82,7 +83,6 @@ def pareto(
         non_dominated(found, priced.name),
         tuple(_spot(each, priced.name) for each in found),
     )
-    out.mkdir(parents=True, exist_ok=True)
     write_json(out / FRONT, front_json(front))
     spots = [_spot(each, front.name) for each in front.points]
     write_front_plot(

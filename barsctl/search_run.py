@@ -46,7 +46,7 @@ class SearchConfig:
 
 _ADAPTER = TypeAdapter(SearchConfig)
 # What a config means that was written before it could say so.
-_LATER = {
+_LATER: dict[str, dict[str, object]] = {
     "": {"teacher": "none"},
     "space": LATER_SPACE_FIELDS,
     "settings": {"refine_epochs": 0, "teacher_share": 0.5},

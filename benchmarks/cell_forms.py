@@ -125,7 +125,7 @@ def compiled(network: Network, dataset: Dataset, folder: Path) -> Program:
     """The network's program for this machine."""
     target = named_target("host")
     files = compile_network(
-        freeze(network, calibration_pixels(dataset)), target, folder / "program",
+        freeze(network, calibration_pixels(dataset.train)), target, folder / "program",
         name="form", class_names=dataset.class_names, notify=print,
     )  # fmt: skip
     program = runnable(files.program, target)

@@ -4,6 +4,8 @@ The file is a QONNX model: every sign and every binary weight goes through Bipol
 of that dialect read as one bit. The operator comes along as a model-local function, so that a stock
 onnxruntime runs the file too. Input `images`: uint8 [images, size, size, channels]; output
 `logits`: int32 [images, classes]. Between them a tensor of the graph is called `{node}:{port}`.
+The metadata hold the graph of blocks, so that onnx_import/own.py reads the network back. The model
+is named as the program is.
 """
 
 import json
@@ -17,48 +19,63 @@ from onnx import TensorProto, helper, numpy_helper
 from space.atomic import write_atomically
 from space.frozen import FrozenNetwork
 from space.graph import IMAGE_VALUE, BlockGraph
+from space.graph_json import graph_to_json
 
+from .emit_about import Score
 from .errors import TargetError
 from .onnx_blocks import QONNX_DOMAIN, block_part
 from .onnx_part import LOGITS, Part
 
 IMAGES = "images"
-FORMAT = 1
+FORMAT = 2
+PRODUCER = "barsctl"
 # What onnxruntime 1.17 reads, and qonnx.
 _OPSETS = [helper.make_opsetid("", 17), helper.make_opsetid(QONNX_DOMAIN, 1)]
 _IR_VERSION = 8
 
 
-def export_onnx(frozen: FrozenNetwork, path: Path, *, class_names: tuple[str, ...] | None) -> None:
+def export_onnx(
+    frozen: FrozenNetwork, path: Path, *, class_names: tuple[str, ...] | None,
+    name: str = PRODUCER, score: Score | None = None,
+) -> None:  # fmt: skip
     """Write the network to `path`; equal networks give equal bytes.
 
-    Raises TargetError where the names are not one per class.
+    score: on test images, None where none were tested. Raises TargetError where the class names are
+    not one per class.
     """
+    model = exported_model(frozen, class_names=class_names, name=name, score=score)
+    write_atomically(path, model.SerializeToString(deterministic=True))
+
+
+def exported_model(
+    frozen: FrozenNetwork, *, class_names: tuple[str, ...] | None, name: str, score: Score | None
+) -> onnx.ModelProto:
+    """The model of a network; see export_onnx."""
     if class_names is not None and len(class_names) != frozen.graph.classes:
         raise TargetError(
             f"{len(class_names)} class names for {frozen.graph.classes} classes; give one per class"
         )
-    model = _model(frozen)
-    helper.set_model_props(model, _metadata(frozen, class_names))
+    model = _model(frozen, name)
+    helper.set_model_props(model, _metadata(frozen, class_names, score))
     onnx.checker.check_model(model, full_check=True)
-    write_atomically(path, model.SerializeToString(deterministic=True))
+    return model
 
 
-def _model(frozen: FrozenNetwork) -> onnx.ModelProto:
+def _model(frozen: FrozenNetwork, name: str) -> onnx.ModelProto:
     parts = [_image_part(), *(block_part(node, frozen.blocks[node.name]) for node in frozen.graph)]
     graph = helper.make_graph(
         [node for part in parts for node in part.nodes],
-        "barsctl",
+        name,
         [_images_info(frozen.graph)],
         [helper.make_tensor_value_info(LOGITS, TensorProto.INT32, ["N", frozen.graph.classes])],
         [constant for part in parts for constant in part.constants.values()],
     )
     return helper.make_model(
         graph,
-        functions=[_bipolar_quant()],
+        functions=[bipolar_quant()],
         opset_imports=_OPSETS,
         ir_version=_IR_VERSION,
-        producer_name="barsctl",
+        producer_name=PRODUCER,
         producer_version=version("barsctl"),
     )
 
@@ -76,7 +93,7 @@ def _image_part() -> Part:
     return part
 
 
-def _bipolar_quant() -> onnx.FunctionProto:
+def bipolar_quant() -> onnx.FunctionProto:
     """BipolarQuant as QONNX defines it: scale where x >= 0, else -scale."""
     zero = numpy_helper.from_array(np.array(0, np.float32), "zero")
     nodes = [
@@ -90,13 +107,18 @@ def _bipolar_quant() -> onnx.FunctionProto:
     )
 
 
-def _metadata(frozen: FrozenNetwork, class_names: tuple[str, ...] | None) -> dict[str, str]:
+def _metadata(
+    frozen: FrozenNetwork, class_names: tuple[str, ...] | None, score: Score | None
+) -> dict[str, str]:
     fields = {
         "format": str(FORMAT),
         "barsctl_version": version("barsctl"),
         "logit_scale": repr(float(frozen.logit_scale)),
         "real_exponent": str(frozen.real_exponent),
+        "graph": graph_to_json(frozen.graph),
     }
     if class_names is not None:
         fields["class_names"] = json.dumps(class_names, ensure_ascii=False)
+    if score is not None:
+        fields |= {"right_images": str(score.right), "test_images": str(score.images)}
     return fields

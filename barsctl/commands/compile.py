@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from barsctl.errors import VerificationError
+from barsctl.errors import BarsError, VerificationError
 from barsctl.table import print_table
 from targets.target import MOST_THREADS
 
@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
 def compile_run(
     run: Annotated[
-        Path, typer.Argument(help="The folder of a training, or one of its checkpoints.")
+        Path,
+        typer.Argument(help="The folder of a training, one of its checkpoints, or a QONNX file."),
     ],
     target: Annotated[
         list[str], typer.Option(help="What to compile for; may be given again: barsctl targets.")
@@ -42,6 +43,10 @@ def compile_run(
         Path | None,
         typer.Option(help="A latency table: its tuned kernels are taken, its prediction is told."),
     ] = None,
+    calibrate: Annotated[
+        Path | None,
+        typer.Option(help="Images for a QONNX file, to freeze and compare on: npz, npy, folder."),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Compile a trained network, and verify that the programs compute exactly the same numbers.
@@ -50,29 +55,39 @@ def compile_run(
 
     Example: barsctl compile runs/demo --target host --target aarch64
     """
+    from barsctl.onnx_package import compile_onnx
     from barsctl.package import PackageSettings, write_package
     from barsctl.package_check import check_package
     from barsctl.package_report import summary
     from barsctl.pricing import read_latency_table
     from barsctl.trained_run import read_trained
     from targets.catalog import named_target
+    from targets.onnx_import.given import is_onnx, load_given
 
+    given = load_given(run) if is_onnx(run) else None
+    if given is None and calibrate is not None:
+        raise BarsError(f"{run} is no .onnx file: leave out --calibrate, its training has images")
     settings = PackageSettings(
         tuple(named_target(each) for each in dict.fromkeys(target)),
-        name or default_name(run),
+        name or (given.program_name if given else None) or default_name(run),
         images=images,
         table=None if table is None else read_latency_table(table),
         threads=threads,
     )
     folder = out or (run if run.is_dir() else run.parent) / "compiled"
-    trained = read_trained(run)
-    artefacts = write_package(trained, settings, folder=folder, notify=notify)
-    package = check_package(trained, settings, artefacts, folder=folder, notify=notify)
+    if given is not None:
+        compiled = compile_onnx(given, settings, images=calibrate, folder=folder, notify=notify)
+        package, notes = compiled.package, compiled.notes
+    else:
+        trained = read_trained(run)
+        artefacts = write_package(trained, settings, folder=folder, notify=notify)
+        package = check_package(trained, settings, artefacts, folder=folder, notify=notify)
+        notes = ()
     if as_json:
         typer.echo(json.dumps(summary(package), indent=2))
     else:
         _print(package)
-    for warning in package.warnings:
+    for warning in (*notes, *package.warnings):
         typer.echo(f"warning: {warning}", err=True)
     if package.mismatches:
         raise VerificationError("; ".join(package.mismatches))
@@ -80,16 +95,23 @@ def compile_run(
 
 def default_name(run: Path) -> str:
     """A C identifier from the run's name."""
-    folder = run.resolve() if run.is_dir() else run.resolve().parent
-    return "net_" + re.sub(r"[^a-z0-9]+", "_", folder.name.lower()).strip("_")
+    from targets.onnx_import.given import is_onnx
+
+    path = run.resolve()
+    name = path.stem if is_onnx(path) else path.name if path.is_dir() else path.parent.name
+    return "net_" + re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_")
 
 
 def _print(package: "Package") -> None:
     accuracies = package.accuracies
-    typer.echo(
-        f"accuracy on {accuracies.images} test images: trained {accuracies.trained:.2%}, "
-        f"frozen {accuracies.frozen:.2%}, onnx {accuracies.onnx:.2%} ({package.onnx})"
-    )
+    if accuracies.labelled:
+        typer.echo(
+            f"accuracy on {accuracies.images} test images: trained {accuracies.trained:.2%}, "
+            f"frozen {accuracies.frozen:.2%}, onnx {accuracies.onnx:.2%} ({package.onnx})"
+        )
+    else:
+        typer.echo(f"without labels, what the original answers is right ({package.onnx})")
+    typer.echo(f"trained and frozen give the same answer for {accuracies.agreement:.2%} of images")
     print_table(
         ("target", "accuracy", "verified", "predicted", "measured p10/p50/p90", "program", "arena"),
         [_row(report) for report in package.reports],

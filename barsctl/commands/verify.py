@@ -23,7 +23,13 @@ def verify(
     ],
     run: Annotated[
         Path | None,
-        typer.Option(help="The training; by default the one whose folder the package lies in."),
+        typer.Option(
+            help="The training or QONNX file; by default the training that the package lies in."
+        ),
+    ] = None,
+    calibrate: Annotated[
+        Path | None,
+        typer.Option(help="Images for a QONNX file, as they were given to compile; else noise."),
     ] = None,
     images: Annotated[
         int | None,
@@ -51,7 +57,9 @@ def verify(
     from barsctl.package_files import find_package
     from barsctl.package_verify import verified_json, verify_package
 
-    verified = verify_package(find_package(package), run, images=images, place=on, notify=notify)
+    verified = verify_package(
+        find_package(package), run, calibrate=calibrate, images=images, place=on, notify=notify
+    )
     if as_json:
         found = verified_json(verified) | {"on": None if on is None else str(on)}
         typer.echo(json.dumps(found, indent=2))

@@ -35,7 +35,7 @@ def read_archive(path: Path) -> Collection:
     Raises:
         DataError: the file is missing, damaged or breaks a rule above.
     """
-    entries = _read_entries(path)
+    entries = read_entries(path)
     train = _images(entries, path, prefix="")
     has_test = "test_images" in entries or "test_labels" in entries
     # Without names there are no more classes than images, whatever a damaged label says.
@@ -49,7 +49,8 @@ def read_archive(path: Path) -> Collection:
     )
 
 
-def _read_entries(path: Path) -> _Entries:
+def read_entries(path: Path) -> _Entries:
+    """The arrays of an archive by name. Raises DataError where it is damaged or no archive."""
     try:
         # Opened as a zip file first: numpy would take the file for an array or a pickle as well.
         with ZipFile(path), np.load(path, allow_pickle=False) as archive:

@@ -16,7 +16,7 @@ from .collection import Collection, Request
 from .source import Indices, Labels, Pixels
 
 DEFAULT_SIZE = 224
-_SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".webp"}
+SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".webp"}
 _FILTER = Image.Resampling.BILINEAR
 _FORMATS = ("JPEG", "PNG", "BMP", "WEBP")
 _TRAIN_FOLDERS = ("train", "training")
@@ -127,7 +127,7 @@ def _scan(root: Path, class_names: tuple[str, ...], *, image_size: int) -> Folde
     files: list[Path] = []
     labels: list[int] = []
     for label, name in enumerate(class_names):
-        found = sorted(p for p in (root / name).glob("*") if p.suffix.lower() in _SUFFIXES)
+        found = sorted(p for p in (root / name).glob("*") if p.suffix.lower() in SUFFIXES)
         files += found
         labels += [label] * len(found)
     return FolderImages(tuple(files), np.array(labels, dtype=np.int64), image_size)

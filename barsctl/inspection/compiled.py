@@ -28,7 +28,8 @@ def onnx_report(path: Path) -> Report:
     if model.producer_name != _PRODUCER:
         made = f"made by {model.producer_name!r}" if model.producer_name else "of no maker's"
         raise ForeignError(
-            f"{path}: a file {made}, not by {_PRODUCER!r}; give a model.onnx of ours"
+            f"{path}: a file {made}, not by {_PRODUCER!r}; give a model.onnx of ours, or "
+            "let barsctl compile say whether it takes this one"
         )
     binary = {
         node.output[0].removesuffix("binary_weights")
@@ -44,6 +45,7 @@ def onnx_report(path: Path) -> Report:
     return Report(
         "exported network",
         {
+            "name": model.graph.name,
             "made_by": f"{model.producer_name} {model.producer_version}",
             "opsets": {each.domain or "ai.onnx": each.version for each in model.opset_import},
             "inputs": {each.name: _shape(each) for each in model.graph.input},

@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
+from threading import Event
 from typing import Protocol
 from uuid import uuid4
 
@@ -49,8 +50,10 @@ def build_in_parts(
     """Build a part of the subjects on each core into new folders.
 
     build: makes one file of some subjects in an empty folder. Where it fails, either half is tried
-    alone, down to the subject at fault.
+    alone, down to the subject at fault; but not after an interrupt, which a terminal sends to the
+    compilers too.
     """
+    is_left = Event()
 
     def part_built(part: Sequence[Subject]) -> list[Built | Failed]:
         work = folder / uuid4().hex
@@ -58,7 +61,7 @@ def build_in_parts(
         try:
             file = build(part, work)
         except (TargetError, RuntimeError) as error:
-            if len(part) == 1:
+            if len(part) == 1 or is_left.is_set():
                 return [Failed(part[0], last_line(str(error)) or type(error).__name__)]
             half = len(part) // 2
             return [*part_built(part[:half]), *part_built(part[half:])]
@@ -69,7 +72,11 @@ def build_in_parts(
     share = max(1, -(-len(subjects) // core_count()))
     parts = [subjects[start : start + share] for start in range(0, len(subjects), share)]
     with ThreadPoolExecutor(core_count()) as pool:
-        return list(chain.from_iterable(pool.map(part_built, parts)))
+        try:
+            return list(chain.from_iterable(pool.map(part_built, parts)))
+        except BaseException:
+            is_left.set()
+            raise
 
 
 def _tile(subject: Subject, tiles: Tiles) -> Tile | None:

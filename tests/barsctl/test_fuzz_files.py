@@ -10,6 +10,7 @@ from barsctl.inspection.inspect import inspect
 from barsctl.package_files import check_files, find_package
 from targets.errors import TargetError
 from tests.barsctl.example_files import write_example_manifest, write_examples
+from tests.barsctl.mutations import MUTATIONS
 
 MUTATIONS_PER_KIND = 130
 MANIFEST_MUTATIONS = 300
@@ -25,39 +26,6 @@ KINDS = (
 def examples(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
     files = write_examples(tmp_path_factory.mktemp("examples"))
     return {kind: file.read_bytes() for kind, file in files.items()}
-
-
-def cut(data: bytes, _: bytes, rng: random.Random) -> bytes:
-    return data[: rng.randrange(len(data))]
-
-
-def flipped(data: bytes, _: bytes, rng: random.Random) -> bytes:
-    changed = bytearray(data)
-    for _number in range(rng.randrange(1, 9)):
-        changed[rng.randrange(len(data))] ^= 1 << rng.randrange(8)
-    return bytes(changed)
-
-
-def flipped_near_start(data: bytes, _: bytes, rng: random.Random) -> bytes:
-    place = rng.randrange(min(len(data), 100))
-    return data[:place] + rng.randbytes(1) + data[place + 1 :]
-
-
-def spliced(data: bytes, other: bytes, rng: random.Random) -> bytes:
-    return data[: rng.randrange(len(data))] + other[rng.randrange(len(other)) :]
-
-
-def inserted(data: bytes, _: bytes, rng: random.Random) -> bytes:
-    place = rng.randrange(len(data))
-    return data[:place] + rng.randbytes(rng.randrange(1, 40)) + data[place:]
-
-
-def dropped(data: bytes, _: bytes, rng: random.Random) -> bytes:
-    place = rng.randrange(len(data))
-    return data[:place] + data[place + rng.randrange(1, 100) :]
-
-
-MUTATIONS = (cut, flipped, flipped_near_start, spliced, inserted, dropped)
 
 
 def test_every_kind_is_mutated(examples: dict[str, bytes]) -> None:

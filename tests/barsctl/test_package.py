@@ -178,7 +178,7 @@ def test_program_without_emulator_is_unverified(
 
 def test_calibration_sees_training_images_alone(compiled: Compiled) -> None:
     dataset = compiled.run.dataset
-    pixels = calibration_pixels(dataset)
+    pixels = calibration_pixels(dataset.train)
     assert len(pixels) == min(len(dataset.train), CALIBRATION_IMAGES)
     assert tuple(pixels.shape[1:]) == (1, 8, 8)
 

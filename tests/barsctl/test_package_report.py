@@ -10,7 +10,9 @@ from targets.verify import Verification
 
 
 def package(*, frozen: float) -> Package:
-    accuracies = Accuracies(1000, trained=0.9, frozen=frozen, onnx=frozen)
+    accuracies = Accuracies(
+        1000, trained=0.9, frozen=frozen, onnx=frozen, agreement=0.99, labelled=True
+    )
     return Package(Path("compiled"), accuracies, Verification(1000, (), None), ())
 
 
@@ -40,7 +42,7 @@ def on_threads(together_ms: float, alone_ms: float | None) -> Package:
     report = TargetReport(
         named_target("host"), Artefacts(here, here, here, here, here, 64), checked, None
     )
-    return Package(here, Accuracies(1000, 0.9, 0.9, 0.9), equal, (report,))
+    return Package(here, Accuracies(1000, 0.9, 0.9, 0.9, 0.99, labelled=True), equal, (report,))
 
 
 def test_threads_that_slow_a_program_down_are_one_warning() -> None:

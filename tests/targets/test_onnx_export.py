@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from space.blocks import Classifier, Conv, Epilogue
 from space.frozen import FrozenBlock, FrozenClassifier, FrozenNetwork, Requantize, Threshold
 from space.graph import IMAGE_VALUE, BlockGraph, Inputs, Value
+from space.graph_json import graph_from_json
 from space.random_frozen import random_frozen
 from targets.errors import TargetError
 from targets.onnx_blocks import QONNX_DOMAIN, exact_parts
@@ -145,8 +146,9 @@ def test_metadata_names_scale_and_classes(tmp_path: Path) -> None:
     model = onnx.load(tmp_path / "model.onnx")
     metadata = {entry.key: entry.value for entry in model.metadata_props}
     assert metadata.pop("barsctl_version") == model.producer_version
+    assert graph_from_json(metadata.pop("graph")).classes == 3
     assert metadata == {
-        "format": "1",
+        "format": "2",
         "logit_scale": "0.000244140625",
         "real_exponent": "8",
         "class_names": '["a", "b", "ß"]',

@@ -1,0 +1,86 @@
+"""Images that come along with a model: a numpy file or a folder, with labels or without."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .data.archive import read_archive, read_entries
+from .data.collection import Request
+from .data.folders import SUFFIXES, FolderImages, load_folders
+from .data.source import Images, ImageSource
+from .errors import DataError
+
+
+@dataclass(frozen=True, slots=True)
+class GivenImages:
+    """Images to calibrate on, others to compare on - the same where the files set none apart -,
+    and the names of their labels, None where there are none."""
+
+    calibration: ImageSource
+    test: ImageSource
+    class_names: tuple[str, ...] | None
+
+
+def read_images(path: Path, *, image_size: int, channels: int) -> GivenImages:
+    """Read an .npz or .npy file, a folder of class folders, or a folder of images.
+
+    Raises DataError where these are no images of the size and channels.
+    """
+    found = _read(path, image_size=image_size)
+    for source in (found.calibration, found.test):
+        if (source.image_size, source.channels) != (image_size, channels):
+            raise DataError(
+                f"{path}: images of size {source.image_size} with {source.channels} channels; the "
+                f"model reads size {image_size} with {channels}: scale and convert them"
+            )
+        if not len(source):
+            raise DataError(f"{path} holds no images; give at least one")
+    return found
+
+
+def _read(path: Path, *, image_size: int) -> GivenImages:
+    if path.is_dir():
+        return _read_folder(path, image_size=image_size)
+    if path.suffix == ".npy":
+        return _unlabelled(_array(path), path)
+    entries = read_entries(path)
+    if "labels" not in entries and "images" in entries:
+        return _unlabelled(entries["images"], path)
+    collection = read_archive(path)
+    return GivenImages(
+        collection.train, collection.test or collection.train, collection.class_names
+    )
+
+
+def _array(path: Path) -> NDArray[np.generic]:
+    try:
+        found: NDArray[np.generic] = np.load(path, allow_pickle=False)
+    except ValueError as error:
+        raise DataError(f"{path} is no plain array ({error}); write it with numpy.save") from error
+    return found
+
+
+def _read_folder(path: Path, *, image_size: int) -> GivenImages:
+    files = sorted(each for each in path.iterdir() if each.suffix.lower() in SUFFIXES)
+    if files:
+        labels = np.zeros(len(files), np.int64)
+        source = FolderImages(tuple(files), labels, image_size)
+        return GivenImages(source, source, None)
+    collection = load_folders(Request("folder", path, image_size))
+    return GivenImages(
+        collection.train, collection.test or collection.train, collection.class_names
+    )
+
+
+def _unlabelled(pixels: NDArray[np.generic], path: Path) -> GivenImages:
+    if pixels.dtype != np.uint8:
+        raise DataError(
+            f"{path}: images are {pixels.dtype}, pixels are uint8 from 0 to 255; scale them to "
+            "that range and convert them with astype('uint8')"
+        )
+    images = pixels.astype(np.uint8, copy=False)
+    images = images[..., np.newaxis] if images.ndim == 3 else images
+    source = Images(images, np.zeros(len(images), np.int64))
+    return GivenImages(source, source, None)

@@ -1,0 +1,1 @@
+"""ONNX files that somebody gives us, read back or taken as networks of our blocks."""

@@ -1,0 +1,321 @@
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+import torch
+from onnx import TensorProto
+
+from space.blocks import BinaryConv, Conv, MaxPool, Sum
+from space.nn.from_floats import network_of_floats
+from targets.errors import TargetError
+from targets.onnx_blocks import QONNX_DOMAIN
+from targets.onnx_import.foreign import ForeignModel, read_foreign
+from targets.onnx_import.given import load_given
+from targets.onnx_import.original import original_logits
+from tests.targets.onnx_import.qonnx_models import CHANNELS, QonnxModel
+
+Body = Callable[[QonnxModel], str]
+
+
+def read(body: Body, folder: Path) -> ForeignModel:
+    """What is read of a model with this body between its image and its classifier."""
+    model = QonnxModel()
+    path = model.save(model.head(body(model)), folder / "model.onnx")
+    return read_foreign(load_given(path))
+
+
+def zero_border(model: QonnxModel) -> str:
+    return model.binary_conv(model.sign(model.stem()), pads=[1] * 4)
+
+
+def plus_border(model: QonnxModel) -> str:
+    signs = model.sign(model.stem(), 2.0)
+    pads = model.constant([0, 0, 1, 1] * 2, np.int64)
+    return model.binary_conv(model.apply("Pad", signs, pads, model.constant(2.0)))
+
+
+def padded_before_sign(model: QonnxModel) -> str:
+    # sign(0) = +1.
+    pads = model.constant([0, 0, 1, 1] * 2, np.int64)
+    return model.binary_conv(model.sign(model.apply("Pad", model.stem(), pads)))
+
+
+def normed(model: QonnxModel, tensor: str) -> str:
+    parameters = [
+        model.constant(each)
+        for each in (
+            model.weights(CHANNELS), model.weights(CHANNELS), model.weights(CHANNELS),
+            model.weights(CHANNELS) ** 2,
+        )
+    ]  # fmt: skip
+    return model.apply("BatchNormalization", tensor, *parameters)
+
+
+def norms_and_shortcuts(model: QonnxModel) -> str:
+    stem = model.apply("Relu", normed(model, model.stem()))
+    conv = normed(model, model.binary_conv(model.sign(normed(model, stem)), kernel_size=1))
+    slopes = model.constant(model.weights(CHANNELS, 1, 1))
+    return model.apply("Add", model.apply("PRelu", conv, slopes), stem)
+
+
+def sum_of_its_own(model: QonnxModel) -> str:
+    stem = model.stem()
+    conv = model.binary_conv(model.sign(stem), kernel_size=1)
+    added = model.apply("Add", stem, conv)
+    return model.apply("Add", added, model.binary_conv(model.sign(conv), kernel_size=1))
+
+
+def pools(model: QonnxModel) -> str:
+    stem = model.apply("MaxPool", model.stem(), kernel_shape=[3, 3], strides=[2, 2], pads=[1] * 4)
+    conv = model.binary_conv(model.sign(stem), kernel_size=1)
+    return model.apply("AveragePool", conv, kernel_shape=[2, 2], strides=[2, 2])
+
+
+def image_normalised_after_padding(model: QonnxModel) -> str:
+    pads = model.constant([0, 0, 1, 1] * 2, np.int64)
+    padded = model.apply("Pad", "images", pads)
+    centred = model.apply("Sub", padded, model.constant([[[0.4]]]))
+    scaled = model.apply("Div", centred, model.constant(0.2))
+    return model.apply("Conv", scaled, model.constant(model.int8_weights(CHANNELS, 1, 3, 3)))
+
+
+TAKEN: tuple[Body, ...] = (
+    zero_border, plus_border, padded_before_sign, norms_and_shortcuts, sum_of_its_own, pools,
+    image_normalised_after_padding,
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("body", TAKEN)
+def test_taken_model_computes_what_onnxruntime_does(body: Body, tmp_path: Path) -> None:
+    foreign = read(body, tmp_path)
+    images = np.random.default_rng(5).integers(0, 256, (20, 8, 8, 1), dtype=np.uint8)
+    expected = original_logits(load_given(tmp_path / "model.onnx"), images)
+    network = network_of_floats(foreign.floats)
+    with torch.no_grad():
+        found = network(torch.from_numpy(images).permute(0, 3, 1, 2)).numpy()
+    assert np.allclose(found, expected, rtol=1e-3, atol=1e-3)
+
+
+def test_zero_border_is_exact_with_twice_the_channels(tmp_path: Path) -> None:
+    foreign = read(zero_border, tmp_path)
+    _, conv, _ = foreign.floats.graph.blocks
+    assert isinstance(conv, BinaryConv)
+    assert conv.in_channels == (CHANNELS, CHANNELS)
+    (note,) = foreign.notes
+    assert "pads signs with 0, which is no sign: it is computed exactly" in note
+
+
+@pytest.mark.parametrize("body", [plus_border, padded_before_sign])
+def test_border_of_plus_one_costs_nothing(body: Body, tmp_path: Path) -> None:
+    foreign = read(body, tmp_path)
+    _, conv, _ = foreign.floats.graph.blocks
+    assert isinstance(conv, BinaryConv)
+    assert conv.in_channels == (CHANNELS,)
+    assert foreign.notes == ()
+
+
+def test_shortcut_joins_the_later_block(tmp_path: Path) -> None:
+    graph = read(norms_and_shortcuts, tmp_path).floats.graph
+    stem, conv, _ = graph.blocks
+    assert isinstance(stem, Conv)
+    assert isinstance(conv, BinaryConv)
+    assert (stem.epilogue.activation, conv.epilogue.activation) == ("relu", "prelu")
+    assert conv.epilogue.shortcuts == 1
+
+
+def test_sum_that_no_block_can_host_is_a_block(tmp_path: Path) -> None:
+    blocks = read(sum_of_its_own, tmp_path).floats.graph.blocks
+    assert sum(isinstance(block, Sum) for block in blocks) == 1
+
+
+def test_max_pool_joins_its_convolution(tmp_path: Path) -> None:
+    stem = read(pools, tmp_path).floats.graph.blocks[0]
+    assert isinstance(stem, Conv)
+    assert stem.max_pool == MaxPool(3, 2)
+
+
+def bare_border(model: QonnxModel) -> str:
+    return model.binary_conv(model.sign(model.stem()))
+
+
+def minus_border(model: QonnxModel) -> str:
+    pads = model.constant([0, 0, 1, 1] * 2, np.int64)
+    padded = model.apply("Pad", model.sign(model.stem()), pads, model.constant(-1.0))
+    return model.binary_conv(padded)
+
+
+def real_weights(model: QonnxModel) -> str:
+    weights = model.constant(model.weights(CHANNELS, CHANNELS, 1, 1))
+    return model.apply("Conv", model.sign(model.stem()), weights)
+
+
+def normalised_before_padding(model: QonnxModel) -> str:
+    centred = model.apply("Sub", "images", model.constant(0.4))
+    weights = model.constant(model.weights(CHANNELS, 1, 3, 3))
+    return model.apply("Conv", centred, weights, pads=[1] * 4)
+
+
+def signs_of_the_image(model: QonnxModel) -> str:
+    return model.sign("images")
+
+
+def channel_scales(model: QonnxModel) -> str:
+    return model.binary_conv(model.sign(model.stem(), [[[1.0]], [[2.0]]]), kernel_size=1)
+
+
+def even_max_pool(model: QonnxModel) -> str:
+    return model.apply("MaxPool", model.stem(), kernel_shape=[2, 2], strides=[2, 2])
+
+
+def overlapping_average(model: QonnxModel) -> str:
+    return model.apply("AveragePool", model.stem(), kernel_shape=[3, 3], strides=[2, 2])
+
+
+def late_relu(model: QonnxModel) -> str:
+    stem = model.stem()
+    conv = model.binary_conv(model.sign(stem), kernel_size=1)
+    return model.apply("Relu", model.apply("Add", conv, stem))
+
+
+def normed_shortcut(model: QonnxModel) -> str:
+    stem = model.stem()
+    conv = model.binary_conv(model.sign(stem), kernel_size=1)
+    return model.apply("Add", conv, normed(model, stem))
+
+
+def two_bits(model: QonnxModel) -> str:
+    numbers = [model.constant(each) for each in (0.1, 0.0, 2.0)]
+    return model.apply("Quant", model.stem(), *numbers, domain=QONNX_DOMAIN)
+
+
+def groups(model: QonnxModel) -> str:
+    weights = model.constant(model.weights(CHANNELS, 1, 3, 3))
+    return model.apply("Conv", model.stem(), weights, pads=[1] * 4, group=CHANNELS)
+
+
+def sigmoid(model: QonnxModel) -> str:
+    return model.apply("Sigmoid", model.stem())
+
+
+def other_domain(model: QonnxModel) -> str:
+    return model.apply("Sign", model.stem(), domain="finn.custom_op.general")
+
+
+def product(model: QonnxModel) -> str:
+    stem = model.stem()
+    return model.apply("Mul", stem, stem)
+
+
+def crooked_constant(model: QonnxModel) -> str:
+    return model.apply("Mul", model.stem(), model.constant(np.ones(8)))
+
+
+REFUSED: dict[Body, str] = {
+    bare_border: r"node 'conv\d' \(Conv\): a kernel of 3 that is padded by 0; .* train it so",
+    minus_border: r"\(Conv\): signs that are padded with \[-1.0\]; \+1 is exact, and 0 at twice",
+    real_weights: r"\(Conv\): weights over signs that are not of one size per channel; .* bipolar",
+    normalised_before_padding: r"\(Conv\): its border of 0 stands for 102 .*; .* pad before",
+    signs_of_the_image: r"\(BipolarQuant\): it takes signs of the image; .* by a convolution",
+    channel_scales: r"\(BipolarQuant\): a scale of \[1.0, 2.0\]; one number above 0",
+    even_max_pool: r"\(MaxPool\): a window of 2 that is padded by 0; .* MaxPool2d\(3, 2, padding=1",
+    overlapping_average: r"\(AveragePool\): a window of 3, stride 2, padded by 0; .* as long as",
+    late_relu: r"\(Relu\): it follows no convolution, or others read .*; .* directly behind",
+    normed_shortcut: r"\(Add\): it adds what a batch norm .*; .* directly behind its convolution",
+    two_bits: r"\(Quant\): activations of \[2.0\] bits; 1 bit \(BipolarQuant\) or 8 and more",
+    groups: r"\(Conv\): 4 groups; convolutions have one group here",
+    sigmoid: r"\(Sigmoid\): no block of ours computes this; Add, .* are understood",
+    product: r"\(Mul\): it reads two tensors; only a sum of tensors has a block",
+    crooked_constant: r"\(Mul\): a constant of shape \(8,\) beside 4 channels; one number, or",
+    other_domain: r"\(Sign\): its domain 'finn.custom_op.general' is unknown; export with",
+}
+
+
+@pytest.mark.parametrize("body", REFUSED)
+def test_node_without_a_block_is_named(body: Body, tmp_path: Path) -> None:
+    model = QonnxModel()
+    output = model.head(body(model))
+    opsets = {"": 17, QONNX_DOMAIN: 1, "finn.custom_op.general": 1}
+    data = model.model(output, opsets=opsets).SerializeToString()
+    (tmp_path / "model.onnx").write_bytes(data)
+    with pytest.raises(TargetError, match=REFUSED[body]) as error:
+        read_foreign(load_given(tmp_path / "model.onnx"))
+    assert "\n" not in str(error.value)
+
+
+def test_flattened_pixels_are_refused(tmp_path: Path) -> None:
+    model = QonnxModel()
+    flat = model.apply("Flatten", model.stem())
+    weights = model.constant(model.weights(256, 3))
+    path = model.save(model.apply("MatMul", flat, weights), tmp_path / "model.onnx")
+    with pytest.raises(TargetError, match=r"\(Flatten\): it flattens 8x8 pixels; .* Global"):
+        read_foreign(load_given(path))
+
+
+def test_model_without_logits_is_refused(tmp_path: Path) -> None:
+    model = QonnxModel()
+    path = model.save(model.stem(), tmp_path / "model.onnx")
+    with pytest.raises(TargetError, match=r"is no dense layer; end the model in its logits"):
+        read_foreign(load_given(path))
+
+
+@pytest.mark.parametrize("shape", [("N", 1, "H", "W"), (1, 8)])
+def test_dynamic_or_flat_input_is_refused(shape: tuple[int | str, ...], tmp_path: Path) -> None:
+    model = QonnxModel()
+    data = model.model(model.head(model.stem()), shape=shape).SerializeToString()
+    (tmp_path / "model.onnx").write_bytes(data)
+    with pytest.raises(TargetError, match=r"is dynamic or no image; export the model with one"):
+        read_foreign(load_given(tmp_path / "model.onnx"))
+
+
+@pytest.mark.parametrize(
+    ("opsets", "told"),
+    [
+        ({"": 9}, "opset 9; must be 11 to"),
+        ({"": 99}, "opset 99; must be 11 to"),
+        ({"": 17, QONNX_DOMAIN: 7}, "version 7 of qonnx.custom_op.general; must be 1 or 2"),
+    ],
+)
+def test_unknown_opset_is_refused(opsets: dict[str, int], told: str, tmp_path: Path) -> None:
+    model = QonnxModel()
+    data = model.model(model.head(model.stem()), opsets=opsets).SerializeToString()
+    (tmp_path / "model.onnx").write_bytes(data)
+    with pytest.raises(TargetError, match=told):
+        load_given(tmp_path / "model.onnx")
+
+
+@pytest.mark.parametrize("data", [b"", b"not a model", bytes(range(256))])
+def test_file_of_something_else_is_refused(data: bytes, tmp_path: Path) -> None:
+    (tmp_path / "model.onnx").write_bytes(data)
+    with pytest.raises(TargetError, match=r"this is no (whole ONNX file|ONNX model)"):
+        load_given(tmp_path / "model.onnx")
+
+
+def test_cut_file_is_refused(tmp_path: Path) -> None:
+    model = QonnxModel()
+    path = model.save(model.head(model.stem()), tmp_path / "model.onnx")
+    path.write_bytes(path.read_bytes()[:-40])
+    with pytest.raises(TargetError, match=r"model\.onnx: this is no"):
+        load_given(path)
+
+
+def test_external_data_are_refused(tmp_path: Path) -> None:
+    model = QonnxModel()
+    found = model.model(model.head(model.stem()))
+    tensor = found.graph.initializer[0]
+    tensor.data_location = TensorProto.EXTERNAL
+    tensor.external_data.add(key="location", value="/etc/passwd")
+    (tmp_path / "model.onnx").write_bytes(found.SerializeToString())
+    with pytest.raises(TargetError, match="the data of 'constant0' lie in another file; save"):
+        load_given(tmp_path / "model.onnx")
+
+
+def test_constant_nodes_fold(tmp_path: Path) -> None:
+    def body(model: QonnxModel) -> str:
+        pads = model.apply("Concat", *[model.constant([0, 0, 1, 1], np.int64)] * 2, axis=0)
+        signs = model.sign(model.stem())
+        return model.binary_conv(model.apply("Pad", signs, pads, model.constant(1.0)))
+
+    assert read(body, tmp_path).notes == ()
+    assert onnx.load(tmp_path / "model.onnx").graph.node[0].op_type == "Concat"
