@@ -22,7 +22,8 @@ def compile_run(
         Path, typer.Argument(help="The folder of a training, or one of its checkpoints.")
     ],
     target: Annotated[
-        list[str], typer.Option(help="What to compile for; may be given again: barsctl targets.")
+        list[str],
+        typer.Option(help="Of barsctl targets, or a TOML file; may be given again."),
     ] = ["host"],  # noqa: B006 (typer reads it, nobody changes it)
     out: Annotated[
         Path | None, typer.Option(help="The folder to write; compiled/ in the run by default.")
@@ -58,7 +59,7 @@ def compile_run(
     from targets.catalog import named_target
 
     settings = PackageSettings(
-        tuple(named_target(each) for each in dict.fromkeys(target)),
+        tuple(dict.fromkeys(map(named_target, target))),
         name or default_name(run),
         images=images,
         table=None if table is None else read_latency_table(table),
