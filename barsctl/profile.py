@@ -13,8 +13,8 @@ from costmodels.latency_table import LatencyTable, TableHeader, TableRow
 from costmodels.table_file import append_line, resume_table
 from space.cost_terms import cost_terms
 from space.search_space import SearchSpace
-from targets.boards import AARCH64, ARMV7, X86_64_VPOPCNT
 from targets.build import kernel_hash
+from targets.catalog import PROCESSORS, named_target
 from targets.host import cpu_flags
 from targets.kernel_specs import KernelSpec, kernel_specs
 from targets.measuring.device import device_at, require_executes
@@ -121,8 +121,10 @@ def table_header(settings: ProfileSettings) -> TableHeader:
         cpu = named_in(device.cpu_info) or device.machine or "unknown"
         features = _isa_features(device.cpu_info)
     return TableHeader(
-        format=3,
+        format=4,
         target=target.name,
+        processor=target.processor,
+        clock_ghz=None if target.core is None else target.core.clock_ghz,
         way=place.way,
         place=str(place),
         unit=cost_unit(place),
@@ -159,9 +161,7 @@ def _compiler() -> str:
 
 def _isa_features(cpu_info: str) -> tuple[str, ...]:
     """Of the processor's flags, those that some target of the catalog asks for."""
-    asked = frozenset[str]().union(
-        *(target.cpu_flags for target in (X86_64_VPOPCNT, AARCH64, ARMV7))
-    )
+    asked = frozenset[str]().union(*(named_target(name).cpu_flags for name in PROCESSORS))
     return tuple(sorted(cpu_flags(cpu_info) & asked))
 
 

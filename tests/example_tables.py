@@ -6,8 +6,10 @@ from costmodels.latency_table import LatencyTable, TableHeader, TableRow
 from targets.kernel_specs import KernelSpec
 
 HEADER = TableHeader(
-    format=3,
+    format=4,
     target="host",
+    processor="host",
+    clock_ghz=None,
     way="local",
     place="local",
     unit="us",

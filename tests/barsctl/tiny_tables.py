@@ -15,6 +15,8 @@ def write_table(
 ) -> Path:
     """Write a table in which every kernel of the tiny space takes as long, and return its path."""
     table = table_of(dict.fromkeys(space_specs([SPACE]), us))
-    header = replace(table.header, target=target, kernel_hash=hash_of_kernels or kernel_hash())
+    header = replace(
+        table.header, target=target, processor=target, kernel_hash=hash_of_kernels or kernel_hash()
+    )
     table_file.write_table(path, replace(table, header=header))
     return path
