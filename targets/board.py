@@ -104,12 +104,12 @@ def renamed(processor: Target, name: str, *, summary: str, clock_ghz: float | No
 
 def shipped_files() -> list[Path]:
     """The files of the boards that come with barsctl."""
-    return sorted(_SHIPPED.glob(f"*{SUFFIX}"))
+    return sorted(_SHIPPED.glob(f"*{SUFFIX}"), key=lambda path: path.stem)
 
 
 def own_files() -> list[Path]:
     """The files of the user's boards."""
-    return sorted(own_folder().glob(f"*{SUFFIX}"))
+    return sorted(own_folder().glob(f"*{SUFFIX}"), key=lambda path: path.stem)
 
 
 def own_folder() -> Path:

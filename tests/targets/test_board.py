@@ -17,6 +17,7 @@ from targets.catalog import (
 from targets.errors import TargetError
 from targets.target import Core
 
+ROOT = Path(__file__).parents[2]
 MY_BOARD = 'name = "my-board"\nprocessor = "cortex-a72"\nclock_ghz = 1.8\n'
 
 
@@ -88,6 +89,17 @@ def test_broken_boards_are_refused_in_one_line(
         named_target(str(path))
     assert str(caught.value).startswith(f"board {path}")
     assert "\n" not in str(caught.value)
+
+
+def test_documented_board_keeps_the_rules(tmp_path: Path) -> None:
+    text = (ROOT / "docs" / "targets.md").read_text()
+    example = text.partition("```toml\n")[2].partition("```")[0]
+    assert read_board(board_file(tmp_path, example), PROCESSORS) == Board(
+        "my-board", "cortex-a72", 1.8, summary="The camera's computer", cores=6, ram_mb=4096
+    )
+    # Every processor has its row.
+    rows = [line for line in text.splitlines() if line.startswith("| `")]
+    assert all(any(f"`{name}`" in row for row in rows) for name in PROCESSORS)
 
 
 def test_unreadable_boards_are_named(tmp_path: Path) -> None:
