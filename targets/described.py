@@ -10,7 +10,7 @@ from .host import host_target
 from .manifest import FILE, Manifest, TargetFields
 from .target import Target
 
-# The first that a machine's programs run on: what a program needs is not known without a manifest.
+# What a program needs is not known without a manifest: most of a machine's need no more than this.
 _BY_MACHINE = {"x86_64": "x86-64-v2", "aarch64": "aarch64", "armv7l": "armv7"}
 
 
@@ -33,7 +33,7 @@ def described_target(fields: TargetFields) -> Target:
 
 
 def machine_target(machine: str) -> Target:
-    """The least demanding target of a machine, as `elf_machine` names it."""
+    """A target that most programs of a machine, as `elf_machine` names it, need no more than."""
     return named_target(_BY_MACHINE[machine])
 
 

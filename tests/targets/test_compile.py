@@ -119,7 +119,8 @@ def test_tuned_kernels_compute_the_same(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("target_name", "shared_work"), [("host", 0), ("host", 2**16), ("host", 2**30), ("aarch64", 0)]
+    ("target_name", "shared_work"),
+    [("host", 0), ("host", 2**16), ("host", 2**30), ("aarch64", 0), ("cortex-a9", 0)],
 )
 def test_threads_change_no_logit(
     target_name: str, shared_work: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
