@@ -88,7 +88,8 @@ def read_board(path: Path, processors: Iterable[str], *, taken: Iterable[str] = 
 
 def board_target(board: Board, processor: Target) -> Target:
     """The board as a target: its processor's kernels, under its own name and at its clock."""
-    return renamed(processor, board.name, summary=board.summary, clock_ghz=board.clock_ghz)
+    summary = board.summary or processor.summary
+    return renamed(processor, board.name, summary=summary, clock_ghz=board.clock_ghz)
 
 
 def renamed(processor: Target, name: str, *, summary: str, clock_ghz: float | None) -> Target:

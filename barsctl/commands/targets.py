@@ -34,7 +34,16 @@ def targets(
             typer.echo(line)
     else:
         print_table(
-            ("target", "what it is", "kernels", "vectors", "clock", "compiles", "runs", "modelled"),
+            (
+                "target",
+                "what it is",
+                "processor",
+                "vectors",
+                "clock",
+                "compiles",
+                "runs",
+                "modelled",
+            ),
             [_cells(row) for row in rows],
         )
 
@@ -43,12 +52,13 @@ def _cells(row: BoardRow) -> tuple[str, ...]:
     return (
         row.name,
         row.summary,
-        row.processor,
+        # A board's is one of these rows, a processor's is LLVM's.
+        " ".join((row.cpu, *row.features)) if row.processor == row.name else row.processor,
         f"{row.vector_bits} bit",
         "-" if row.clock_ghz is None else f"{row.clock_ghz:g} GHz",
         _yes(row.compiles_here, "no: barsctl doctor"),
         row.runs_here,
-        _yes(row.models_here, "no"),
+        (row.core if row.models_here else None) or "no",
     )
 
 

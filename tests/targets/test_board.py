@@ -47,6 +47,10 @@ def test_board_is_its_processor_at_its_clock(tmp_path: Path) -> None:
     assert target.emulator == CORTEX_A72.emulator
 
 
+def test_board_without_summary_has_its_processors(tmp_path: Path) -> None:
+    assert named_target(str(board_file(tmp_path, MY_BOARD))).summary == CORTEX_A72.summary
+
+
 def test_whole_numbers_are_clocks_too(tmp_path: Path) -> None:
     path = board_file(tmp_path, MY_BOARD.replace("1.8", "2"))
     assert read_board(path, PROCESSORS).clock_ghz == 2.0
