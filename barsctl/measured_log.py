@@ -62,10 +62,15 @@ class MeasuredLog:
 
 
 def measured_for(network: str, header: TableHeader, place: str) -> MeasuredFor:
-    """What a network's cost holds for that is measured as a table was."""
-    return MeasuredFor(
-        network, header.target, place, header.threads, header.tuned, header.kernel_hash
-    )
+    """What a network's cost holds for that is measured as a table was.
+
+    A board's name alone does not say enough: its owner may give it another processor or clock.
+    """
+    target = header.target
+    if header.processor != target:
+        clock = "" if header.clock_ghz is None else f" at {header.clock_ghz:g} GHz"
+        target = f"{target} ({header.processor}{clock})"
+    return MeasuredFor(network, target, place, header.threads, header.tuned, header.kernel_hash)
 
 
 def read_measured(path: Path) -> MeasuredLog:

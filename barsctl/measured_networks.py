@@ -2,9 +2,8 @@
 
 from collections.abc import Iterator, Sequence
 
-from costmodels.latency_table import LatencyTable
+from costmodels.latency_table import LatencyTable, measured_target
 from space.graph import BlockGraph
-from targets.catalog import named_target
 from targets.measuring.measure import measure
 from targets.measuring.measured import Failed, Measured
 from targets.measuring.place import Place, parse_place
@@ -29,6 +28,6 @@ def measured_networks(
         spec: table.tiles[spec.key] for spec in subject_specs(graphs) if spec.key in table.tiles
     }
     yield from measure(
-        graphs, named_target(header.target), place or parse_place(header.place),
+        graphs, measured_target(header), place or parse_place(header.place),
         notify=notify, threads=header.threads, tiles=tiles,
     )  # fmt: skip

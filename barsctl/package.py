@@ -54,6 +54,13 @@ class PackageSettings:
     def __post_init__(self) -> None:
         if self.images is not None and self.images < 1:
             raise BarsError(f"images {self.images}: at least 1 must be compared")
+        names = [target.name for target in self.targets]
+        twice = next((name for name in names if names.count(name) > 1), None)
+        if twice is not None:
+            raise BarsError(
+                f"target {twice} is given twice, and not as the same; each has a folder of its "
+                "name: compile for one of them"
+            )
         if self.table is not None:
             _require_usable(self.table, self.targets, threads=self.threads)
 
@@ -92,6 +99,14 @@ def _require_usable(table: LatencyTable, targets: Sequence[Target], *, threads: 
             f"holds for its own target: add --target {name}, or leave out --table"
         )
     require_fit(table, target=name, kernel_hash=kernel_hash(), compiler=compiler_name())
+    measured, processor = table.header.processor, targets[names.index(name)].processor
+    # Tables of older versions name this machine as its own processor.
+    if measured not in (processor, name):
+        raise BarsError(
+            f"the latency table is of {name} with kernels for {measured}, and {name} has those for "
+            f"{processor} here; a table holds for its own kernels: profile again, or leave out "
+            "--table"
+        )
     if table.header.threads != threads:
         raise BarsError(
             f"the latency table is of {table.header.threads} threads, and the program has "

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from costmodels.arena import ArenaBudget
-from costmodels.latency_table import LatencyTable, require_fit
+from costmodels.latency_table import LatencyTable, measured_target, require_fit
 from costmodels.plugins import load_plugin, plugin_points
 from costmodels.protocol import CostModel, term_costs
 from costmodels.registry import COST_MODELS
@@ -110,13 +110,14 @@ def arena_target(budget: Budget, tables: Sequence[LatencyTable]) -> Target:
 
     Raises BarsError where tables of several targets are given, TargetError where it is unknown.
     """
-    measured = {table.header.target for table in tables}
+    measured = {table.header.target: table.header for table in tables}
     if budget.target is None and len(measured) > 1:
         raise BarsError(
             f"budget {RAM}: there are tables of {', '.join(sorted(measured))}, and an arena is "
             f"planned for one target; name it, as {RAM}@{min(measured)}=AMOUNT"
         )
-    return named_target(budget.target or next(iter(measured), "host"))
+    name = budget.target or next(iter(measured), "host")
+    return measured_target(measured[name]) if name in measured else named_target(name)
 
 
 def cost_model(budget: Budget, tables: Sequence[LatencyTable]) -> CostModel:

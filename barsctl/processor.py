@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from costmodels.latency_table import TableHeader
-from targets.boards import AARCH64, ARMV7, X86_64_VPOPCNT
+from targets.catalog import PROCESSORS, named_target
 from targets.host import cpu_flags
 from targets.measuring.device import device_at, require_executes
 from targets.measuring.place import Place
@@ -52,7 +52,5 @@ def _emulated_cpu(target: Target, place: Place) -> str:
 
 def _isa_features(cpu_info: str) -> tuple[str, ...]:
     """Of the processor's flags, those that some target of the catalog asks for."""
-    asked = frozenset[str]().union(
-        *(target.cpu_flags for target in (X86_64_VPOPCNT, AARCH64, ARMV7))
-    )
+    asked = frozenset[str]().union(*(named_target(name).cpu_flags for name in PROCESSORS))
     return tuple(sorted(cpu_flags(cpu_info) & asked))

@@ -124,8 +124,10 @@ def table_header(settings: ProfileSettings) -> TableHeader:
     target, place = settings.target, settings.place
     processor = processor_at(place, target)
     return TableHeader(
-        format=3,
+        format=4,
         target=target.name,
+        processor=target.processor,
+        clock_ghz=None if target.core is None else target.core.clock_ghz,
         way=place.way,
         place=str(place),
         unit=cost_unit(place),

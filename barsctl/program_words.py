@@ -16,7 +16,7 @@ from .errors import BarsError
 def program_words(path: Path, *, emulate: bool) -> tuple[str, ...]:
     """The command in front of a program's own words.
 
-    The target is what the manifest beside it says, else the least demanding one of its machine.
+    The target is what the manifest beside it says, else a common one of its machine.
     Raises BarsError where it cannot run so, TargetError where it is no program of ours.
     """
     file = read_compiled(path)

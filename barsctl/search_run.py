@@ -1,7 +1,7 @@
 """A search run: its config, its folder, and the finished search read back from it."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -46,7 +46,7 @@ class SearchConfig:
 
 _ADAPTER = TypeAdapter(SearchConfig)
 # What a config means that was written before it could say so.
-_LATER: dict[str, dict[str, object]] = {
+_LATER: dict[str, Mapping[str, object]] = {
     "": {"teacher": "none"},
     "space": LATER_SPACE_FIELDS,
     "settings": {"refine_epochs": 0, "teacher_share": 0.5},

@@ -5,8 +5,10 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from space.blocks import Block
+from targets.catalog import rebuilt_target
 from targets.kernel_specs import kernel_specs
 from targets.measuring.place import Way
+from targets.target import Target
 from targets.vector_unit import Tile
 
 from .correction import Correction
@@ -24,12 +26,16 @@ class TableHeader:
 
     way: timed on this machine (local) or on a board (rpc), counted in an emulator (emulated), or
     modelled from such counts (modelled). place: where, as for `profile --on`. unit: of all costs.
+    processor: whose kernels the target has, which may be a board that only its owner knows.
+    clock_ghz: of the core where it is modelled, None where none is.
     cpu and isa_features: as read on the device. kernel_hash: of the kernels' sources. date: ISO
     8601. tuned: whether kernels have tiles of their own.
     """
 
-    format: Literal[3]
+    format: Literal[4]
     target: str
+    processor: str
+    clock_ghz: float | None
     way: Way
     place: str
     unit: Unit
@@ -42,6 +48,10 @@ class TableHeader:
     tuned: bool
 
     def __post_init__(self) -> None:
+        if self.clock_ghz is not None and not 0 < self.clock_ghz <= MOST_COST:
+            raise CostError(
+                f"clock_ghz is {self.clock_ghz}: it must be above 0 and finite; measure again"
+            )
         wanted = "instructions" if self.way == "emulated" else "us"
         if self.unit != wanted or self.threads < 1:
             raise CostError(
@@ -144,6 +154,11 @@ class LatencyTable:
                 "network needs a row: run `barsctl profile` again for its space"
             )
         return self.rows[key].median
+
+
+def measured_target(header: TableHeader) -> Target:
+    """The target that a table was measured for. Raises TargetError where it has no such kernels."""
+    return rebuilt_target(header.target, processor=header.processor, clock_ghz=header.clock_ghz)
 
 
 def require_fit(

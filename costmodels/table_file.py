@@ -1,4 +1,4 @@
-"""Latency tables as files: JSON Lines (format 3; 2 had times alone, 1 also no tiles).
+"""Latency tables as files: JSON Lines (format 4; 3 had no processor, 2 times alone, 1 no tiles).
 
 The first line is the header; each other line has a kernel's key, a measured network, or the
 correction, of which the last one holds. Lines are appended as they are measured; a torn last line,
@@ -24,7 +24,9 @@ from .correction import Correction
 from .errors import CostError
 from .latency_table import LatencyTable, NetworkRow, TableHeader, TableRow
 
-FORMAT = 3
+FORMAT = 4
+# The first in which rows may be counts, or times of another place.
+_PLACES = 3
 T = TypeVar("T")
 
 
@@ -156,23 +158,27 @@ def _format(header: bytes) -> int:
         found = json.loads(header)["format"]
     except (ValueError, TypeError, KeyError, RecursionError):
         return FORMAT
-    return found if found in (1, 2) else FORMAT
+    return found if found in (1, 2, 3) else FORMAT
 
 
 def _header_now(line: bytes, old_format: int) -> bytes:
     if old_format == FORMAT:
         return line
-    fields = {"tuned": False, **json.loads(line)}
-    added = {"format": FORMAT, "place": "local", "unit": "us"}
-    if fields.get("way") == "measured":
-        added["way"] = "local"
+    fields = json.loads(line)
+    # Targets were processors, or this machine.
+    added = {"format": FORMAT, "processor": fields.get("target"), "clock_ghz": None}
+    if old_format < _PLACES:
+        fields = {"tuned": False, **fields}
+        added |= {"place": "local", "unit": "us"}
+        if fields.get("way") == "measured":
+            added["way"] = "local"
     return json.dumps(fields | added).encode()
 
 
 def _row_now(line: bytes, old_format: int) -> bytes:
     """An older table's rows were timed, and had their unit in their names."""
     try:
-        fields = json.loads(line) if old_format != FORMAT else None
+        fields = json.loads(line) if old_format < _PLACES else None
     except (ValueError, RecursionError):
         fields = None
     if not isinstance(fields, dict):

@@ -6,20 +6,37 @@ from .target import Core, Target
 from .vector_unit import (
     AVX2,
     AVX512,
+    AVX512_SHUFFLES,
     NEON_ARMV7,
     NEON_ARMV8,
+    NEON_ARMV8_DOT,
+    NEON_CORTEX_A9,
     NEON_CORTEX_A72,
     NEON_CORTEX_A76,
     SSE,
+    SSE2,
 )
 
 _V2_FLAGS = frozenset({"cx16", "lahf_lm", "popcnt", "sse4_1", "sse4_2", "ssse3"})
 _V3_FLAGS = _V2_FLAGS | frozenset(
     {"avx", "avx2", "bmi1", "bmi2", "f16c", "fma", "abm", "movbe", "xsave"}
 )
-_VPOPCNT_FLAGS = _V3_FLAGS | {
-    "avx512f", "avx512bw", "avx512cd", "avx512dq", "avx512vl", "avx512_vpopcntdq", "avx512_vnni",
-}  # fmt: skip
+_V4_FLAGS = _V3_FLAGS | {"avx512f", "avx512bw", "avx512cd", "avx512dq", "avx512vl"}
+
+# Its emulator is a processor that has nothing beyond SSE2.
+X86_64_V1 = Target(
+    name="x86-64-v1",
+    summary="any 64-bit x86, with SSE2 alone",
+    machine="x86_64",
+    cpu_flags=frozenset({"sse2"}),
+    llvm_triple="x86_64-linux-gnu",
+    llvm_cpu="x86-64",
+    llvm_features=(),
+    llvm_float_abi=None,
+    zig_triple="x86_64-linux-musl",
+    emulator=("qemu-x86_64", "-cpu", "Opteron_G1,-pni"),
+    vector_unit=SSE2,
+)
 
 X86_64_V2 = Target(
     name="x86-64-v2",
@@ -31,7 +48,7 @@ X86_64_V2 = Target(
     llvm_features=(),
     llvm_float_abi=None,
     zig_triple="x86_64-linux-musl",
-    emulator=(),
+    emulator=("qemu-x86_64", "-cpu", "Nehalem"),
     vector_unit=SSE,
     runtime_check="x86_has_sse42",
 )
@@ -46,16 +63,31 @@ X86_64_V3 = Target(
     llvm_features=(),
     llvm_float_abi=None,
     zig_triple="x86_64-linux-musl",
-    emulator=(),
+    emulator=("qemu-x86_64", "-cpu", "Haswell"),
     vector_unit=AVX2,
     runtime_check="x86_has_avx2",
+)
+
+# No emulator of this project's knows AVX-512.
+X86_64_V4 = Target(
+    name="x86-64-v4",
+    summary="x86 with AVX-512 that counts no bits (Skylake-X, Cascade Lake)",
+    machine="x86_64",
+    cpu_flags=_V4_FLAGS,
+    llvm_triple="x86_64-linux-gnu",
+    llvm_cpu="x86-64-v4",
+    llvm_features=(),
+    llvm_float_abi=None,
+    zig_triple="x86_64-linux-musl",
+    emulator=(),
+    vector_unit=AVX512_SHUFFLES,
 )
 
 X86_64_VPOPCNT = Target(
     name="x86-64-vpopcnt",
     summary="x86 with AVX-512, VPOPCNTDQ and VNNI (Ice Lake, Zen 4 and later)",
     machine="x86_64",
-    cpu_flags=_VPOPCNT_FLAGS,
+    cpu_flags=_V4_FLAGS | {"avx512_vpopcntdq", "avx512_vnni"},
     llvm_triple="x86_64-linux-gnu",
     llvm_cpu="x86-64-v4",
     llvm_features=("+avx512vpopcntdq", "+avx512vnni"),
@@ -121,6 +153,22 @@ CORTEX_A76 = Target(
     core=Core("neoverse-n1", clock_ghz=2.4),
 )
 
+# The Cortex-A55 is the smallest core with dot products, and code for it runs well on larger ones.
+ARMV8_2_DOTPROD = Target(
+    name="armv8.2-dotprod",
+    summary="any 64-bit ARM with int8 dot products (scheduled for the Cortex-A55)",
+    machine="aarch64",
+    cpu_flags=frozenset({"asimd", "asimddp"}),
+    llvm_triple="aarch64-linux-gnu",
+    llvm_cpu="cortex-a55",
+    llvm_features=(),
+    llvm_float_abi=None,
+    zig_triple="aarch64-linux-musl",
+    emulator=("qemu-aarch64", "-cpu", "cortex-a76"),
+    vector_unit=NEON_ARMV8_DOT,
+    core=Core("cortex-a55", clock_ghz=1.8),
+)
+
 # Without use-misched, LLVM orders code for the Cortex-A7 as if it had registers for all of a loop.
 ARMV7 = Target(
     name="armv7",
@@ -134,4 +182,21 @@ ARMV7 = Target(
     zig_triple="arm-linux-musleabihf",
     emulator=("qemu-arm", "-cpu", "cortex-a7"),
     vector_unit=NEON_ARMV7,
+)
+
+CORTEX_A7 = replace(ARMV7, name="cortex-a7", summary="Cortex-A7 (Raspberry Pi 2): armv7's kernels")
+
+# It has neither fused multiply-adds nor an integer division. LLVM 22's model of it crashes.
+CORTEX_A9 = Target(
+    name="cortex-a9",
+    summary="Cortex-A9 with NEON (Zynq-7000, i.MX6): NEON without VFPv4",
+    machine="armv7l",
+    cpu_flags=frozenset({"neon"}),
+    llvm_triple="armv7a-linux-gnueabihf",
+    llvm_cpu="cortex-a9",
+    llvm_features=("+neon", "+use-misched"),
+    llvm_float_abi="hard",
+    zig_triple="arm-linux-musleabihf",
+    emulator=("qemu-arm", "-cpu", "cortex-a9"),
+    vector_unit=NEON_CORTEX_A9,
 )

@@ -1,5 +1,6 @@
 """From a manifest back to the target and the files that it tells of."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from .catalog import TARGETS, named_target
@@ -9,12 +10,14 @@ from .host import host_target
 from .manifest import FILE, Manifest, TargetFields
 from .target import Target
 
-# The first that a machine's programs run on: what a program needs is not known without a manifest.
+# What a program needs is not known without a manifest: most of a machine's need no more than this.
 _BY_MACHINE = {"x86_64": "x86-64-v2", "aarch64": "aarch64", "armv7l": "armv7"}
 
 
 def described_target(fields: TargetFields) -> Target:
-    """The target that a program was compiled for; "host" may have been another machine.
+    """The target that a program was compiled for.
+
+    "host" may have been another machine, and a board is its processor under its own name.
 
     Raises TargetError where this version has none like it.
     """
@@ -22,7 +25,7 @@ def described_target(fields: TargetFields) -> Target:
     for name in names:
         target = _target_here(name)
         if target is not None and _same(target, fields):
-            return target
+            return target if fields.name in TARGETS else replace(target, name=fields.name)
     raise TargetError(
         f"target {fields.name} ({fields.machine}, {fields.cpu}) is none of this version's, "
         f"{', '.join(TARGETS)}; compile the network again"
@@ -30,7 +33,7 @@ def described_target(fields: TargetFields) -> Target:
 
 
 def machine_target(machine: str) -> Target:
-    """The least demanding target of a machine, as `elf_machine` names it."""
+    """A target that most programs of a machine, as `elf_machine` names it, need no more than."""
     return named_target(_BY_MACHINE[machine])
 
 

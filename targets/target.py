@@ -27,7 +27,8 @@ class Target:
     emulator: the command in front of a program on another machine; empty where there is none.
     variants: the processors of a program that chooses among their kernels when it runs, the best
     first. runtime_check: the C function that says whether a processor runs a variant. core: to
-    model times on; None where LLVM models none.
+    model times on; None where LLVM models none. kernels_of: the processor that a board, or this
+    machine, has the kernels of; empty for a processor.
     """
 
     name: str
@@ -44,6 +45,12 @@ class Target:
     variants: tuple["Target", ...] = ()
     runtime_check: str = ""
     core: Core | None = None
+    kernels_of: str = ""
+
+    @property
+    def processor(self) -> str:
+        """The name of what its kernels are compiled for."""
+        return self.kernels_of or self.name
 
     @property
     def processors(self) -> tuple["Target", ...]:

@@ -32,11 +32,12 @@ class VectorUnit:
     lanes: most channels that elementwise work takes at a time. binary, conv: tiles of binary and of
     int8 convolutions, where a kernel was not tuned. tuned_tiles: what tuning tries instead, for
     either. count_bits: 32 where the processor counts the bits of 32-bit lanes itself, 8 where it
-    counts those of bytes, 4 where a table counts those of nibbles. count_sums: the instruction that
-    adds up counts of bytes, if it is no plain addition of bytes. dot_product: the instruction that
-    adds products of 8-bit numbers to int32. sign_bits: how a comparison becomes one bit per lane.
+    counts those of bytes, or nothing does it better, 4 where a table counts those of nibbles.
+    count_sums: the instruction that adds up counts of bytes, if it is no plain addition of bytes.
+    dot_product: the instruction that adds products of 8-bit numbers to int32. sign_bits: how a
+    comparison becomes one bit per lane.
     rolled: whether the innermost loops must stay loops, because unrolled they would need more
-    registers than there are.
+    registers than there are. divides: whether the processor divides integers itself.
     """
 
     vector_bits: int
@@ -49,6 +50,7 @@ class VectorUnit:
     dot_product: DotProduct
     sign_bits: SignBits
     rolled: bool
+    divides: bool = True
 
     @property
     def least_input(self) -> int:
@@ -56,6 +58,19 @@ class VectorUnit:
         return -128 if self.dot_product == "sdot" else 0
 
 
+# Bytes are counted by shifts, masks and additions, since nothing shuffles bytes.
+SSE2 = VectorUnit(
+    vector_bits=128,
+    lanes=16,
+    binary=Tile(lanes=16, pixels=2),
+    conv=Tile(lanes=16, pixels=2),
+    tuned_tiles=(Tile(16, 1), Tile(16, 3), Tile(16, 4)),
+    count_bits=8,
+    count_sums="bytes",
+    dot_product="pmaddwd",
+    sign_bits="mask",
+    rolled=False,
+)
 SSE = VectorUnit(
     vector_bits=128,
     lanes=16,
@@ -74,6 +89,18 @@ AVX2 = VectorUnit(
     binary=Tile(lanes=32, pixels=4),
     conv=Tile(lanes=16, pixels=4),
     tuned_tiles=(Tile(32, 2), Tile(32, 6), Tile(16, 6), Tile(16, 8)),
+    count_bits=4,
+    count_sums="bytes",
+    dot_product="pmaddwd",
+    sign_bits="mask",
+    rolled=False,
+)
+AVX512_SHUFFLES = VectorUnit(
+    vector_bits=512,
+    lanes=32,
+    binary=Tile(lanes=32, pixels=8),
+    conv=Tile(lanes=16, pixels=8),
+    tuned_tiles=(Tile(32, 2), Tile(32, 4), Tile(32, 6), Tile(16, 4)),
     count_bits=4,
     count_sums="bytes",
     dot_product="pmaddwd",
@@ -104,6 +131,7 @@ NEON_ARMV7 = VectorUnit(
     sign_bits="pairwise_adds",
     rolled=True,
 )
+NEON_CORTEX_A9 = replace(NEON_ARMV7, divides=False)
 NEON_ARMV8 = VectorUnit(
     vector_bits=128,
     lanes=16,
@@ -116,6 +144,7 @@ NEON_ARMV8 = VectorUnit(
     sign_bits="mask",
     rolled=True,
 )
+NEON_ARMV8_DOT = replace(NEON_ARMV8, dot_product="sdot")
 # The fastest tiles by LLVM's model of the core.
 NEON_CORTEX_A72 = replace(
     NEON_ARMV8, binary=Tile(lanes=32, pixels=2), conv=Tile(lanes=16, pixels=3)

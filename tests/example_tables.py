@@ -7,8 +7,10 @@ from targets.build import compiler_name
 from targets.kernel_specs import KernelSpec
 
 HEADER = TableHeader(
-    format=3,
+    format=4,
     target="host",
+    processor="host",
+    clock_ghz=None,
     way="local",
     place="local",
     unit="us",

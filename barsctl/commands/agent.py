@@ -12,7 +12,7 @@ agent = typer.Typer(help="The program that runs kernels on a board.", no_args_is
 
 @agent.command()
 def build(
-    target: Annotated[str, typer.Option(help="The board: barsctl targets.")],
+    target: Annotated[str, typer.Option(help="The board: of barsctl targets, or its TOML file.")],
     out: Annotated[
         Path | None, typer.Option(help="The folder to write; barsctl-agent-MACHINE by default.")
     ] = None,

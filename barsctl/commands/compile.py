@@ -23,7 +23,8 @@ def compile_run(
         typer.Argument(help="The folder of a training, one of its checkpoints, or a QONNX file."),
     ],
     target: Annotated[
-        list[str], typer.Option(help="What to compile for; may be given again: barsctl targets.")
+        list[str],
+        typer.Option(help="Of barsctl targets, or a TOML file; may be given again."),
     ] = ["host"],  # noqa: B006 (typer reads it, nobody changes it)
     out: Annotated[
         Path | None, typer.Option(help="The folder to write; compiled/ in the run by default.")
@@ -68,7 +69,7 @@ def compile_run(
     if given is None and calibrate is not None:
         raise BarsError(f"{run} is no .onnx file: leave out --calibrate, its training has images")
     settings = PackageSettings(
-        tuple(named_target(each) for each in dict.fromkeys(target)),
+        tuple(dict.fromkeys(map(named_target, target))),
         name or (given.program_name if given else None) or default_name(run),
         images=images,
         table=None if table is None else read_latency_table(table),

@@ -44,7 +44,9 @@ def profile(
     ] = None,
     stem: OptionalStem = None,
     stages: Stages = None,
-    target: Annotated[str, typer.Option(help="The board's target: barsctl targets.")] = "host",
+    target: Annotated[
+        str, typer.Option(help="The board: of barsctl targets, or its TOML file.")
+    ] = "host",
     on: On = LOCAL,
     out: Annotated[
         Path | None, typer.Option(help="The table's file; latency-TARGET.jsonl by default.")
@@ -92,7 +94,7 @@ def profile(
         named_space(name, image_size=image_size, image_channels=image_channels, classes=classes)
         for name in space
     ]
-    table = out or Path(f"latency-{target}.jsonl")
+    table = out or Path(f"latency-{settings.target.name}.jsonl")
     if 0 < calibrate < FEWEST_NETWORKS:
         raise typer.BadParameter(
             f"{calibrate} networks are too few to correct sums by; give at least "

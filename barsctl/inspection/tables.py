@@ -29,6 +29,7 @@ def _report(kind: str, table: LatencyTable) -> Report:
         kind,
         {
             "target": header.target,
+            "processor": header.processor,
             "way": header.way,
             "place": header.place,
             "cpu": header.cpu,

@@ -10,6 +10,11 @@ _RELEASE = 22
 _DEADLINE_S = 300.0
 
 
+def has_llvm_tools() -> bool:
+    """Whether what models cycles is installed."""
+    return all(shutil.which(f"{tool}-{_RELEASE}") for tool in ("llvm-mca", "llvm-objdump"))
+
+
 def run_llvm(tool: str, *words: str, stdin: str = "") -> str:
     """What a tool writes. Raises TargetError where it is missing or fails."""
     path = shutil.which(f"{tool}-{_RELEASE}")

@@ -54,10 +54,14 @@ def _pairs(four: Expr, lanes: int) -> list[Expr]:
     return [let(pairs & octet), let(T.shift_right(pairs, distance) & octet)]
 
 
+_PMADDWD = {
+    4: "llvm.x86.sse2.pmadd.wd", 8: "llvm.x86.avx2.pmadd.wd", 16: "llvm.x86.avx512.pmaddw.d.512",
+}  # fmt: skip
+
+
 def _pmaddwd(total: Expr, four: Expr, weights: list[Expr], lanes: int) -> Expr:
-    name = "llvm.x86.avx2.pmadd.wd" if lanes == 8 else "llvm.x86.sse2.pmadd.wd"
     for inputs, pair in zip(_pairs(four, lanes), weights, strict=True):
-        total = total + T.call_llvm_pure_intrin(f"int32x{lanes}", name, inputs, pair)
+        total = total + T.call_llvm_pure_intrin(f"int32x{lanes}", _PMADDWD[lanes], inputs, pair)
     return total
 
 

@@ -17,12 +17,14 @@ class Memory:
 
     Those of uint32 also by (name, width) as words of 8 and 16 bits: tiles of fewer than 32
     channels write parts of words. This call does share `part` of `parts` of the kernel's work.
+    divides: whether the processor divides integers.
     """
 
     flat: dict[str, Buffer]
     narrow: dict[tuple[str, int], Buffer]
     part: Expr
     parts: Expr
+    divides: bool
 
     def __getitem__(self, name: str) -> Buffer:
         return self.flat[name]
@@ -38,7 +40,7 @@ def declare(spec: KernelSpec, unit: VectorUnit) -> Memory:
         (argument, T.arg(argument.name, T.Buffer(argument.shape, argument.dtype)))
         for argument in arguments(spec, unit)
     ]
-    memory = Memory({}, {}, T.arg("part", T.int32()), T.arg("parts", T.int32()))
+    memory = Memory({}, {}, T.arg("part", T.int32()), T.arg("parts", T.int32()), unit.divides)
     for argument, parameter in parameters:
         flat = T.decl_buffer((argument.count,), argument.dtype, data=parameter.data)
         memory.flat[argument.name] = flat

@@ -96,8 +96,19 @@ def shared_runs(
 
 def _share(steps: int, memory: Memory) -> tuple[Expr, Expr]:
     """The first of this call's steps, and their end."""
-    first = T.truncdiv(memory.part * steps, memory.parts)
-    return first, T.truncdiv((memory.part + 1) * steps, memory.parts)
+    first, end = memory.part * steps, (memory.part + 1) * steps
+    return _quotient(first, memory), _quotient(end, memory)
+
+
+def _quotient(number: Expr, memory: Memory) -> Expr:
+    """number / parts of numbers from 0 on.
+
+    Where the processor divides no integers, LLVM would call a function that programs do not have.
+    As float64 it is exact: a quotient that is no integer is a 2**-31th or more below the next one.
+    """
+    if memory.divides:
+        return T.truncdiv(number, memory.parts)
+    return T.Cast("int32", T.Cast("float64", number) / T.Cast("float64", memory.parts))
 
 
 def _indices(step: Expr, counts: Sequence[int]) -> tuple[Expr, ...]:

@@ -39,7 +39,7 @@ _COPIED = {
     "genotype": "genotype-1.json",
     "graph": "graph-2.json",
     "search config": "search-config-1.json",
-    "table": "latency-table-3.jsonl",
+    "table": "latency-table-4.jsonl",
     "frozen": "frozen-1.safetensors",
 }
 

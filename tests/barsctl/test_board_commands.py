@@ -156,7 +156,7 @@ def test_profile_learns_what_it_does_not_measure(
 
 
 def test_tables_go_to_csv_and_back(barsctl: CommandLine, tmp_path: Path) -> None:
-    table = DATA / "latency-table-3.jsonl"
+    table = DATA / "latency-table-4.jsonl"
     assert barsctl("table", "export", table, tmp_path / "t.csv").exit_code == 0
     assert barsctl("table", "import", tmp_path / "t.csv", tmp_path / "t.jsonl").exit_code == 0
     assert (tmp_path / "t.jsonl").read_text() == table.read_text()

@@ -24,10 +24,18 @@ def test_costs_are_kept(tmp_path: Path) -> None:
         measured_for("0a1b", HEADER, "rpc://board:9090"),
         measured_for("0a1b", replace(HEADER, threads=2), "local"),
         measured_for("0a1b", replace(HEADER, kernel_hash="1"), "local"),
+        measured_for("0a1b", replace(HEADER, processor="armv7"), "local"),
     ],
 )
 def test_costs_hold_for_one_place_and_way(other: object) -> None:
     assert other != HERE
+
+
+def test_boards_differ_by_processor_and_clock() -> None:
+    board = replace(HEADER, target="mine", processor="cortex-a72", clock_ghz=1.8)
+    assert measured_for("0a1b", board, "modelled").target == "mine (cortex-a72 at 1.8 GHz)"
+    plain = replace(HEADER, target="cortex-a72", processor="cortex-a72", clock_ghz=1.5)
+    assert measured_for("0a1b", plain, "modelled").target == "cortex-a72"
 
 
 def test_torn_line_is_dropped(tmp_path: Path) -> None:

@@ -17,7 +17,11 @@ def write_table(
     """Write a table in which every kernel of the tiny space takes as long, and return its path."""
     table = table_of(dict.fromkeys(space_specs([SPACE]), us))
     header = replace(
-        table.header, target=target, cpu=cpu_name(), kernel_hash=hash_of_kernels or kernel_hash()
+        table.header,
+        target=target,
+        processor=target,
+        cpu=cpu_name(),
+        kernel_hash=hash_of_kernels or kernel_hash(),
     )
     table_file.write_table(path, replace(table, header=header))
     return path

@@ -13,7 +13,8 @@ from targets.kernel_specs import kernel_specs
 from targets.vector_unit import Tile
 
 HEADER = TableHeader(
-    format=3, target="cortex-a53", way="rpc", place="rpc://board:9090", unit="us",
+    format=4, target="my-board", processor="cortex-a72", clock_ghz=1.8, way="rpc",
+    place="rpc://board:9090", unit="us",
     cpu="ARM Cortex-A53", isa_features=("neon", "vfpv4"), threads=1, kernel_hash="0a1b",
     compiler="tvm 0.27", date="2026-01-02T03:04:05Z", tuned=True,
 )  # fmt: skip
@@ -54,26 +55,26 @@ def test_rows_out_of_order_are_refused(change: dict[str, Any]) -> None:
 
 def test_missing_kernels_are_named() -> None:
     table = LatencyTable(HEADER, {SMALL_KEY: SMALL_ROW})
-    with pytest.raises(CostError, match=r"sum\(channels=64.* not in .* cortex-a53.*profile"):
+    with pytest.raises(CostError, match=r"sum\(channels=64.* not in .* my-board.*profile"):
         table.cost(LARGE_SUM)
 
 
 def test_fitting_tables_pass() -> None:
     for compiler in ("tvm 0.27", None):
         require_fit(
-            LatencyTable(HEADER, {}), target="cortex-a53", kernel_hash="0a1b", compiler=compiler
+            LatencyTable(HEADER, {}), target="my-board", kernel_hash="0a1b", compiler=compiler
         )
 
 
 @pytest.mark.parametrize(
     ("wanted", "message"),
     [
-        ({"target": "host"}, "target cortex-a53, the compiler has host; .*profile"),
+        ({"target": "host"}, "target my-board, the compiler has host; .*profile"),
         ({"compiler": "tvm 0.28"}, "of tvm 0.27, installed is tvm 0.28; .*profile"),
         ({"kernel_hash": "ffff"}, "kernel_hash 0a1b, the compiler has ffff; .*profile"),
     ],
 )
 def test_tables_that_do_not_fit_are_refused(wanted: dict[str, str], message: str) -> None:
-    fitting = {"target": "cortex-a53", "kernel_hash": "0a1b", "compiler": "tvm 0.27"}
+    fitting = {"target": "my-board", "kernel_hash": "0a1b", "compiler": "tvm 0.27"}
     with pytest.raises(CostError, match=message):
         require_fit(LatencyTable(HEADER, {}), **(fitting | wanted))

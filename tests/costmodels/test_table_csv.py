@@ -11,7 +11,7 @@ from costmodels.table_csv import COLUMNS, read_csv, write_csv
 from costmodels.table_file import read_table
 
 DATA = Path(__file__).parent.parent / "data"
-TABLE = read_table(DATA / "latency-table-3.jsonl")
+TABLE = read_table(DATA / "latency-table-4.jsonl")
 
 
 @pytest.fixture
@@ -60,7 +60,7 @@ def test_what_spreadsheets_write_is_read(path: Path, padding: str) -> None:
     with path.open("w", newline="", encoding="utf-8-sig") as file:
         csv.writer(file).writerows(cells)
     lines = path.read_text("utf-8-sig").splitlines()
-    assert lines[0].startswith('"# {""format"": 3",')
+    assert lines[0].startswith('"# {""format"": 4",')
     text = "".join(f"{line}{padding}\r\n" for line in [*lines, ""])
     path.write_bytes(b"\xef\xbb\xbf" + text.encode())
     assert read_csv(path) == TABLE

@@ -61,7 +61,9 @@ def test_resuming_drops_a_torn_line(path: Path, cut: int) -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"target": "host"}, "target is 'cortex-a53', now 'host'"),
+        ({"target": "host"}, "target is 'my-board', now 'host'"),
+        ({"processor": "aarch64"}, "processor is 'cortex-a72', now 'aarch64'"),
+        ({"clock_ghz": 2.0}, "clock_ghz is 1.8, now 2.0"),
         ({"kernel_hash": "ffff"}, "kernel_hash is '0a1b', now 'ffff'"),
         ({"way": "local"}, "way is 'rpc', now 'local'"),
         ({"threads": 2}, "threads is 1, now 2"),
@@ -78,8 +80,10 @@ def test_resuming_needs_the_same_header(path: Path, change: dict[str, Any], mess
 @pytest.mark.parametrize(
     ("line", "change", "message"),
     [
-        (0, {"format": 4}, "line 1: format is 4"),
+        (0, {"format": 5}, "line 1: format is 5"),
         (0, {"way": "guessed"}, "line 1: way is 'guessed'"),
+        (0, {"clock_ghz": 0.0}, "clock_ghz is 0.0: it must be above 0 and finite"),
+        (0, {"clock_ghz": float("nan")}, "clock_ghz is nan"),
         (0, {"threads": 0}, "line 1: unit us and 0 threads .* threads at least 1"),
         (0, {"unit": "instructions"}, "line 1: unit instructions .* must be us"),
         (0, {"owner": "me"}, "line 1: owner is 'me'"),
@@ -121,24 +125,27 @@ def test_empty_files_are_refused(tmp_path: Path) -> None:
 
 def test_old_files_still_load() -> None:
     row = replace(SMALL_ROW, key="sum(channels=16)", way="local")
-    header = replace(HEADER, way="local", place="local")
-    first, second, third = (
-        read_table(DATA / f"latency-table-{number}.jsonl") for number in (1, 2, 3)
+    # A target was its own processor.
+    old = replace(HEADER, target="cortex-a53", processor="cortex-a53", clock_ghz=None)
+    header = replace(old, way="local", place="local")
+    first, second, third, fourth = (
+        read_table(DATA / f"latency-table-{number}.jsonl") for number in (1, 2, 3, 4)
     )
     assert first == LatencyTable(replace(header, tuned=False), {row.key: row})
     assert second == LatencyTable(header, {row.key: replace(row, tile=Tile(16, 7))})
     assert third == LatencyTable(
-        HEADER,
+        old,
         {row.key: replace(row, way="rpc"), LARGE_KEY: LARGE_ROW},
         {NETWORK.network: NETWORK},
         CORRECTION,
     )
+    assert fourth == replace(third, header=HEADER)
 
 
 def test_tables_are_written_whole(tmp_path: Path) -> None:
-    table = read_table(DATA / "latency-table-3.jsonl")
+    table = read_table(DATA / "latency-table-4.jsonl")
     write_table(tmp_path / "copy.jsonl", table)
-    assert (tmp_path / "copy.jsonl").read_text() == (DATA / "latency-table-3.jsonl").read_text()
+    assert (tmp_path / "copy.jsonl").read_text() == (DATA / "latency-table-4.jsonl").read_text()
 
 
 def test_networks_and_the_last_correction_hold(path: Path) -> None:

@@ -4,10 +4,17 @@ from pathlib import Path
 import pytest
 
 from targets import host
-from targets.boards import AARCH64, CORTEX_A76, X86_64_V3, X86_64_VPOPCNT
+from targets.boards import AARCH64, CORTEX_A76, X86_64_V1, X86_64_V3, X86_64_V4, X86_64_VPOPCNT
 from targets.catalog import TARGETS, named_target
 from targets.errors import TargetError
-from targets.host import cpu_flags, host_target, lack, runs_here, runs_natively
+from targets.host import (
+    cpu_flags,
+    fastest_target,
+    host_target,
+    lack,
+    runs_here,
+    runs_natively,
+)
 from targets.measuring.device import Device, require_executes
 from targets.measuring.place import Place
 
@@ -43,6 +50,7 @@ def test_host_runs_here_without_emulator() -> None:
     assert runs_here(host)
     assert host.machine == platform.machine()
     assert host.emulator == ()
+    assert named_target(host.processor).vector_unit == host.vector_unit
 
 
 def test_processor_that_tells_no_flags_is_told(
@@ -58,3 +66,47 @@ def test_processor_that_tells_no_flags_is_told(
         require_executes(Device("aarch64", "processor : 0"), AARCH64, Place("rpc", "pi", 9090))
     assert "has no line of flags" in lack(AARCH64, frozenset(), where="this processor")
     assert lack(AARCH64, frozenset({"fp"}), where="it") == "needs asimd, which it lacks"
+
+
+def arm(parts: tuple[str, ...], flags: str = "fp asimd evtstrm aes") -> str:
+    """What /proc/cpuinfo says of cores of these parts."""
+    core = "Features\t: {flags}\nCPU implementer\t: {maker}\nCPU part\t: {part}\n\n"
+    return "".join(core.format(flags=flags, maker="0x41", part=part) for part in parts)
+
+
+@pytest.mark.parametrize(
+    ("cpu_info", "processor"),
+    [
+        (arm(("0xd0b",) * 4, "fp asimd asimdhp asimddp"), "cortex-a76"),  # Raspberry Pi 5
+        (arm(("0xd08",) * 4), "cortex-a72"),  # Raspberry Pi 4
+        (arm(("0xd03",) * 4), "aarch64"),  # Raspberry Pi 3
+        (arm(("0xd03",) * 4 + ("0xd08",) * 2), "aarch64"),  # RK3399: either core may run it
+        (arm(("0xd05",) * 4, "fp asimd asimddp"), "armv8.2-dotprod"),  # Cortex-A55
+        (arm(("0xd05", "0xd0b"), "fp asimd asimddp"), "armv8.2-dotprod"),  # RK3588
+        (arm(("0xd0b",), "fp asimd"), "aarch64"),  # a system that hides the dot products
+        ("", None),
+    ],
+)
+def test_arm_machine_gets_the_kernels_of_its_cores(cpu_info: str, processor: str | None) -> None:
+    target = fastest_target("aarch64", cpu_info)
+    assert (target and target.name) == processor
+
+
+@pytest.mark.parametrize(
+    ("flags", "processor"),
+    [
+        (X86_64_VPOPCNT.cpu_flags, "x86-64-vpopcnt"),
+        (X86_64_V4.cpu_flags, "x86-64-v4"),
+        (X86_64_V4.cpu_flags - {"avx512bw"}, "x86-64-v3"),
+        (X86_64_V1.cpu_flags, "x86-64-v1"),
+    ],
+)
+def test_x86_machine_gets_the_best_level_it_has(flags: frozenset[str], processor: str) -> None:
+    target = fastest_target("x86_64", f"flags : {' '.join(flags)}\n")
+    assert target is not None
+    assert target.name == processor
+
+
+def test_32_bit_arm_without_vfpv4_gets_the_cortex_a9() -> None:
+    found = [fastest_target("armv7l", f"Features : {flags}\n") for flags in ("neon vfpv4", "neon")]
+    assert [target and target.name for target in found] == ["armv7", "cortex-a9"]

@@ -21,13 +21,15 @@ import pytest
 
 from targets.assemble import RUNTIME
 from targets.build import kernel_hash
-from targets.catalog import named_target
+from targets.catalog import TARGETS, named_target
 from targets.compile import Artefacts, compile_network
 from targets.emit_about import Score
 from targets.errors import TargetError
 from targets.host import runs_here
 from targets.lower import lower, specs
 from targets.runners import runnable
+from targets.runners.emulated import emulated_program
+from targets.runners.local import local_program
 from targets.runners.program import NotRunnable, Program
 from targets.tiling import candidate_tiles
 from targets.toolchain import zig_cache
@@ -70,6 +72,23 @@ def test_program_computes_what_the_formulas_say(
     assert len(found) == len(wanted) - 1  # all but the image
 
 
+@pytest.mark.parametrize("target_name", [name for name in TARGETS if name not in dict(NETWORKS)])
+def test_every_target_computes_a_network_of_all_blocks(target_name: str, tmp_path: Path) -> None:
+    target = named_target(target_name)
+    artefacts = compile_example("reduction", target_name, folder=tmp_path)
+    frozen = frozen_example("reduction")
+    images = random_images(frozen.graph, np.random.default_rng(4), count=6)
+    # An emulator of the processor also proves that no instruction is used that it lacks.
+    found = [
+        local_program(artefacts.program, target), emulated_program(artefacts.program, target)
+    ]  # fmt: skip
+    programs = [each for each in found if isinstance(each, Program)]
+    if not programs:
+        pytest.skip("; ".join(str(each) for each in found))
+    for program in programs:
+        np.testing.assert_array_equal(program.logits(images), oracle_logits(frozen, images))
+
+
 def test_every_variant_computes_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("targets.lower.SHARED_WORK", 0)
     frozen = frozen_example("reduction")
@@ -102,7 +121,8 @@ def test_tuned_kernels_compute_the_same(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("target_name", "shared_work"), [("host", 0), ("host", 2**16), ("host", 2**30), ("aarch64", 0)]
+    ("target_name", "shared_work"),
+    [("host", 0), ("host", 2**16), ("host", 2**30), ("aarch64", 0), ("cortex-a9", 0)],
 )
 def test_threads_change_no_logit(
     target_name: str, shared_work: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 
-from space.blocks import Block, Classifier, Epilogue
+from space.blocks import BinaryConv, Block, Classifier, Epilogue
 from space.graph import Inputs, Node, Value
 from space.nn.integer import run_block
 from targets.build import object_file
@@ -31,6 +31,7 @@ from .kernel_reference import expected, random_case
 
 SPECS = [kernel_specs(block)[0] for block in BLOCKS]
 TILED = [kernel_specs(block)[0] for block in [*BINARY_CONVS, *CONVS]]
+SAMPLE = SPECS[::4]
 SEEDS = range(2)
 
 
@@ -176,6 +177,40 @@ def test_arm_kernels_compute_the_formulas(name: str, tmp_path: Path) -> None:
     emulate(calls, target, tmp_path, object_file(SPECS, target))
     for call in calls:
         check(call)
+
+
+@pytest.mark.parametrize("name", ["x86-64-v1", "armv8.2-dotprod", "cortex-a9"])
+def test_processors_lack_no_instruction_of_their_kernels(name: str, tmp_path: Path) -> None:
+    """A few kernels of each kind: others share most of what these processors do."""
+    target = named_target(name)
+    if shutil.which(target.emulator[0]) is None:
+        pytest.skip(f"{target.emulator[0]} is not installed")
+    calls = [prepared(spec, 0, target.vector_unit) for spec in SAMPLE]
+    emulate(calls, target, tmp_path, object_file(SAMPLE, target))
+    for call in calls:
+        check(call)
+
+
+def test_avx512_without_bit_counts_computes_the_formulas(tmp_path: Path) -> None:
+    target = named_target("x86-64-v4")
+    if not runs_here(target):
+        pytest.skip(f"this machine does not execute programs for {target.name}")
+    library = linked(SAMPLE, target, tmp_path)
+    for spec in SAMPLE:
+        call = prepared(spec, 0, library.unit)
+        assert run(library, call) == 0
+        check(call)
+
+
+def test_emulator_refuses_what_its_processor_lacks(tmp_path: Path) -> None:
+    """So that the test above means something: SSE4.2 code is none of an SSE2 processor's."""
+    target, later = named_target("x86-64-v1"), named_target("x86-64-v2")
+    if shutil.which(target.emulator[0]) is None:
+        pytest.skip(f"{target.emulator[0]} is not installed")
+    specs = [spec for spec in SAMPLE if isinstance(spec.block, BinaryConv)][:1]
+    calls = [prepared(spec, 0, later.vector_unit) for spec in specs]
+    with pytest.raises(subprocess.CalledProcessError, match="SIGILL"):
+        emulate(calls, target, tmp_path, object_file(specs, later))
 
 
 @pytest.mark.parametrize("name", ["aarch64", "cortex-a76", "armv7"])

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from space.blocks import BinaryConv, Conv, Epilogue
-from targets.boards import AARCH64, ARMV7, CORTEX_A72, CORTEX_A76, X86_64_V3
+from targets.boards import AARCH64, ARMV7, CORTEX_A72, CORTEX_A76, X86_64_V4
 from targets.emulation import counting
 from targets.emulation.counting import Executed, counted_program
 from targets.errors import TargetError
@@ -151,8 +151,8 @@ def test_network_executes_its_kernels_and_little_more(tmp_path: Path) -> None:
 
 
 def test_targets_without_an_emulator_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(TargetError, match=r"^target x86-64-v3 names no emulator, .* choose"):
-        executed(SPECS, X86_64_V3, tmp_path)
+    with pytest.raises(TargetError, match=r"^target x86-64-v4 names no emulator, .* choose"):
+        executed(SPECS, X86_64_V4, tmp_path)
     absent = replace(AARCH64, emulator=("qemu-of-nothing",))
     with pytest.raises(TargetError, match=r"^qemu-of-nothing is not installed.*qemu-user$"):
         executed(SPECS, absent, tmp_path)

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from targets.boards import AARCH64, X86_64, X86_64_V3, X86_64_VPOPCNT
+from targets.boards import AARCH64, X86_64, X86_64_VPOPCNT
 from targets.catalog import named_target
 from targets.errors import TargetError
 from targets.host import host_flags, runs_here
@@ -336,7 +336,7 @@ def test_nothing_to_measure_starts_nothing() -> None:
     ("target", "place", "threads", "message"),
     [
         (X86_64, LOCAL, 1, "x86-64 stands for .*: a table holds for one processor"),
-        (X86_64_V3, EMULATED, 1, "x86-64-v3 names no emulator"),
+        (X86_64_VPOPCNT, EMULATED, 1, "x86-64-vpopcnt names no emulator"),
         (AARCH64, EMULATED, 2, "2 threads: what threads gain is not counted in an emulator"),
         (named_target("armv7"), MODELLED, 1, "LLVM models no core of target armv7; count instr"),
     ],

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from targets.boards import AARCH64, ARMV7, X86_64_V3
+from targets.boards import AARCH64, ARMV7, X86_64_V4
 from targets.elf import elf_machine
 from targets.errors import TargetError
 from targets.host import host_target
@@ -72,7 +72,7 @@ def test_missing_emulators_are_named(tmp_path: Path) -> None:
         f"program is for {other.machine}, this machine is {platform.machine()}; "
         "qemu-of-nothing is not installed; on Debian: apt install qemu-user"
     )
-    assert emulated_program(path, X86_64_V3) == NotRunnable("target x86-64-v3 names no emulator")
+    assert emulated_program(path, X86_64_V4) == NotRunnable("target x86-64-v4 names no emulator")
 
 
 def test_failing_programs_are_told_in_one_line(tmp_path: Path) -> None:
