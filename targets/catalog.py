@@ -7,6 +7,8 @@ from .boards import (
     ARMV7,
     CORTEX_A72,
     CORTEX_A76,
+    CORTEX_M4F,
+    CORTEX_M7,
     X86_64,
     X86_64_V2,
     X86_64_V3,
@@ -26,6 +28,8 @@ TARGETS: dict[str, Callable[[], Target]] = {
     "cortex-a72": lambda: CORTEX_A72,
     "cortex-a76": lambda: CORTEX_A76,
     "armv7": lambda: ARMV7,
+    "cortex-m4f": lambda: CORTEX_M4F,
+    "cortex-m7": lambda: CORTEX_M7,
 }
 
 

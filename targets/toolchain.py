@@ -24,11 +24,12 @@ Notify = Callable[[str], None]
 # call its memcpy. What is written in C only waits and reads files: it is built to be small.
 _NO_UNWINDING = ("-fno-unwind-tables", "-fno-asynchronous-unwind-tables")
 _C_FLAGS = (
-    "-std=c99", "-Os", "-g0", "-fPIC", "-fno-sanitize=all", "-ffunction-sections",
-    "-fdata-sections", *_NO_UNWINDING,
-)  # fmt: skip
+    "-std=c99", "-Os", "-g0", "-fno-sanitize=all", "-ffunction-sections", "-fdata-sections",
+    *_NO_UNWINDING,
+)
 _LINK_FLAGS = ("-O2", *_NO_UNWINDING, "-Wl,--gc-sections", "-Wl,--build-id=none")
 _STRIP = "-s"
+_NO_SYSTEM = ("-nostdlib", "-lcompiler_rt")
 
 
 def core_count() -> int:
@@ -55,7 +56,9 @@ class Toolchain:
 
         def compiled(source: Path) -> str:
             output = f"{source.stem}.o"
-            words = ("-c", *_C_FLAGS, f"-I{include}", "-I.", str(source), "-o", output)
+            # A board has no loader that would move a program.
+            kind = "-ffreestanding" if self.target.is_bare_metal else "-fPIC"
+            words = ("-c", *_C_FLAGS, kind, f"-I{include}", "-I.", str(source), "-o", output)
             self._run("cc", *words, cache=zig_cache() if source.is_absolute() else None)
             return output
 
@@ -70,6 +73,15 @@ class Toolchain:
         flags = _LINK_FLAGS if symbols else (*_LINK_FLAGS, _STRIP)
         self._build_libc_once(flags)
         self._run("cc", "-static", *flags, *objects, "-o", output)
+
+    def link_firmware(
+        self, objects: Sequence[str], output: str, *, script: str, entry: str
+    ) -> None:
+        """Link what a board without an operating system holds if it needs a function."""
+        self._run(
+            "cc", *_NO_SYSTEM, f"-Wl,-T,{script}", f"-Wl,-e,{entry}", *_LINK_FLAGS, _STRIP,
+            *objects, "-o", output,
+        )  # fmt: skip
 
     def link_library(self, objects: Sequence[str], output: str, *, exports: Sequence[str]) -> None:
         """Link a shared library that needs no other, whichever C library the board has."""
@@ -116,7 +128,7 @@ def run_zig(
     ziglang is missing or the tool fails.
     """
     _zig_version()
-    for_target = () if tool == "ar" else ("-target", target.zig_triple)
+    for_target = () if tool == "ar" else ("-target", target.zig_triple, *_processor(target))
     finished = subprocess.run(
         [sys.executable, "-m", "ziglang", tool, *for_target, *words],
         cwd=folder,
@@ -130,6 +142,10 @@ def run_zig(
             f"zig {tool} for {target.name} failed (exit {finished.returncode}): "
             f"{_reason(finished.stderr)}"
         )
+
+
+def _processor(target: Target) -> tuple[str, ...]:
+    return (f"-mcpu={target.zig_cpu}",) if target.zig_cpu else ()
 
 
 def zig_cache() -> Path:

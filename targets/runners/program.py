@@ -39,10 +39,14 @@ class NotRunnable:
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """The words that start a program, and whether an emulator is among them."""
+    """The words that start a program, and whether an emulator is among them.
+
+    semihosting: whether its own words reach it through an emulator of a whole board.
+    """
 
     command: tuple[str, ...]
     emulated: bool
+    semihosting: bool = False
 
     def with_kernels(self, variant: str) -> "Program":
         """The same with the kernels for one of the processors that it holds kernels for."""
@@ -63,29 +67,37 @@ class Program:
 
     def _logits(self, images: NDArray[np.uint8]) -> NDArray[np.int32]:
         with TemporaryDirectory() as name:
-            answer = Path(name) / "logits.npy"
-            self._run("--logits", str(answer), str(_saved(images, Path(name))))
-            logits: NDArray[np.int32] = np.load(answer, allow_pickle=False)
+            folder = Path(name)
+            self._run("--logits", "logits.npy", _saved(images, folder), folder=folder)
+            logits: NDArray[np.int32] = np.load(folder / "logits.npy", allow_pickle=False)
         return logits
 
     def trace(self, image: NDArray[np.uint8]) -> dict[str, NDArray[np.generic]]:
         """What every kernel writes for one image, as it lies in memory, by traced file name."""
         with TemporaryDirectory() as name:
-            folder = Path(name) / "trace"
-            self._run("--trace", str(folder), str(_saved(image, Path(name))))
-            return {path.name: np.load(path, allow_pickle=False) for path in folder.iterdir()}
+            folder = Path(name)
+            found = folder / "trace"
+            found.mkdir()
+            self._run("--trace", found.name, _saved(image, folder), folder=folder)
+            return {path.name: np.load(path, allow_pickle=False) for path in found.iterdir()}
 
     def latency(self, *, runs: int) -> Latency:
         """Time runs of one image, on all threads that the program was compiled for."""
         answer = json.loads(self._run("--bench", str(runs), "--json"))
         return Latency(**answer, kind="emulated" if self.emulated else "measured")
 
-    def _run(self, *words: str) -> str:
-        command = [*self.command, *words]
+    def stack_bytes(self) -> int:
+        """What a run touches below its caller's frame, of a program that is asked so."""
+        return int(self._run("--stack"))
+
+    def _run(self, *words: str, folder: Path | None = None) -> str:
+        """Run it in a folder, so that the names of its files have no space."""
+        command = [*self.command, *self._own(words)]
         try:
             finished = subprocess.run(
-                command, capture_output=True, text=True, timeout=DEADLINE_S, check=False
-            )
+                command, cwd=folder, stdin=subprocess.DEVNULL, capture_output=True, text=True,
+                timeout=DEADLINE_S, check=False,
+            )  # fmt: skip
         except OSError as error:
             raise TargetError(f"{command[0]}: {error.strerror}; it cannot be started") from error
         except subprocess.TimeoutExpired:
@@ -94,11 +106,18 @@ class Program:
             raise TargetError(_failure(self.command, finished.returncode, finished.stderr))
         return finished.stdout
 
+    def _own(self, words: Sequence[str]) -> Sequence[str]:
+        """QEMU takes a program's words one by one; the first is its name."""
+        if not self.semihosting:
+            return words
+        passed = "".join(f",arg={word}" for word in ("program", *words))
+        return ("-semihosting-config", f"enable=on,target=native{passed}")
 
-def _saved(images: NDArray[np.uint8], folder: Path) -> Path:
-    path = folder / "images.npy"
-    np.save(path, np.ascontiguousarray(images), allow_pickle=False)
-    return path
+
+def _saved(images: NDArray[np.uint8], folder: Path) -> str:
+    name = "images.npy"
+    np.save(folder / name, np.ascontiguousarray(images), allow_pickle=False)
+    return name
 
 
 def _failure(command: Sequence[str], exit_code: int, stderr: str) -> str:
