@@ -24,7 +24,12 @@ Notify = Callable[[str], None]
 # call its memcpy. What is written in C only waits and reads files: it is built to be small.
 _NO_UNWINDING = ("-fno-unwind-tables", "-fno-asynchronous-unwind-tables")
 _C_FLAGS = (
-    "-std=c99", "-Os", "-g0", "-fno-sanitize=all", "-ffunction-sections", "-fdata-sections",
+    "-std=c99",
+    "-Os",
+    "-g0",
+    "-fno-sanitize=all",
+    "-ffunction-sections",
+    "-fdata-sections",
     *_NO_UNWINDING,
 )
 _LINK_FLAGS = ("-O2", *_NO_UNWINDING, "-Wl,--gc-sections", "-Wl,--build-id=none")

@@ -127,11 +127,11 @@ CORTEX_M = VectorUnit(
     vector_bits=32,
     lanes=1,
     binary=Tile(lanes=1, pixels=2),
-    conv=Tile(lanes=1, pixels=4),
+    conv=Tile(lanes=1, pixels=3),
     tuned_tiles=(Tile(1, 1), Tile(1, 2), Tile(1, 3), Tile(1, 4)),
     count_bits=1,
     count_sums="usada8",
     dot_product="smlad",
     sign_bits="turns",
-    rolled=True,
+    rolled=False,
 )

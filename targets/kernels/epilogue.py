@@ -19,8 +19,8 @@ from .vectors import Expr, constant, convert, let, load, splat, store
 class Place:
     """Where a vector of neighbouring channels of one pixel lies in tensors of `channels`.
 
-    It is the tile `piece` of the group `group` among `tiles`; `pixel` counts row by row. turn: which
-    of the channels that a tile takes in turn.
+    It is the tile `piece` of the group `group` among `tiles`; `pixel` counts row by row; `turn` is
+    that of the tile's channel.
     """
 
     channels: int
@@ -125,7 +125,8 @@ def _write_sign(value: Expr, memory: Memory, *, port: str, place: Place, unit: V
     word, flip = memory.words(port, width), memory.words(f"{port}_flip", width)[place.word]
     threshold = load(memory[f"{port}_threshold"], place.channel, lanes)
     if unit.sign_bits == "turns":
-        bit = T.Cast("uint32", value < threshold) ^ T.shift_right(flip, T.Cast("uint32", place.turn))
+        turned = T.shift_right(flip, T.Cast("uint32", place.turn))
+        bit = T.Cast("uint32", value < threshold) ^ turned
         found = _with_bit(word[place.bits], bit, turns=place.tiles.turns)
     else:
         found = T.Cast(f"uint{width}", SIGN_BITS[unit.sign_bits](value, threshold, lanes)) ^ flip
