@@ -92,7 +92,7 @@ class Program:
 
     def _run(self, *words: str, folder: Path | None = None) -> str:
         """Run it in a folder, so that the names of its files have no space."""
-        command = [*self.command, *self._own(words)]
+        command = self.started(words)
         try:
             finished = subprocess.run(
                 command, cwd=folder, stdin=subprocess.DEVNULL, capture_output=True, text=True,
@@ -106,12 +106,12 @@ class Program:
             raise TargetError(_failure(self.command, finished.returncode, finished.stderr))
         return finished.stdout
 
-    def _own(self, words: Sequence[str]) -> Sequence[str]:
-        """QEMU takes a program's words one by one; the first is its name."""
+    def started(self, words: Sequence[str]) -> list[str]:
+        """The command with words of the program's own; QEMU takes a comma in them twice."""
         if not self.semihosting:
-            return words
-        passed = "".join(f",arg={word}" for word in ("program", *words))
-        return ("-semihosting-config", f"enable=on,target=native{passed}")
+            return [*self.command, *words]
+        own = "".join(f",arg={word.replace(',', ',,')}" for word in ("program", *words))
+        return [*self.command, "-semihosting-config", f"enable=on,target=native{own}"]
 
 
 def _saved(images: NDArray[np.uint8], folder: Path) -> str:

@@ -162,7 +162,8 @@ int main(void)
         return trace(&session, words[2], words[3]) ? DONE : CANNOT;
     if (count == 2 && equal(words[1], "--stack"))
         return measure_stack(&session) ? DONE : CANNOT;
-    complain(network.name, "give --logits ANSWER.npy IMAGES.npy, --trace FOLDER IMAGE.npy, "
-                           "or --stack");
+    complain(network.name, "classifies the images of a file: --logits ANSWER.npy IMAGES.npy; "
+                           "writes what kernels compute: --trace FOLDER IMAGE.npy; "
+                           "says how many bytes of stack a run takes: --stack");
     return WRONG_USAGE;
 }
