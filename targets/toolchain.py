@@ -32,9 +32,11 @@ _C_FLAGS = (
     "-fdata-sections",
     *_NO_UNWINDING,
 )
+# A board has no loader that would move a program, and its compilers make enumerations short.
+_SYSTEM_FLAGS, _BOARD_FLAGS = ("-fPIC",), ("-ffreestanding", "-fshort-enums")
 _LINK_FLAGS = ("-O2", *_NO_UNWINDING, "-Wl,--gc-sections", "-Wl,--build-id=none")
 _STRIP = "-s"
-_NO_SYSTEM = ("-nostdlib", "-lcompiler_rt")
+_NO_SYSTEM = ("-nostdlib", "-lcompiler_rt", "-Wl,-z,max-page-size=64")
 
 
 def core_count() -> int:
@@ -61,9 +63,8 @@ class Toolchain:
 
         def compiled(source: Path) -> str:
             output = f"{source.stem}.o"
-            # A board has no loader that would move a program.
-            kind = "-ffreestanding" if self.target.is_bare_metal else "-fPIC"
-            words = ("-c", *_C_FLAGS, kind, f"-I{include}", "-I.", str(source), "-o", output)
+            kind = _BOARD_FLAGS if self.target.is_bare_metal else _SYSTEM_FLAGS
+            words = ("-c", *_C_FLAGS, *kind, f"-I{include}", "-I.", str(source), "-o", output)
             self._run("cc", *words, cache=zig_cache() if source.is_absolute() else None)
             return output
 

@@ -11,11 +11,13 @@ import pytest
 from space.decode import decode
 from space.genotype import read_genotype
 from space.random_frozen import random_frozen
+from targets.assemble import RUNTIME
 from targets.boards import CORTEX_M4F
 from targets.compile import Artefacts, compile_network
 from targets.compiled_file import read_compiled
 from targets.described import described_artefacts
 from targets.elf import loaded_sections
+from targets.emit_board import linker_script
 from targets.errors import TargetError
 from targets.manifest import described
 from targets.measuring.measure import require_measurable
@@ -24,6 +26,7 @@ from targets.network_plan import plan_network
 from targets.runners import runnable
 from targets.runners.program import NotRunnable, Program
 from targets.stack_use import stack_bytes
+from targets.toolchain import Toolchain
 from tests.frozen_oracle import oracle_logits, random_images
 
 from .compiled_networks import frozen_example
@@ -31,6 +34,15 @@ from .compiled_networks import frozen_example
 GENOTYPE = Path(__file__).parents[2] / "benchmarks" / "data" / "demo-genotype.json"
 # What a network for images of 28x28 pixels may take.
 MOST_CODE_BYTES, MOST_ARENA_BYTES, MOST_STACK_BYTES = 48 * 1024, 64 * 1024, 2048
+DOCUMENTATION = Path(__file__).parents[2] / "docs" / "cortex_m.md"
+BOARD = """\
+#include <stdint.h>
+void print(const char *text);
+_Noreturn void end_program(int status);
+static const uint8_t frame[] = {{{pixels}}};
+const uint8_t *next_frame(void) {{ return frame; }}
+void show(const char *text) {{ print(text); end_program(0); }}
+"""
 FROZEN = random_frozen(decode(read_genotype(GENOTYPE)), np.random.default_rng(0))
 
 
@@ -96,6 +108,25 @@ def test_arena_beyond_the_ram_is_told(tmp_path: Path) -> None:
     )
     with pytest.raises(TargetError, match=r"net: its arena is larger than the board's RAM"):
         program.logits(random_images(frozen.graph, np.random.default_rng(4), count=1))
+
+
+def test_documented_firmware_classifies(compiled: Artefacts, tmp_path: Path) -> None:
+    text = DOCUMENTATION.read_text().partition("```c\n")[2].partition("```")[0]
+    image = random_images(FROZEN.graph, np.random.default_rng(6), count=1)
+    (tmp_path / "main.c").write_text(text.replace("net_train", "demo").replace("NET_TRAIN", "DEMO"))
+    (tmp_path / "board.c").write_text(BOARD.format(pixels=", ".join(map(str, image.ravel()))))
+    assert CORTEX_M4F.memory is not None
+    (tmp_path / "board.ld").write_text(linker_script(CORTEX_M4F.memory))
+    around = [RUNTIME / "bare_metal" / name for name in ("startup.c", "semihosting.c")]
+    tools = Toolchain(CORTEX_M4F, tmp_path, notify=print)
+    objects = tools.compile([Path("main.c"), Path("board.c")], include=compiled.header.parent)
+    objects += tools.compile(around, include=RUNTIME)
+    tools.link_firmware(
+        [*objects, str(compiled.archive)], "firmware", script="board.ld", entry="reset"
+    )
+    firmware = program_of(replace(compiled, program=tmp_path / "firmware"))
+    done = subprocess.run(firmware.started(()), capture_output=True, text=True, check=True)
+    assert done.stdout == str(oracle_logits(FROZEN, image)[0].argmax())
 
 
 def test_folder_holds_what_a_board_can_use(compiled: Artefacts) -> None:
