@@ -137,8 +137,9 @@ ARMV7 = Target(
     vector_unit=NEON_ARMV7,
 )
 
-# Boards of ARM's MPS2, as QEMU emulates them. With GNU's name in the triple, LLVM calls memcpy and
-# memset by these names, which every C library has, and not by those of the ARM run-time ABI.
+# Boards of ARM's MPS2, as QEMU emulates them; the clocks are those of STM32F4 and STM32F7. With
+# GNU's name in the triple, LLVM calls memcpy and memset by these names, which every C library has,
+# and not by those of the ARM run-time ABI.
 CORTEX_M4F = Target(
     name="cortex-m4f",
     summary="Cortex-M4F, without an operating system: a library",
@@ -151,6 +152,7 @@ CORTEX_M4F = Target(
     zig_triple="thumb-freestanding-gnueabihf",
     emulator=("qemu-system-arm", "-M", "mps2-an386"),
     vector_unit=CORTEX_M,
+    core=Core("cortex-m4", clock_ghz=0.168),
     zig_cpu="cortex_m4",
     memory=Memory(flash_start=0, flash_bytes=1 << 22, ram_start=0x20000000, ram_bytes=1 << 22),
 )
@@ -161,5 +163,6 @@ CORTEX_M7 = replace(
     summary="Cortex-M7, without an operating system: a library",
     llvm_cpu="cortex-m7",
     emulator=("qemu-system-arm", "-M", "mps2-an500"),
+    core=Core("cortex-m7", clock_ghz=0.216),
     zig_cpu="cortex_m7",
 )

@@ -89,7 +89,7 @@ def require_measurable(target: Target, place: Place, *, threads: int) -> None:
         case "local" | "rpc" if target.is_bare_metal:
             raise TargetError(
                 f"{target.name} has no operating system, and no agent runs without one: its "
-                "kernels cannot be timed yet; count their instructions with --on emulated"
+                "kernels cannot be timed yet; take emulated or modelled"
             )
         case "local" if not runs_here(target):
             raise TargetError(

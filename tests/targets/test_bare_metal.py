@@ -149,7 +149,7 @@ def test_board_has_one_thread() -> None:
 
 @pytest.mark.parametrize("place", [LOCAL, parse_place("rpc://board:9090")])
 def test_board_cannot_be_timed(place: Place) -> None:
-    with pytest.raises(TargetError, match=r"cortex-m4f has no operating.*with --on emulated"):
+    with pytest.raises(TargetError, match=r"cortex-m4f has no operating.*take emulated or mod"):
         require_measurable(CORTEX_M4F, place, threads=1)
 
 
