@@ -9,9 +9,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 
-from targets.boards import AARCH64, ARMV7
+from targets.boards import AARCH64, ARMV7, CORTEX_M4F
 from targets.errors import TargetError
 from targets.host import host_target
+from targets.runners.emulated import package
 from targets.toolchain import zig_cache
 
 from .machine import cpu_name
@@ -119,10 +120,11 @@ def import_trouble(module: str) -> str:
 
 def check_emulators() -> Check:
     """Programs for other processors are verified under qemu."""
-    names = [target.emulator[0] for target in (AARCH64, ARMV7)]
-    missing = [name for name in names if shutil.which(name) is None]
-    found = ", ".join(name for name in names if name not in missing) or "none"
-    remedy = f"apt install qemu-user for {', '.join(missing)}; else ARM programs go unverified"
+    packages = {each.emulator[0]: package(each) for each in (AARCH64, ARMV7, CORTEX_M4F)}
+    missing = [name for name in packages if shutil.which(name) is None]
+    found = ", ".join(name for name in packages if name not in missing) or "none"
+    wanted = " ".join(dict.fromkeys(packages[name] for name in missing))
+    remedy = f"apt install {wanted} for {', '.join(missing)}; else ARM programs go unverified"
     return _check("qemu", found, remedy if missing else "", needed=False)
 
 

@@ -130,7 +130,7 @@ def manifest_sections(package: Package, report: TargetReport) -> Fields:
         "accuracy": asdict(package.accuracies) | {"program": _accuracy(program)},
         "verification": {
             "onnx": verification_fields(package.onnx),
-            "program": program_fields(program),
+            "program": program_fields(report),
         },
     }
 
@@ -145,12 +145,14 @@ def _accuracy(program: Checked | Unchecked) -> float | None:
     return None if isinstance(program, Unchecked) else program.accuracy
 
 
-def program_fields(program: Checked | Unchecked) -> Fields:
-    """What verifying a program found."""
+def program_fields(report: TargetReport) -> Fields:
+    """What verifying a program found. emulator: the command that ran it, if one did."""
+    program, emulator = report.program, report.target.emulator
     if isinstance(program, Unchecked):
         return {"result": "not verified", "reason": program.reason}
     return verification_fields(program.verification) | {
         "emulated": program.emulated,
+        "emulator": " ".join(emulator) if program.emulated else None,
         "kernels": list(program.kernels),
     }
 

@@ -139,7 +139,7 @@ def verified_json(verified: Verified) -> Fields:
         "targets": {
             report.target.name: {
                 "program": str(report.artefacts.program),
-                **program_fields(report.program),
+                **program_fields(report),
             }
             for report in package.reports
         },

@@ -1,5 +1,6 @@
 """The words that start a compiled program: here, or under an emulator."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from targets.compiled_file import read_compiled
@@ -13,8 +14,8 @@ from targets.target import Target
 from .errors import BarsError
 
 
-def program_words(path: Path, *, emulate: bool) -> tuple[str, ...]:
-    """The command in front of a program's own words.
+def program_words(path: Path, own: Sequence[str], *, emulate: bool) -> list[str]:
+    """The command that starts a program with its own words.
 
     The target is what the manifest beside it says, else a common one of its machine.
     Raises BarsError where it cannot run so, TargetError where it is no program of ours.
@@ -32,7 +33,7 @@ def program_words(path: Path, *, emulate: bool) -> tuple[str, ...]:
         remedy = "add --emulate, or run it on its board"
     if isinstance(program, NotRunnable):
         raise BarsError(f"{path} cannot run: {program.reason}; {remedy}")
-    return program.command
+    return program.started(own)
 
 
 def _manifest_target(path: Path) -> Target | None:

@@ -2,11 +2,12 @@
 
 from dataclasses import replace
 
-from .target import Core, Target
+from .target import Core, Memory, Target
 from .vector_unit import (
     AVX2,
     AVX512,
     AVX512_SHUFFLES,
+    CORTEX_M,
     NEON_ARMV7,
     NEON_ARMV8,
     NEON_ARMV8_DOT,
@@ -199,4 +200,34 @@ CORTEX_A9 = Target(
     zig_triple="arm-linux-musleabihf",
     emulator=("qemu-arm", "-cpu", "cortex-a9"),
     vector_unit=NEON_CORTEX_A9,
+)
+
+# Boards of ARM's MPS2, as QEMU emulates them; the clocks are those of STM32F4 and STM32F7. With
+# GNU's name in the triple, LLVM calls memcpy and memset by these names, which every C library has,
+# and not by those of the ARM run-time ABI.
+CORTEX_M4F = Target(
+    name="cortex-m4f",
+    summary="Cortex-M4F, without an operating system: a library",
+    machine="armv7e-m",
+    cpu_flags=frozenset(),
+    llvm_triple="thumbv7em-none-gnueabihf",
+    llvm_cpu="cortex-m4",
+    llvm_features=(),
+    llvm_float_abi="hard",
+    zig_triple="thumb-freestanding-gnueabihf",
+    emulator=("qemu-system-arm", "-M", "mps2-an386"),
+    vector_unit=CORTEX_M,
+    core=Core("cortex-m4", clock_ghz=0.168),
+    zig_cpu="cortex_m4",
+    memory=Memory(flash_start=0, flash_bytes=1 << 22, ram_start=0x20000000, ram_bytes=1 << 22),
+)
+
+CORTEX_M7 = replace(
+    CORTEX_M4F,
+    name="cortex-m7",
+    summary="Cortex-M7, without an operating system: a library",
+    llvm_cpu="cortex-m7",
+    emulator=("qemu-system-arm", "-M", "mps2-an500"),
+    core=Core("cortex-m7", clock_ghz=0.216),
+    zig_cpu="cortex_m7",
 )

@@ -13,6 +13,8 @@ from .boards import (
     CORTEX_A9,
     CORTEX_A72,
     CORTEX_A76,
+    CORTEX_M4F,
+    CORTEX_M7,
     X86_64,
     X86_64_V1,
     X86_64_V2,
@@ -39,6 +41,8 @@ TARGETS: dict[str, Callable[[], Target]] = {
     "armv7": lambda: ARMV7,
     "cortex-a7": lambda: CORTEX_A7,
     "cortex-a9": lambda: CORTEX_A9,
+    "cortex-m4f": lambda: CORTEX_M4F,
+    "cortex-m7": lambda: CORTEX_M7,
 }
 
 

@@ -26,11 +26,15 @@ NOTHING_TUNED: Mapping[str, Tile] = MappingProxyType({})
 
 @dataclass(frozen=True, slots=True)
 class Artefacts:
-    """The files of a compiled network, and the memory that one run needs beside its weights."""
+    """The files of a compiled network, and the memory that one run needs beside its weights.
+
+    program: without an operating system, one that talks to a debugger or an emulator. library: a
+    shared one; None where nothing loads it.
+    """
 
     program: Path
     archive: Path
-    library: Path
+    library: Path | None
     header: Path
     manifest: Path
     arena_bytes: int
@@ -63,17 +67,22 @@ def compile_network(
             plan, sources, kernels, target=target, folder=Path(work), class_names=class_names,
             notify=notify, score=score,
         )  # fmt: skip
+        fields = _fields(plan, target, tiles) | {"build_hash": build_hash(sources, kernels)}
+        fields["code_bytes"] = _read_only_bytes(Path(work) / files.linked) - len(plan.weights)
         # A manifest never tells of other files than those beside it: it goes first and comes last.
         (folder / FILE).unlink(missing_ok=True)
-        for file in files:
+        for file in files.kept:
             (folder / file).parent.mkdir(exist_ok=True)
             (Path(work) / file).replace(folder / file)
-    program, archive, library, header = (folder / file for file in files[:4])
-    fields = _fields(plan, target, tiles) | {"build_hash": build_hash(sources, kernels)}
-    fields["code_bytes"] = _read_only_bytes(library) - len(plan.weights)
-    fields["files"] = {file: file_fields(folder / file) for file in files}
-    manifest = write_manifest(folder, fields)
-    return Artefacts(program, archive, library, header, manifest, plan.arena.arena_bytes)
+    fields["files"] = {file: file_fields(folder / file) for file in files.kept}
+    return Artefacts(
+        program=folder / files.program,
+        archive=folder / files.archive,
+        library=None if files.library is None else folder / files.library,
+        header=folder / files.header,
+        manifest=write_manifest(folder, fields),
+        arena_bytes=plan.arena.arena_bytes,
+    )
 
 
 def _kernels(variant: Variant, tiles: Mapping[str, Tile]) -> bytes:

@@ -9,8 +9,9 @@ from typing import Literal
 from .archive import MAGIC, read_archive
 from .elf import read_elf
 
-# What every program says of itself, in runtime/options.c.
+# What every program says of itself, in runtime/options.c, or in runtime/bare_metal/main.c.
 PROGRAM_MARK = b"Classifies images of %dx%d pixels"
+BOARD_PROGRAM_MARK = b"classifies the images of a file: "
 _FUNCTIONS = ("_run", "_run_in", "_run_part")
 
 
@@ -55,4 +56,4 @@ def _network_name(symbols: Collection[str]) -> str | None:
 
 def _says_what_it_is(path: Path) -> bool:
     with path.open("rb") as file, mmap(file.fileno(), 0, access=ACCESS_READ) as content:
-        return content.find(PROGRAM_MARK) >= 0
+        return any(content.find(mark) >= 0 for mark in (PROGRAM_MARK, BOARD_PROGRAM_MARK))

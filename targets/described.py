@@ -42,7 +42,7 @@ def described_artefacts(folder: Path, manifest: Manifest) -> Artefacts:
     return Artefacts(
         program=folder / manifest.name,
         archive=folder / manifest.archive,
-        library=folder / manifest.library,
+        library=None if manifest.library is None else folder / manifest.library,
         header=folder / manifest.header,
         manifest=folder / FILE,
         arena_bytes=manifest.arena_bytes,

@@ -18,7 +18,6 @@ def calls_source(plan: Plan) -> str:
     variants = "\n".join(_variant(plan, *each) for each in enumerate(plan.variants))
     return f"""\
 #include <stddef.h>
-#include <string.h>
 
 #include "compiled-network.h"
 #include "{name}.h"
@@ -39,7 +38,7 @@ static int is_aligned(const void *arena)
 
 static void copy_logits(const unsigned char *arena, int32_t *logits)
 {{
-    memcpy(logits, arena + {logits}, {4 * graph.classes});
+    __builtin_memcpy(logits, arena + {logits}, {4 * graph.classes});
 }}
 
 int {name}_run_observed(void *arena, const uint8_t *image, int32_t *logits, observer observe,

@@ -7,13 +7,16 @@ EXAMPLE = "c-example"
 
 
 def package_files(plan: Plan) -> dict[str, str]:
-    """Text by file name: for pkg-config, for CMake, and the example that uses the latter.
+    """Text by file name: for pkg-config and for CMake.
 
     Both find the library where they lie themselves, so that the folder may be moved.
     """
+    return {f"{plan.name}.pc": _pkg_config(plan), f"{plan.name}-config.cmake": _cmake_config(plan)}
+
+
+def example_files(plan: Plan) -> dict[str, str]:
+    """Text by file name: a program that reads a file, built with CMake."""
     return {
-        f"{plan.name}.pc": _pkg_config(plan),
-        f"{plan.name}-config.cmake": _cmake_config(plan),
         f"{EXAMPLE}/CMakeLists.txt": _example_cmake(plan),
         f"{EXAMPLE}/main.c": _example(plan),
     }

@@ -64,7 +64,7 @@ class Manifest:
             place = PurePosixPath(file)
             if place.is_absolute() or ".." in place.parts or str(place) != file or file == ".":
                 raise TargetError(f"file {file!r} must be a place below the folder; compile again")
-        missing = {self.name, self.archive, self.library, self.header} - set(self.files)
+        missing = {self.name, self.archive, self.header} - set(self.files)
         if missing:
             raise TargetError(f"files: {min(missing)!r} of network {self.name!r} is missing")
 
@@ -73,8 +73,10 @@ class Manifest:
         return f"lib{self.name}.a"
 
     @property
-    def library(self) -> str:
-        return f"lib{self.name}.so"
+    def library(self) -> str | None:
+        """The shared library; None where it has none."""
+        name = f"lib{self.name}.so"
+        return name if name in self.files else None
 
     @property
     def header(self) -> str:

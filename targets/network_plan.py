@@ -53,6 +53,11 @@ def plan_network(frozen: FrozenNetwork, name: str, target: Target, *, threads: i
     """
     if not 1 <= threads <= MOST_THREADS:
         raise TargetError(f"{threads} threads: a program has from 1 to {MOST_THREADS} of them")
+    if target.is_bare_metal and threads > 1:
+        raise TargetError(
+            f"{threads} threads: target {target.name} has no operating system that starts them; "
+            "compile for it with --threads 1"
+        )
     if not _NAME.fullmatch(name):
         raise TargetError(
             f"name {name!r} must be a C identifier: lower-case letters, digits and _, "

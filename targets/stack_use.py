@@ -21,9 +21,12 @@ def stack_bytes(artefacts: Artefacts, target: Target, notify: Notify) -> int | N
     The same instructions run under an emulator, so that its answer holds for a board. Of a program
     that chooses among kernels it is of those that it chooses here.
     """
+    if target.is_bare_metal:
+        program = runnable(artefacts.program, target)
+        return None if isinstance(program, NotRunnable) else program.stack_bytes()
     with TemporaryDirectory(prefix="barsctl-stack-") as name:
-        program = _program(artefacts, Toolchain(target, Path(name), notify))
-        found = runnable(program, target)
+        measuring = _program(artefacts, Toolchain(target, Path(name), notify))
+        found = runnable(measuring, target)
         if isinstance(found, NotRunnable):
             return None
         done = subprocess.run(found.command, capture_output=True, text=True, check=False)

@@ -24,12 +24,20 @@ Notify = Callable[[str], None]
 # call its memcpy. What is written in C only waits and reads files: it is built to be small.
 _NO_UNWINDING = ("-fno-unwind-tables", "-fno-asynchronous-unwind-tables")
 _C_FLAGS = (
-    "-std=c99", "-Os", "-g0", "-fPIC", "-fno-sanitize=all", "-ffunction-sections",
-    "-fdata-sections", *_NO_UNWINDING,
-)  # fmt: skip
+    "-std=c99",
+    "-Os",
+    "-g0",
+    "-fno-sanitize=all",
+    "-ffunction-sections",
+    "-fdata-sections",
+    *_NO_UNWINDING,
+)
+# A board has no loader that would move a program, and its compilers make enumerations short.
+_SYSTEM_FLAGS, _BOARD_FLAGS = ("-fPIC",), ("-ffreestanding", "-fshort-enums")
 _LINK_FLAGS = ("-O2", *_NO_UNWINDING, "-Wl,--gc-sections", "-Wl,--build-id=none")
 _STRIP = "-s"
 _ADDED_BY_TVM = "SECTIONS { /DISCARD/ : { *(.debug_*) *(.text.tvm.fp16.conv) } }\n"
+_NO_SYSTEM = ("-nostdlib", "-lcompiler_rt", "-Wl,-z,max-page-size=64")
 
 
 def core_count() -> int:
@@ -56,7 +64,8 @@ class Toolchain:
 
         def compiled(source: Path) -> str:
             output = f"{source.stem}.o"
-            words = ("-c", *_C_FLAGS, f"-I{include}", "-I.", str(source), "-o", output)
+            kind = _BOARD_FLAGS if self.target.is_bare_metal else _SYSTEM_FLAGS
+            words = ("-c", *_C_FLAGS, *kind, f"-I{include}", "-I.", str(source), "-o", output)
             self._run("cc", *words, cache=zig_cache() if source.is_absolute() else None)
             return output
 
@@ -81,6 +90,15 @@ class Toolchain:
         flags = _LINK_FLAGS if symbols else (*_LINK_FLAGS, _STRIP)
         self._build_libc_once(flags)
         self._run("cc", "-static", *flags, *objects, "-o", output)
+
+    def link_firmware(
+        self, objects: Sequence[str], output: str, *, script: str, entry: str
+    ) -> None:
+        """Link what a board without an operating system holds if it needs a function."""
+        self._run(
+            "cc", *_NO_SYSTEM, f"-Wl,-T,{script}", f"-Wl,-e,{entry}", *_LINK_FLAGS, _STRIP,
+            *objects, "-o", output,
+        )  # fmt: skip
 
     def link_library(self, objects: Sequence[str], output: str, *, exports: Sequence[str]) -> None:
         """Link a shared library that needs no other, whichever C library the board has."""
@@ -127,7 +145,9 @@ def run_zig(
     ziglang is missing or the tool fails.
     """
     _zig_version()
-    for_target = ("-target", target.zig_triple) if tool in ("cc", "c++") else ()
+    for_target: tuple[str, ...] = ()
+    if tool in ("cc", "c++"):
+        for_target = ("-target", target.zig_triple, *_processor(target))
     finished = subprocess.run(
         [sys.executable, "-m", "ziglang", tool, *for_target, *words],
         cwd=folder,
@@ -141,6 +161,10 @@ def run_zig(
             f"zig {tool} for {target.name} failed (exit {finished.returncode}): "
             f"{_reason(finished.stderr)}"
         )
+
+
+def _processor(target: Target) -> tuple[str, ...]:
+    return (f"-mcpu={target.zig_cpu}",) if target.zig_cpu else ()
 
 
 def zig_cache() -> Path:

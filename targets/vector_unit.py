@@ -5,23 +5,23 @@ from typing import Literal
 
 from .errors import TargetError
 
-CountSums = Literal["bytes", "uadalp", "vpadal"]
-DotProduct = Literal["vpdpbusd", "pmaddwd", "saddlp", "vpadals", "sdot"]
-SignBits = Literal["mask", "pairwise_adds"]
+CountSums = Literal["bytes", "uadalp", "vpadal", "usada8"]
+DotProduct = Literal["vpdpbusd", "pmaddwd", "saddlp", "vpadals", "smlad", "sdot"]
+SignBits = Literal["mask", "pairwise_adds", "turns"]
 
 
 @dataclass(frozen=True, slots=True)
 class Tile:
-    """What is held in registers: at most so many output channels (16 or 32) of so many pixels."""
+    """What is held in registers: at most so many output channels (1, 16, 32) of so many pixels."""
 
     lanes: int
     pixels: int
 
     def __post_init__(self) -> None:
-        if self.lanes not in (16, 32) or self.pixels < 1:
+        if self.lanes not in (1, 16, 32) or self.pixels < 1:
             raise TargetError(
                 f"tile of {self.lanes} channels x {self.pixels} pixels: it must be 16 or 32 "
-                "channels, which fill words of bits, and at least 1 pixel"
+                "channels, which fill words of bits, or 1, and at least 1 pixel"
             )
 
 
@@ -32,10 +32,11 @@ class VectorUnit:
     lanes: most channels that elementwise work takes at a time. binary, conv: tiles of binary and of
     int8 convolutions, where a kernel was not tuned. tuned_tiles: what tuning tries instead, for
     either. count_bits: 32 where the processor counts the bits of 32-bit lanes itself, 8 where it
-    counts those of bytes, or nothing does it better, 4 where a table counts those of nibbles.
-    count_sums: the instruction that adds up counts of bytes, if it is no plain addition of bytes.
-    dot_product: the instruction that adds products of 8-bit numbers to int32. sign_bits: how a
-    comparison becomes one bit per lane.
+    counts those of bytes, or nothing does it better, 4 where a table counts those of nibbles, 1 where
+    all are added up. count_sums: the instruction that adds up counts of bytes, if it is no plain
+    addition of bytes. dot_product: the instruction that adds products of 8-bit numbers to int32.
+    sign_bits: how a comparison becomes one bit per lane; "turns" where lanes are one, and a word gets
+    bit after bit.
     rolled: whether the innermost loops must stay loops, because unrolled they would need more
     registers than there are. divides: whether the processor divides integers itself.
     """
@@ -45,7 +46,7 @@ class VectorUnit:
     binary: Tile
     conv: Tile
     tuned_tiles: tuple[Tile, ...]
-    count_bits: Literal[4, 8, 32]
+    count_bits: Literal[1, 4, 8, 32]
     count_sums: CountSums
     dot_product: DotProduct
     sign_bits: SignBits
@@ -150,3 +151,16 @@ NEON_CORTEX_A72 = replace(
     NEON_ARMV8, binary=Tile(lanes=32, pixels=2), conv=Tile(lanes=16, pixels=3)
 )
 NEON_CORTEX_A76 = replace(NEON_CORTEX_A72, conv=Tile(lanes=16, pixels=5), dot_product="sdot")
+# No vectors at all, but words of four bytes or of two int16.
+CORTEX_M = VectorUnit(
+    vector_bits=32,
+    lanes=1,
+    binary=Tile(lanes=1, pixels=2),
+    conv=Tile(lanes=1, pixels=3),
+    tuned_tiles=(Tile(1, 1), Tile(1, 2), Tile(1, 3), Tile(1, 4)),
+    count_bits=1,
+    count_sums="usada8",
+    dot_product="smlad",
+    sign_bits="turns",
+    rolled=False,
+)

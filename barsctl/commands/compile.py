@@ -117,7 +117,24 @@ def _print(package: "Package") -> None:
         ("target", "accuracy", "verified", "predicted", "measured p10/p50/p90", "program", "arena"),
         [_row(report) for report in package.reports],
     )
+    for report in package.reports:
+        if report.target.is_bare_metal:
+            typer.echo(f"{report.target.name}: {_board_use(report)}")
     typer.echo(f"written to {package.folder}")
+
+
+def _board_use(report: "TargetReport") -> str:
+    """What the library takes on a board, where the program that tests it is not wanted."""
+    from targets.manifest import read_manifest
+
+    fields = read_manifest(report.artefacts.manifest.parent)
+    code, weights, arena = (fields[f"{name}_bytes"] for name in ("code", "weight", "arena"))
+    stack = fields["stack_bytes"]
+    measured = "" if stack is None else f" and {stack / 1000:.1f} kB of stack"
+    return (
+        f"{(code + weights) / 1000:.1f} kB of flash ({code / 1000:.1f} kB of code, "
+        f"{weights / 1000:.1f} kB of weights), {arena / 1000:.1f} kB of RAM{measured}"
+    )
 
 
 def _row(report: "TargetReport") -> tuple[str, ...]:

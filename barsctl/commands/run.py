@@ -34,7 +34,7 @@ def run(
     # What follows the program is its own, so that its --help and --json reach it.
     if own[:1] == [_EMULATE]:
         emulate, own = True, own[1:]
-    command = [*program_words(program, emulate=emulate), *own]
+    command = program_words(program, own, emulate=emulate)
     try:
         os.execvp(command[0], command)
     except OSError as error:

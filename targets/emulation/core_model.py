@@ -22,13 +22,16 @@ _LABEL = ".Lanywhere"
 def modelled_cycles(code: Sequence[Stretch], target: Target, *, core: str) -> float:
     """Cycles that a core, named as for llvm-mca's -mcpu, takes for executed stretches.
 
-    Raises TargetError where llvm-mca is missing or has no model of the core.
+    Without an operating system, a stretch of what the core lacks, as the C library of the program
+    that is counted has it, takes a cycle for each instruction. Raises TargetError where llvm-mca is
+    missing or has no model of the core.
     """
     if not code:
         return 0.0
+    unmodelled = "any" if target.is_bare_metal else "lack-sched"
     options = (
         f"-mtriple={target.llvm_triple}", f"-mcpu={core}", f"-iterations={_ITERATIONS}", "-json",
-        f"-mattr={','.join(target.llvm_features)}", "-skip-unsupported-instructions=lack-sched",
+        f"-mattr={','.join(target.llvm_features)}", f"-skip-unsupported-instructions={unmodelled}",
     )  # fmt: skip
     try:
         regions = json.loads(run_llvm("llvm-mca", *options, stdin=_assembly(code)))["CodeRegions"]
@@ -39,9 +42,10 @@ def modelled_cycles(code: Sequence[Stretch], target: Target, *, core: str) -> fl
             f"LLVM has no model of {core!r} as {target.llvm_triple}; "
             "name a core that llvm-mca models, such as cortex-a53 or cortex-a72 on 64-bit ARM"
         ) from None
+    cycles = {region["Name"]: region["SummaryView"]["TotalCycles"] for region in regions}
     total: int = sum(
-        region["SummaryView"]["TotalCycles"] * stretch.executions
-        for region, stretch in zip(regions, code, strict=True)
+        cycles.get(str(number), _ITERATIONS * len(stretch.instructions)) * stretch.executions
+        for number, stretch in enumerate(code)
     )
     return total / _ITERATIONS
 

@@ -8,9 +8,10 @@ import shutil
 import subprocess
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from targets.boards import ARMV7
 from targets.ending import ending, last_line
 from targets.errors import TargetError
 from targets.host import host_target
@@ -74,6 +75,7 @@ def counted_program(
     Raises TargetError where the target has no emulator, a tool is missing or one fails.
     """
     require_emulator(target)
+    target = under_a_system(target)
     _build_plugin(folder, notify)
     build_counting_program(subjects, target, folder, PROGRAM, tiles=tiles, notify=notify)
     return CountedProgram(tuple(subjects), target, folder, _run(0, target, folder))
@@ -86,11 +88,24 @@ def require_emulator(target: Target) -> None:
             f"target {target.name} names no emulator, and instructions are counted in one; "
             "choose another target or measure times"
         )
+    target = under_a_system(target)
     if shutil.which(target.emulator[0]) is None:
         raise TargetError(
             f"{target.emulator[0]} is not installed, and instructions are counted in it; "
             "on Debian: apt install qemu-user"
         )
+
+
+def under_a_system(target: Target) -> Target:
+    """The target itself, or the same kernels in a program for 32-bit ARM with Linux.
+
+    Its processors have all instructions of those that run without an operating system.
+    """
+    if not target.is_bare_metal:
+        return target
+    return replace(
+        target, zig_triple=ARMV7.zig_triple, zig_cpu="", emulator=ARMV7.emulator, memory=None
+    )
 
 
 def _build_plugin(folder: Path, notify: Notify) -> None:

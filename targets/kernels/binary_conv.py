@@ -17,6 +17,7 @@ from .bit_sources import sources
 from .byte_counts import byte_counts
 from .epilogue import requantized, write_outputs, write_signs_of_counts
 from .memory import Memory
+from .nibble_counts import nibble_counts
 from .pair_counts import pair_counts, write_offsets
 from .vectors import Expr, looped
 from .word_counts import word_counts
@@ -40,6 +41,8 @@ def _counter(
     read, weights = sources(block, memory), memory["weights"]
     if unit.count_bits == 32:
         return partial(word_counts, sources=read, weights=weights)
+    if unit.count_bits == 1:
+        return partial(nibble_counts, sources=read, weights=weights)
     return partial(byte_counts, unit=unit, sources=read, weights=weights)
 
 

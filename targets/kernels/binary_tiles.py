@@ -44,7 +44,8 @@ class BinaryTile:
         """Index of the weights of a word of a kernel row."""
         tiles, row_words = self.place.tiles, _row_words(self.block)
         group = tiles.first + self.place.group * tiles.group_lanes
-        in_group = (row * row_words + word) * tiles.group_lanes + self.place.piece * tiles.lanes
+        lane = self.place.piece * tiles.lanes + self.place.turn
+        in_group = (row * row_words + word) * tiles.group_lanes + lane
         return group * (self.block.kernel_size * row_words) + in_group
 
     def input_index(self, source: Source, pixel: int, *, row: Expr, word: Expr) -> Expr:
@@ -67,7 +68,7 @@ def binary_tiles(block: BinaryConv, memory: Memory, unit: VectorUnit) -> Iterato
         most = unit.binary.pixels * unit.binary.lanes // tiles.lanes
         with shared((tiles.count, tiles.pieces, rows), memory) as (group, piece, y):
             for span in cut(columns, most):
-                with T.serial(span.count) as step:
+                with T.serial(span.count) as step, tiles.in_turn() as turn:
                     x = span.start + step * span.size
-                    place = Place(block.out_channels, tiles, group, piece, y * columns + x)
+                    place = Place(block.out_channels, tiles, group, piece, y * columns + x, turn)
                     yield BinaryTile(block, place, y, x, span.size, unit.rolled)

@@ -26,7 +26,7 @@ def _write_features(block: Classifier, memory: Memory, unit: VectorUnit) -> None
     for i, channels in enumerate(block.in_channels):
         pixel = padded_channels(channels)
         for tiles in lane_tiles(channels, unit.lanes):
-            with T.serial(tiles.count * tiles.pieces) as tile:
+            with T.serial(tiles.total) as tile:
                 lanes, channel = tiles.lanes, tiles.first + tile * tiles.lanes
                 total = accumulator("int32", lanes)
                 with T.serial(block.in_size**2) as position:
@@ -54,7 +54,7 @@ def _write_logits(block: Classifier, memory: Memory, unit: VectorUnit) -> None:
     features = sum(map(padded_channels, block.in_channels))
     classes = padded_channels(block.classes)
     for tiles in lane_tiles(block.classes, unit.lanes):
-        with shared((tiles.count * tiles.pieces,), memory) as (tile,):
+        with shared((tiles.total,), memory) as (tile,):
             lanes, first = tiles.lanes, tiles.first + tile * tiles.lanes
             total = accumulator("int32", lanes)
             add_to(total, load(memory["bias"], first, lanes), lanes)

@@ -53,7 +53,7 @@ class _Tile:
         tiles = self.place.tiles
         fours = conv_taps(self.block.in_channels, self.block.kernel_size).fours
         group = tiles.first + self.place.group * tiles.group_lanes
-        lane = four * tiles.group_lanes + self.place.piece * tiles.lanes
+        lane = four * tiles.group_lanes + self.place.piece * tiles.lanes + self.place.turn
         return (group * fours + lane) * 4
 
     def row_index(self, pixel: int, *, row: Expr, four: Expr) -> Expr:
@@ -82,8 +82,9 @@ def conv(block: Conv, memory: Memory, unit: VectorUnit) -> None:
 
 def _write_values(block: Conv, tiles: LaneTiles, memory: Memory, unit: VectorUnit) -> None:
     size = block.out_size
-    with shared((tiles.count, tiles.pieces, size), memory) as (group, piece, y):
-        row = Place(block.out_channels, tiles, group, piece, y * size)
+    steps = (tiles.count, tiles.pieces, size)
+    with shared(steps, memory) as (group, piece, y), tiles.in_turn() as turn:
+        row = Place(block.out_channels, tiles, group, piece, y * size, turn)
         for x, value in _row_values(block, row, y, memory, unit):
             place = replace(row, pixel=row.pixel + x)
             write_outputs(value, memory, place=place, epilogue=block.epilogue, unit=unit)
@@ -94,19 +95,19 @@ def _write_pooled(
 ) -> None:
     """Each row of the convolution is computed once, but for those at the start of a share."""
     size = block.out_size
-    ring = RowRing(pool, memory["ring"], block.conv_size, tiles.lanes)
+    ring = RowRing(pool, memory["ring"], block.conv_size, tiles.lanes, tiles.turns)
     counts = (tiles.count, tiles.pieces)
     with (
         shared_runs(counts, size, memory) as ((group, piece), first, end),
         T.serial(first, end) as y,
     ):
-        row = Place(block.out_channels, tiles, group, piece, y * size)
-        with ring.new_rows(y, first) as new:
+        with ring.new_rows(y, first) as new, tiles.in_turn() as turn:
+            row = Place(block.out_channels, tiles, group, piece, y * size, turn)
             for x, value in _row_values(block, row, new, memory, unit):
-                ring.put(value, new, x)
-        with T.serial(size) as x:
-            place = replace(row, pixel=row.pixel + x)
-            value = ring.pooled(y, x)
+                ring.put(value, new, x, turn)
+        with T.serial(size) as x, tiles.in_turn() as turn:
+            place = Place(block.out_channels, tiles, group, piece, y * size + x, turn)
+            value = ring.pooled(y, x, turn)
             write_outputs(value, memory, place=place, epilogue=block.epilogue, unit=unit)
 
 
@@ -205,7 +206,8 @@ def _copy_source(block: Conv, memory: Memory, unit: VectorUnit) -> None:
     value, pixel, lanes = _image_bytes, channels, 1
     if not block.image:
         value, pixel = _real_bytes, padded_channels(channels)
-        lanes = next(lanes for lanes in (32, 16, 8, 1) if channels % lanes == 0)
+        vectors = (32, 16, 8) if unit.lanes > 1 else ()
+        lanes = next(lanes for lanes in (*vectors, 1) if channels % lanes == 0)
     _fill_border(block, scratch, zero=offset % 256)
     with T.serial(inside) as y, T.serial(inside) as x, T.serial(channels // lanes) as i:
         source = (y * step * block.in_size + x * step) * pixel + i * lanes

@@ -7,6 +7,7 @@ but int8 for sdot.
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from tvm import tirx
 from tvm.tirx.script import builder as T
 
 from targets.vector_unit import DotProduct
@@ -81,6 +82,25 @@ def _vpadals(total: Expr, four: Expr, weights: list[Expr], lanes: int) -> Expr:
     return total
 
 
+def _halves(name: str, four: Expr) -> list[Expr]:
+    """Bytes 0 and 2, then 1 and 3, extended to pairs of int16."""
+    turned = T.shift_right(four, tirx.const(8, "uint32")) | T.shift_left(
+        four, tirx.const(24, "uint32")
+    )
+    return [let(T.call_llvm_pure_intrin("uint32", name, each)) for each in (four, turned)]
+
+
+def _extended(weights: Expr, lanes: int) -> list[Expr]:
+    return _halves("llvm.arm.sxtb16", let(reinterpret(weights, "uint32", lanes=lanes)))
+
+
+def _smlad(total: Expr, four: Expr, weights: list[Expr], lanes: int) -> Expr:
+    del lanes
+    for inputs, pair in zip(_halves("llvm.arm.uxtb16", four), weights, strict=True):
+        total = T.call_llvm_pure_intrin("int32", "llvm.arm.smlad", inputs, pair, total)
+    return total
+
+
 def _sdot(total: Expr, four: Expr, weights: list[Expr], lanes: int) -> Expr:
     inputs = reinterpret(four, "int8", lanes=4 * lanes)
     # In this order LLVM lets the instruction take the lane of the inputs that was spread.
@@ -93,5 +113,6 @@ DOT_PRODUCTS: dict[DotProduct, Dot] = {
     "pmaddwd": Dot(_even_and_odd, _pmaddwd),
     "saddlp": Dot(_even_and_odd, _saddlp),
     "vpadals": Dot(_even_and_odd, _vpadals),
+    "smlad": Dot(_extended, _smlad),
     "sdot": Dot(_as_they_are, _sdot, together=2),
 }

@@ -19,7 +19,8 @@ from .vectors import Expr, constant, convert, let, load, splat, store
 class Place:
     """Where a vector of neighbouring channels of one pixel lies in tensors of `channels`.
 
-    It is the tile `piece` of the group `group` among `tiles`; `pixel` counts row by row.
+    It is the tile `piece` of the group `group` among `tiles`; `pixel` counts row by row; `turn` is
+    that of the tile's channel.
     """
 
     channels: int
@@ -27,6 +28,7 @@ class Place:
     group: Expr
     piece: Expr
     pixel: Expr
+    turn: Expr
 
     @property
     def lanes(self) -> int:
@@ -36,7 +38,8 @@ class Place:
     def channel(self) -> Expr:
         """Index of its first channel."""
         tiles = self.tiles
-        return tiles.first + self.group * tiles.group_lanes + self.piece * tiles.lanes
+        first = tiles.first + self.group * tiles.group_lanes
+        return first + self.piece * tiles.lanes + self.turn
 
     @property
     def real(self) -> Expr:
@@ -119,8 +122,22 @@ def saturated(value: Expr, lanes: int) -> Expr:
 
 def _write_sign(value: Expr, memory: Memory, *, port: str, place: Place, unit: VectorUnit) -> None:
     lanes, width = place.lanes, place.tiles.bits_width
+    word, flip = memory.words(port, width), memory.words(f"{port}_flip", width)[place.word]
     threshold = load(memory[f"{port}_threshold"], place.channel, lanes)
-    bits = SIGN_BITS[unit.sign_bits](value, threshold, lanes)
-    flip = memory.words(f"{port}_flip", width)[place.word]
-    word = T.Cast(f"uint{width}", bits) ^ flip
-    T.buffer_store(memory.words(port, width), word, [place.bits])
+    if unit.sign_bits == "turns":
+        turned = T.shift_right(flip, T.Cast("uint32", place.turn))
+        bit = T.Cast("uint32", value < threshold) ^ turned
+        found = _with_bit(word[place.bits], bit, turns=place.tiles.turns)
+    else:
+        found = T.Cast(f"uint{width}", SIGN_BITS[unit.sign_bits](value, threshold, lanes)) ^ flip
+    T.buffer_store(word, found, [place.bits])
+
+
+def _with_bit(word: Expr, bit: Expr, *, turns: int) -> Expr:
+    """A word that a bit, the lowest of its own word, is shifted into, from the top of `turns`.
+
+    After as many turns, nothing is left in it of what it held before.
+    """
+    top = tirx.const(turns - 1, "uint32")
+    rest = T.shift_right(word, tirx.const(1, "uint32")) & tirx.const(2 ** (turns - 1) - 1, "uint32")
+    return rest | T.shift_left(bit & tirx.const(1, "uint32"), top)

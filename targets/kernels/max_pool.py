@@ -34,13 +34,14 @@ def largest(vectors: list[Expr]) -> Expr:
 class RowRing:
     """The last rows of a convolution, as many as a window has, as int16 of one tile of channels.
 
-    size: pixels in a row, and rows of the convolution.
+    size: pixels in a row, and rows of the convolution. turns: of the tile.
     """
 
     pool: MaxPool
     values: Buffer
     size: int
     lanes: int
+    turns: int
 
     def new_rows(self, y: Expr, first: Expr) -> Any:
         """A loop over the rows that output row y needs and no output row from `first` on did."""
@@ -49,16 +50,18 @@ class RowRing:
         new = tirx.Select(y > first, start + kept, start)
         return T.serial(T.max(new, 0), T.min(start + self.pool.kernel_size, self.size))
 
-    def put(self, value: Expr, row: Expr, x: Expr) -> None:
+    def put(self, value: Expr, row: Expr, x: Expr, turn: Expr) -> None:
         """Keep an int32 vector, saturated."""
-        store(self.values, self._index(row, x), saturated(value, self.lanes), lanes=self.lanes)
+        place = self._index(row, x) + turn
+        store(self.values, place, saturated(value, self.lanes), lanes=self.lanes)
 
-    def pooled(self, y: Expr, x: Expr) -> Expr:
+    def pooled(self, y: Expr, x: Expr, turn: Expr) -> Expr:
         """The largest values of a window as an int32 vector; all of its rows were put."""
         rows, columns = (window(self.pool, at, self.size) for at in (y, x))
-        indices = [self._index(row, column) for row in rows for column in columns]
+        indices = [self._index(row, column) + turn for row in rows for column in columns]
         value = largest([load(self.values, index, self.lanes) for index in indices])
         return let(convert(value, "int32", lanes=self.lanes))
 
     def _index(self, row: Expr, x: Expr) -> Expr:
-        return (T.truncmod(row, self.pool.kernel_size) * self.size + x) * self.lanes
+        kept = T.truncmod(row, self.pool.kernel_size)
+        return (kept * self.size + x) * self.lanes * self.turns

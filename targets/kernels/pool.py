@@ -1,5 +1,6 @@
 """Average and max pools that may also duplicate channels."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from tvm import tirx
@@ -12,7 +13,7 @@ from targets.vector_unit import VectorUnit
 from .epilogue import Place, write_outputs
 from .max_pool import largest, window
 from .memory import Memory
-from .tiles import lane_tiles, shared
+from .tiles import LaneTiles, lane_tiles, shared
 from .vectors import Buffer, Expr, concatenate, constant, convert, let, load
 
 
@@ -22,12 +23,27 @@ def pool(block: Pool, memory: Memory, unit: VectorUnit) -> None:
     for tiles in lane_tiles(block.out_channels, unit.lanes):
         with shared((size, size), memory) as (y, x):
             pixels = _Window(block, memory["source0"], y, x)
-            # Which input channels a tile reads differs from tile to tile.
-            for group in range(tiles.count):
-                for piece in range(tiles.pieces):
-                    place = Place(block.out_channels, tiles, group, piece, y * size + x)
+            for place in _places(block, tiles, y * size + x):
+                if tiles.lanes == 1:
+                    value = let(pixels.output(place.channel))
+                else:
                     value = let(pixels.outputs(place.channel, tiles.lanes))
-                    write_outputs(value, memory, place=place, epilogue=block.epilogue, unit=unit)
+                write_outputs(value, memory, place=place, epilogue=block.epilogue, unit=unit)
+
+
+def _places(block: Pool, tiles: LaneTiles, pixel: Expr) -> Iterator[Place]:
+    """All of a pixel, one after the other.
+
+    Which input channels a vector reads differs from tile to tile, so that there is no loop over
+    them; one channel's is computed.
+    """
+    if tiles.lanes == 1:
+        with T.serial(tiles.count) as group, tiles.in_turn() as turn:
+            yield Place(block.out_channels, tiles, group, 0, pixel, turn)
+        return
+    for group in range(tiles.count):
+        for piece in range(tiles.pieces):
+            yield Place(block.out_channels, tiles, group, piece, pixel, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +54,14 @@ class _Window:
     source: Buffer
     y: Expr
     x: Expr
+
+    def output(self, channel: Expr) -> Expr:
+        """int32 of one output channel."""
+        block = self.block
+        found = T.truncmod(channel, block.period)
+        is_pooled = tirx.all(channel < block.out_channels, found < block.in_channels)
+        inside = T.min(found, block.in_channels - 1)
+        return tirx.Select(is_pooled, self._pooled(inside, 1), tirx.const(0, "int32"))
 
     def outputs(self, first: int, lanes: int) -> Expr:
         """int32 vector of output channels first .. first + lanes - 1."""
@@ -57,7 +81,7 @@ class _Window:
             return self.block.in_channels <= index < padded_channels(self.block.in_channels)
         return index == channel
 
-    def _pooled(self, first: int, lanes: int) -> Expr:
+    def _pooled(self, first: Expr, lanes: int) -> Expr:
         if self.block.kind == "max":
             return convert(largest(self._taps(first, lanes)), "int32", lanes=lanes)
         value = constant(0, "int32", lanes=lanes)
@@ -65,7 +89,7 @@ class _Window:
             value = value + convert(tap, "int32", lanes=lanes)
         return _rounded_mean(value, self.block.kernel_size**2, lanes)
 
-    def _taps(self, first: int, lanes: int) -> list[Expr]:
+    def _taps(self, first: Expr, lanes: int) -> list[Expr]:
         """int16 vectors of the window's pixels."""
         block = self.block
         if block.kind == "max":

@@ -13,7 +13,7 @@ def add_shortcuts(block: Sum, memory: Memory, unit: VectorUnit) -> None:
     """Build the kernel's body."""
     for tiles in lane_tiles(block.channels, unit.lanes):
         steps = (block.size**2, tiles.count, tiles.pieces)
-        with shared(steps, memory) as (pixel, group, piece):
-            place = Place(block.channels, tiles, group, piece, pixel)
+        with shared(steps, memory) as (pixel, group, piece), tiles.in_turn() as turn:
+            place = Place(block.channels, tiles, group, piece, pixel, turn)
             nothing = constant(0, "int32", lanes=tiles.lanes)
             write_outputs(nothing, memory, place=place, epilogue=block.epilogue, unit=unit)

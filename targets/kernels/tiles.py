@@ -1,10 +1,12 @@
 """How channels and pixels are cut into register tiles."""
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from math import prod
+from typing import Any
 
+from tvm import tirx
 from tvm.tirx.script import builder as T
 
 from targets.layouts import WORD_BITS, groups
@@ -42,7 +44,11 @@ def pair_spans(length: int, most: int) -> tuple[Span, ...]:
 
 @dataclass(frozen=True, slots=True)
 class LaneTiles:
-    """`count` groups of `group_lanes` channels from channel `first` on, as tiles of `lanes`."""
+    """`count` groups of `group_lanes` channels from channel `first` on, as tiles of `lanes`.
+
+    A tile of one channel takes those of its group in turn, because together they fill a word of
+    bits.
+    """
 
     first: int
     count: int
@@ -52,12 +58,26 @@ class LaneTiles:
     @property
     def pieces(self) -> int:
         """Tiles in one group."""
-        return self.group_lanes // self.lanes
+        return self.group_lanes // self.lanes // self.turns
+
+    @property
+    def total(self) -> int:
+        """All tiles, where each channel may be taken by itself."""
+        return self.count * self.group_lanes // self.lanes
+
+    @property
+    def turns(self) -> int:
+        """Channels that a tile takes one after the other."""
+        return self.group_lanes if self.lanes == 1 else 1
 
     @property
     def bits_width(self) -> int:
         """Width of the words that a tile writes to a sign tensor; a narrow group fills its own."""
-        return self.lanes if self.group_lanes == WORD_BITS else WORD_BITS
+        return self.lanes if self.group_lanes == WORD_BITS and self.turns == 1 else WORD_BITS
+
+    def in_turn(self) -> Any:
+        """A loop over `turns`; none around a single one."""
+        return T.serial(self.turns) if self.turns > 1 else nullcontext(tirx.const(0, "int32"))
 
 
 def lane_tiles(channels: int, most_lanes: int) -> tuple[LaneTiles, ...]:

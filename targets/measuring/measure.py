@@ -88,6 +88,11 @@ def require_measurable(target: Target, place: Place, *, threads: int) -> None:
             "table holds for one processor; take one of them"
         )
     match place.way:
+        case "local" | "rpc" if target.is_bare_metal:
+            raise TargetError(
+                f"{target.name} has no operating system, and no agent runs without one: its "
+                "kernels cannot be timed yet; take emulated or modelled"
+            )
         case "local" if not runs_here(target):
             raise TargetError(
                 f"kernels for {target.name} do not run on this machine; name the board as "

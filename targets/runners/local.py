@@ -16,6 +16,8 @@ def local_program(path: Path, target: Target) -> Program | NotRunnable:
     Raises TargetError where the file is no program.
     """
     machine = elf_machine(path)
+    if target.is_bare_metal:
+        return NotRunnable(f"{path.name} is for a board without an operating system")
     if machine != platform.machine():
         return NotRunnable(f"{path.name} is for {machine}, this machine is {platform.machine()}")
     if not runs_here(target):

@@ -60,10 +60,14 @@ class Runnable(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """The words that start a program, and whether an emulator is among them."""
+    """The words that start a program, and whether an emulator is among them.
+
+    semihosting: whether its own words reach it through an emulator of a whole board.
+    """
 
     command: tuple[str, ...]
     emulated: bool
+    semihosting: bool = False
 
     def with_kernels(self, variant: str) -> "Program":
         """The same with the kernels for one of the processors that it holds kernels for."""
@@ -82,9 +86,10 @@ class Program:
 
     def _logits(self, images: NDArray[np.uint8]) -> NDArray[np.int32]:
         with TemporaryDirectory() as name:
-            answer = Path(name) / "logits.npy"
-            self._run("--logits", str(answer), str(saved_images(images, Path(name))))
-            logits: NDArray[np.int32] = np.load(answer, allow_pickle=False)
+            folder = Path(name)
+            images_file = saved_images(images, folder).name
+            self._run("--logits", "logits.npy", images_file, folder=folder)
+            logits: NDArray[np.int32] = np.load(folder / "logits.npy", allow_pickle=False)
         return logits
 
     def trace(
@@ -92,21 +97,29 @@ class Program:
     ) -> dict[str, NDArray[np.generic]]:
         """What kernels write for one image, as it lies in memory, by the traced files' names."""
         with TemporaryDirectory() as name:
-            folder = Path(name) / "trace"
-            self._run("--trace", str(folder), str(saved_images(image, Path(name))))
-            return {file: np.load(folder / file, allow_pickle=False) for file in files}
+            folder = Path(name)
+            found = folder / "trace"
+            found.mkdir()
+            self._run("--trace", found.name, saved_images(image, folder).name, folder=folder)
+            return {file: np.load(found / file, allow_pickle=False) for file in files}
 
     def latency(self, *, runs: int) -> Latency:
         """Time runs of one image, on all threads that the program was compiled for."""
         answer = json.loads(self._run("--bench", str(runs), "--json"))
         return Latency(**answer, kind="emulated" if self.emulated else "measured")
 
-    def _run(self, *words: str) -> str:
-        command = [*self.command, *words]
+    def stack_bytes(self) -> int:
+        """What a run touches below its caller's frame, of a program that is asked so."""
+        return int(self._run("--stack"))
+
+    def _run(self, *words: str, folder: Path | None = None) -> str:
+        """Run it in a folder, so that the names of its files have no space."""
+        command = self.started(words)
         try:
             finished = subprocess.run(
-                command, capture_output=True, text=True, timeout=DEADLINE_S, check=False
-            )
+                command, cwd=folder, stdin=subprocess.DEVNULL, capture_output=True, text=True,
+                timeout=DEADLINE_S, check=False,
+            )  # fmt: skip
         except OSError as error:
             raise TargetError(f"{command[0]}: {error.strerror}; it cannot be started") from error
         except subprocess.TimeoutExpired:
@@ -114,6 +127,13 @@ class Program:
         if finished.returncode != 0:
             raise TargetError(_failure(self.command, finished.returncode, finished.stderr))
         return finished.stdout
+
+    def started(self, words: Sequence[str]) -> list[str]:
+        """The command with words of the program's own; QEMU takes a comma in them twice."""
+        if not self.semihosting:
+            return [*self.command, *words]
+        own = "".join(f",arg={word.replace(',', ',,')}" for word in ("program", *words))
+        return [*self.command, "-semihosting-config", f"enable=on,target=native{own}"]
 
 
 def in_batches(

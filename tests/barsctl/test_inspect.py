@@ -7,7 +7,7 @@ import pytest
 
 from barsctl.inspection.inspect import inspect
 from barsctl.inspection.report import ForeignError
-from targets.compiled_file import PROGRAM_MARK
+from targets.compiled_file import BOARD_PROGRAM_MARK, PROGRAM_MARK
 from tests.barsctl.command_line import CommandLine
 from tests.barsctl.example_files import elf, write_examples
 
@@ -53,6 +53,7 @@ def test_kind_is_found_in_the_content(
 
 def test_programs_say_what_they_are() -> None:
     assert PROGRAM_MARK in (RUNTIME / "options.c").read_bytes()
+    assert BOARD_PROGRAM_MARK in (RUNTIME / "bare_metal" / "main.c").read_bytes()
 
 
 def test_machine_code_of_others_is_foreign(tmp_path: Path) -> None:

@@ -29,3 +29,8 @@ def compile_example(
         name=name, class_names=class_names, notify=lambda _: None, threads=threads,
         score=score,
     )  # fmt: skip
+
+
+def shared_library(artefacts: Artefacts) -> Path:
+    assert artefacts.library is not None
+    return artefacts.library

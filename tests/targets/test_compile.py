@@ -38,7 +38,7 @@ from targets.vector_unit import Tile
 from targets.verify import canonical_values, first_difference
 from tests.frozen_oracle import oracle_logits, oracle_values, random_images
 
-from .compiled_networks import NAME, compile_example, frozen_example
+from .compiled_networks import NAME, compile_example, frozen_example, shared_library
 
 ROOT = Path(__file__).parents[2]
 NETWORKS = [
@@ -51,6 +51,9 @@ NETWORKS = [
     ("aarch64", "real-convs"),
     ("armv7", "cell"),
     ("armv7", "reduction"),
+    ("cortex-m4f", "cell"),
+    ("cortex-m4f", "pooled"),
+    ("cortex-m7", "reduction"),
 ]
 
 
@@ -142,7 +145,7 @@ def test_threads_of_the_caller_share_a_run(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.setattr("targets.lower.SHARED_WORK", 0)
     frozen = frozen_example("cell")
     artefacts = compile_example("cell", "host", folder=tmp_path, threads=2)
-    library = ctypes.CDLL(str(artefacts.library))
+    library = ctypes.CDLL(str(shared_library(artefacts)))
     image = random_images(frozen.graph, np.random.default_rng(5), count=1)
     logits = np.zeros(frozen.graph.classes, np.int32)
     room = np.full(artefacts.arena_bytes + 64, 0xAB, np.uint8)
@@ -212,7 +215,11 @@ def test_manifest_tells_what_the_folder_holds(compiled: Artefacts) -> None:
         "tiny", "libtiny.a", "libtiny.so", "tiny.h", "tiny.pc", "tiny-config.cmake", "tiny.py",
         "c-example", "manifest.json",
     }  # fmt: skip
-    assert 0 < manifest["code_bytes"] < compiled.library.stat().st_size - manifest["weight_bytes"]
+    assert (
+        0
+        < manifest["code_bytes"]
+        < shared_library(compiled).stat().st_size - manifest["weight_bytes"]
+    )
 
 
 def test_program_tells_what_it_is(compiled: Artefacts, tmp_path: Path) -> None:
@@ -259,7 +266,7 @@ def test_program_times_every_layer(compiled: Artefacts) -> None:
 
 
 def test_shared_library_runs_in_any_process(compiled: Artefacts) -> None:
-    library = ctypes.CDLL(str(compiled.library))
+    library = ctypes.CDLL(str(shared_library(compiled)))
     frozen = frozen_example("cell")
     images = random_images(frozen.graph, np.random.default_rng(5), count=3)
     logits = np.zeros((2, frozen.graph.classes), np.int32)
@@ -276,7 +283,7 @@ def test_shared_library_runs_in_any_process(compiled: Artefacts) -> None:
 
 
 def test_images_may_lie_anywhere(compiled: Artefacts) -> None:
-    library = ctypes.CDLL(str(compiled.library))
+    library = ctypes.CDLL(str(shared_library(compiled)))
     frozen = frozen_example("cell")
     image = random_images(frozen.graph, np.random.default_rng(6), count=1)
     logits = np.zeros(frozen.graph.classes, np.int32)

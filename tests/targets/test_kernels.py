@@ -17,6 +17,7 @@ from space.graph import Inputs, Node, Value
 from space.nn.integer import run_block
 from targets.build import object_file
 from targets.catalog import named_target
+from targets.emulation.counting import under_a_system
 from targets.host import runs_here
 from targets.kernel_specs import KernelSpec, kernel_specs
 from targets.target import Target
@@ -166,9 +167,9 @@ def test_counts_hold_when_every_bit_differs(library: Library, channels: int) -> 
     check(call)
 
 
-@pytest.mark.parametrize("name", ["aarch64", "cortex-a72", "cortex-a76", "armv7"])
+@pytest.mark.parametrize("name", ["aarch64", "cortex-a72", "cortex-a76", "armv7", "cortex-m4f"])
 def test_arm_kernels_compute_the_formulas(name: str, tmp_path: Path) -> None:
-    target = named_target(name)
+    target = under_a_system(named_target(name))
     if shutil.which(target.emulator[0]) is None:
         pytest.skip(f"{target.emulator[0]} is not installed")
     unit = target.vector_unit

@@ -18,7 +18,7 @@ from targets.emit_loader import loader
 from targets.network_plan import plan_network
 from tests.frozen_oracle import oracle_logits, random_images
 
-from .compiled_networks import compile_example, frozen_example
+from .compiled_networks import compile_example, frozen_example, shared_library
 
 
 @pytest.fixture(scope="module")
@@ -91,7 +91,7 @@ def test_other_libraries_are_refused(compiled: Artefacts, tmp_path: Path) -> Non
         FileNotFoundError, match=r"libtiny.so: no such file; copy it beside tiny.py$"
     ):
         imported(copy).Network()
-    (tmp_path / "libtiny.so").write_bytes(compiled.library.read_bytes() + b"\0")
+    (tmp_path / "libtiny.so").write_bytes(shared_library(compiled).read_bytes() + b"\0")
     with pytest.raises(
         ValueError, match=r"libtiny.so: it is not what tiny.py was written for; copy"
     ):
@@ -122,5 +122,7 @@ def test_a_board_needs_numpy_alone(compiled: Artefacts) -> None:
 def test_class_names_survive_in_python(compiled: Artefacts, tmp_path: Path) -> None:
     odd = ['a"b', "back\\slash \\g<1>", "naïve ☃", "new\nline", "'", "%s", ""]
     plan = plan_network(frozen_example("cell"), "net", AARCH64)
-    (tmp_path / "net.py").write_text(loader(plan, odd, library=compiled.library), encoding="utf-8")
+    (tmp_path / "net.py").write_text(
+        loader(plan, odd, library=shared_library(compiled)), encoding="utf-8"
+    )
     assert tuple(odd) == imported(tmp_path / "net.py").CLASS_NAMES

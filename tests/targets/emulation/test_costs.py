@@ -4,11 +4,12 @@ import shutil
 
 import pytest
 
-from targets.boards import AARCH64
+from targets.boards import AARCH64, CORTEX_M4F, CORTEX_M7
 from targets.emulation.core_model import modelled_cycles
 from targets.emulation.costs import emulated_costs
 from targets.emulation.disassembly import Stretch, stretches
 from targets.errors import TargetError
+from targets.target import Target
 from tests.targets.timed_blocks import small_specs
 
 SPECS = small_specs()
@@ -39,6 +40,17 @@ def test_stretches_end_where_the_count_changes() -> None:
 def test_dependent_additions_take_a_cycle_each(core: str) -> None:
     chain = Stretch(("add x0, x0, x1",) * 10, executions=7)
     assert modelled_cycles([chain], AARCH64, core=core) == pytest.approx(70, rel=0.01)
+
+
+@needs_llvm
+@pytest.mark.parametrize("target", [CORTEX_M4F, CORTEX_M7], ids=lambda target: target.name)
+def test_what_a_board_lacks_takes_a_cycle_each(target: Target) -> None:
+    assert target.core is not None
+    chain = Stretch(("add r0, r0, r1",) * 10, executions=7)
+    # ARM's other instruction set, of the C library around the kernels.
+    foreign = Stretch(("<unknown>",) * 3, executions=2)
+    found = modelled_cycles([foreign, chain], target, core=target.core.llvm_cpu)
+    assert found == pytest.approx(76, rel=0.01)
 
 
 @needs_llvm

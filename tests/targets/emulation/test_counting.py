@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from space.blocks import BinaryConv, Conv, Epilogue
-from targets.boards import AARCH64, ARMV7, CORTEX_A72, CORTEX_A76, X86_64_V4
+from targets.boards import AARCH64, ARMV7, CORTEX_A72, CORTEX_A76, CORTEX_M4F, X86_64_V4
 from targets.emulation import counting
-from targets.emulation.counting import Executed, counted_program
+from targets.emulation.counting import Executed, counted_program, under_a_system
 from targets.errors import TargetError
 from targets.kernel_specs import KernelSpec, kernel_specs
 from targets.subjects import library
@@ -113,6 +113,16 @@ def test_binary_convolution_counts_every_word(tmp_path: Path) -> None:
     (run,) = executed([spec], AARCH64, tmp_path)
     steps = 8 * 8 * 32 * 64 * 9 // 128
     assert 3 * steps < run.instructions < 13 * steps
+    assert run.called_instructions(spec) < run.instructions / 100
+
+
+def test_cores_without_a_system_are_counted(tmp_path: Path) -> None:
+    """A word takes two loads, an exclusive or, and about 7 to count its bits with two others."""
+    needs_emulator(under_a_system(CORTEX_M4F))
+    spec = KernelSpec(BinaryConv((64,), 32, 3, 1, 8, Epilogue(inner_signs=1)))
+    (run,) = executed([spec], CORTEX_M4F, tmp_path)
+    steps = 8 * 8 * 32 * 64 * 9 // 32
+    assert 9 * steps < run.instructions < 14 * steps
     assert run.called_instructions(spec) < run.instructions / 100
 
 
