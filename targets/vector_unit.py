@@ -32,11 +32,11 @@ class VectorUnit:
     lanes: most channels that elementwise work takes at a time. binary, conv: tiles of binary and of
     int8 convolutions, where a kernel was not tuned. tuned_tiles: what tuning tries instead, for
     either. count_bits: 32 where the processor counts the bits of 32-bit lanes itself, 8 where it
-    counts those of bytes, or nothing does it better, 4 where a table counts those of nibbles, 1 where
-    all are added up. count_sums: the instruction that adds up counts of bytes, if it is no plain
-    addition of bytes. dot_product: the instruction that adds products of 8-bit numbers to int32.
-    sign_bits: how a comparison becomes one bit per lane; "turns" where lanes are one, and a word gets
-    bit after bit.
+    counts those of bytes, or nothing does it better, 4 where a table counts those of nibbles, 1
+    where all are added up. count_sums: the instruction that adds up counts of bytes, if it is no
+    plain addition of bytes. dot_product: the instruction that adds products of 8-bit numbers to
+    int32. sign_bits: how a comparison becomes one bit per lane; "turns" where lanes are one, and a
+    word gets bit after bit.
     rolled: whether the innermost loops must stay loops, because unrolled they would need more
     registers than there are. divides: whether the processor divides integers itself.
     """
