@@ -90,6 +90,8 @@ def test_interrupt_while_importing_leaves_no_traceback() -> None:
     """The signal comes when the first module of the command line is looked for."""
     program = (
         "import os, signal, sys\n"
+        # Jobs in the background of a shell ignore it, and so do their children.
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "class Interrupting:\n"
         "    def find_spec(self, name, path, target=None):\n"
         "        if name == 'barsctl.cli': os.kill(os.getpid(), signal.SIGINT)\n"

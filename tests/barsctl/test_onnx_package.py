@@ -40,9 +40,9 @@ def compiled(path: Path, folder: Path, *, images: Path | None = None) -> OnnxPac
 def hashes(folder: Path) -> dict[str, str]:
     """The compiled files without the manifest, which holds times."""
     return {
-        file.name: hashlib.sha256(file.read_bytes()).hexdigest()
-        for file in folder.iterdir()
-        if file.name != "manifest.json"
+        str(file.relative_to(folder)): hashlib.sha256(file.read_bytes()).hexdigest()
+        for file in folder.rglob("*")
+        if file.is_file() and file.name != "manifest.json"
     }
 
 
@@ -64,7 +64,7 @@ def test_exported_example_compiles_to_the_same_bytes(name: str, tmp_path: Path) 
     compile_example(name, "host", folder=tmp_path / "direct")
     frozen = frozen_example(name)
     names = tuple(f"class {index}" for index in range(frozen.graph.classes))
-    export_onnx(frozen, tmp_path / "given.onnx", class_names=names)
+    export_onnx(frozen, tmp_path / "given.onnx", class_names=names, name=NAME)
     package = compiled(tmp_path / "given.onnx", tmp_path / "package").package
     assert package.mismatches == ()
     assert package.accuracies.agreement == 1
