@@ -5,7 +5,7 @@ one for the weights and one for the architecture, whose steps alternate.
 """
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
@@ -94,19 +94,21 @@ def search(
     *,
     folder: Path,
     device: torch.device,
+    kept: Mapping[str, int] = {},
 ) -> SearchState:
     """Search a space, from the folder's last checkpoint on if it has one.
 
+    kept: the choices of decisions that are not searched.
     Leaves the supernet, the architecture and all that resuming needs in last.safetensors.
     """
-    state = new_state(space, dataset, settings, budgets=len(budgets), device=device)
+    state = new_state(space, dataset, settings, budgets=len(budgets), device=device, kept=kept)
     first_epoch = restore(state, folder, device=device) if (folder / LAST).exists() else 0
-    budget_shares = BudgetShares(space, budgets).to(device)
+    budget_shares = BudgetShares(space, budgets, kept).to(device)
     halves = split_in_halves(dataset.train, seed=settings.seed)
     images = gap_images(
         dataset, halves[0], batch_size=settings.batch_size, seed=settings.seed, device=device
     )
-    watch = Watch(space, budgets, images)
+    watch = Watch(space, budgets, images, kept)
     warned = any(row.get("collapse") for row in read_metrics(folder)[:first_epoch])
     steps = batch_count(halves[0], batch_size=settings.batch_size)
     total = steps * settings.epochs
@@ -179,11 +181,12 @@ def new_state(
     *,
     budgets: int,
     device: torch.device,
+    kept: Mapping[str, int] = {},
 ) -> SearchState:
     """Return where a search starts; its initial weights follow from the seed."""
     with initial_weights(settings.seed):
         supernet = Supernet(space, dataset.mean, dataset.std).to(device)
-        architecture = Architecture(space).to(device)
+        architecture = Architecture(space, kept=kept).to(device)
     return SearchState(
         supernet,
         architecture,

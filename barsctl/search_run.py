@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -13,10 +13,12 @@ from pydantic import TypeAdapter
 from costmodels.latency_table import LatencyTable
 from costmodels.selection import AnyBudget, most_probable
 from space.cost_terms import cost_terms
-from space.decisions import decisions
+from space.decisions import Choices, decisions
+from space.genotype import choices_of, genotype_of, random_genotype
 from space.search_space import LATER_SPACE_FIELDS, SearchSpace
 from space.strict_json import dump_strict, parse_strict
 
+from .architecture_metrics import log_probabilities
 from .budgets import Budget
 from .data.dataset import Dataset
 from .data_choice import DataChoice
@@ -42,12 +44,19 @@ class SearchConfig:
     settings: SearchSettings
     teacher: str = "none"
     """float: a real-valued twin of the largest network, trained first; or a training's folder."""
+    kept: Choices = field(default_factory=dict)
+    """The choices of decisions that are not searched."""
+
+    def __post_init__(self) -> None:
+        # Whatever the other choices are, these must go with them.
+        others = choices_of(random_genotype(self.space, np.random.default_rng(0)))
+        genotype_of(self.space, {**others, **self.kept})
 
 
 _ADAPTER = TypeAdapter(SearchConfig)
 # What a config means that was written before it could say so.
 _LATER: dict[str, Mapping[str, object]] = {
-    "": {"teacher": "none"},
+    "": {"teacher": "none", "kept": {}},
     "space": LATER_SPACE_FIELDS,
     "settings": {"refine_epochs": 0, "teacher_share": 0.5},
 }
@@ -62,11 +71,17 @@ def search_run(
     no network of the space keeps to the budgets.
     """
     budgets = run_budgets(config, config.budgets, tables=config.tables)
-    flat = {name: np.zeros(len(values)) for name, values in decisions(config.space).items()}
-    most_probable(decisions(config.space), cost_terms(config.space), flat, budgets)
+    options = decisions(config.space)
+    even = {name: torch.ones(len(values)) for name, values in options.items()}
+    for name, option in config.kept.items():
+        even[name] = torch.eye(len(even[name]))[option]
+    most_probable(options, cost_terms(config.space), log_probabilities(even, config.kept), budgets)
     fields = json.loads(dump_strict(config, _ADAPTER))
     open_run(folder, fields, resume=resume, upgrade=_today)
-    state = search(config.space, dataset, budgets, config.settings, folder=folder, device=device)
+    state = search(
+        config.space, dataset, budgets, config.settings,
+        folder=folder, device=device, kept=config.kept,
+    )  # fmt: skip
     if config.settings.refine_epochs:
         refine(state, config.space, dataset, budgets, config.settings, folder=folder, device=device)
     return next(reversed(read_metrics(folder)), {})
@@ -129,8 +144,9 @@ def load_search(
 ) -> tuple[SearchState, int]:
     """Return where a run stands and its last epoch. Raises BarsError where it has no checkpoint."""
     state = new_state(
-        config.space, dataset, config.settings, budgets=len(config.budgets), device=device
-    )
+        config.space, dataset, config.settings,
+        budgets=len(config.budgets), device=device, kept=config.kept,
+    )  # fmt: skip
     if not (folder / LAST).exists():
         raise BarsError(f"{folder} has no checkpoint yet; finish its search with --resume")
     return state, restore(state, folder, device=device) - 1

@@ -1,6 +1,6 @@
 """The steps of a search: what moves the weights, the architecture and the budgets' multipliers."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -42,20 +42,22 @@ class BudgetShares(nn.Module):
     Of what does not add up it is the estimate's expectation.
     """
 
-    def __init__(self, space: SearchSpace, budgets: Sequence[AnyBudget]) -> None:
+    def __init__(
+        self, space: SearchSpace, budgets: Sequence[AnyBudget], kept: Mapping[str, int] = {}
+    ) -> None:
         super().__init__()
-        self.costs = nn.ModuleList(_expected_share(space, budget) for budget in budgets)
+        self.costs = nn.ModuleList(_expected_share(space, budget, kept) for budget in budgets)
 
     def forward(self, probabilities: Probabilities) -> Tensor:
         shares = [cost(probabilities) for cost in self.costs]
         return torch.stack(shares) if shares else torch.zeros(0, dtype=torch.float64)
 
 
-def _expected_share(space: SearchSpace, budget: AnyBudget) -> ExpectedCost:
+def _expected_share(space: SearchSpace, budget: AnyBudget, kept: Mapping[str, int]) -> ExpectedCost:
     options = decisions(space)
     if isinstance(budget, AddedBudget):
         return ExpectedCost(cost_terms(space), options, (budget.costs / budget.limit).tolist())
-    estimate = budget.surrogate()
+    estimate = budget.surrogate(kept)
     return ExpectedCost(estimate, options, [term.cost / budget.limit for term in estimate])
 
 

@@ -81,6 +81,13 @@ def test_impossible_budget_exits_three(barsctl: Command, tmp_path: Path) -> None
     assert not (tmp_path / "run").exists()
 
 
+def test_kept_part_needs_a_network(barsctl: Command, tmp_path: Path) -> None:
+    answer = barsctl("search", *data_words(tmp_path), "--keep", "layout", "--out", tmp_path / "run")
+    assert answer.exit_code == 1
+    assert "give --like GENOTYPE.json" in answer.err
+    assert len(answer.err.splitlines()) == 1
+
+
 def test_used_folder_exits_one(barsctl: Command, tmp_path: Path) -> None:
     answer = barsctl("search", *data_words(tmp_path), "--out", tmp_path)
     assert answer.exit_code == 1
