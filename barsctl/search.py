@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Literal
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from costmodels.selection import AnyBudget
 from space.decisions import Choices, decisions
@@ -95,10 +95,12 @@ def search(
     folder: Path,
     device: torch.device,
     kept: Mapping[str, int] = {},
+    teacher: nn.Module | None = None,
 ) -> SearchState:
     """Search a space, from the folder's last checkpoint on if it has one.
 
-    kept: the choices of decisions that are not searched.
+    kept: the choices of decisions that are not searched. teacher: whom the weights learn from; the
+    architecture learns from the labels alone.
     Leaves the supernet, the architecture and all that resuming needs in last.safetensors.
     """
     state = new_state(space, dataset, settings, budgets=len(budgets), device=device, kept=kept)
@@ -136,6 +138,7 @@ def search(
                 weights_step(
                     state, batch, mixture, tally=tallies["weights"],
                     choices=sampled_choices(space, mixture, settings),
+                    teacher=teacher, teacher_share=settings.teacher_share,
                 )  # fmt: skip
                 if epoch >= settings.warmup_epochs:
                     mixture = sample(state, settings, epoch, generator=noise)

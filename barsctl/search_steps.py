@@ -20,6 +20,7 @@ from .architecture_metrics import Probabilities, total_entropy
 from .batches import Batch
 from .devices import mixed_precision
 from .evaluate import Tally
+from .train import taught
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,11 +64,12 @@ def _expected_share(space: SearchSpace, budget: AnyBudget, kept: Mapping[str, in
 
 def weights_step(
     state: SearchState, batch: Batch, mixture: Probabilities, *, tally: Tally,
-    choices: Choices | None = None,
+    choices: Choices | None = None, teacher: nn.Module | None = None, teacher_share: float = 0.0,
 ) -> None:  # fmt: skip
     """Move the supernet's weights; the architecture is left as it is, gradients included.
 
-    choices: the one network to compute instead of the mixture.
+    choices: the one network to compute instead of the mixture. teacher: who its answers are
+    compared with too.
     """
     fixed = {decision: weights.detach() for decision, weights in mixture.items()}
     with mixed_precision(batch.pixels.device):
@@ -76,6 +78,7 @@ def weights_step(
         else:
             logits = state.supernet.chosen(batch.pixels, choices)
         loss = F.cross_entropy(logits, batch.labels)
+        loss = taught(loss, logits, batch.pixels, teacher=teacher, share=teacher_share)
     state.weights_optimizer.zero_grad()
     loss.backward()
     state.weights_optimizer.step()

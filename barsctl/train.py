@@ -154,11 +154,18 @@ def _loss(
 ) -> Tensor:
     """The cross-entropy with smoothed labels, mixed with the distance to the teacher's answers."""
     loss = F.cross_entropy(logits, batch.labels, label_smoothing=settings.label_smoothing)
+    return taught(loss, logits, batch.pixels, teacher=teacher, share=settings.teacher_share)
+
+
+def taught(
+    loss: Tensor, logits: Tensor, pixels: Tensor, *, teacher: nn.Module | None, share: float
+) -> Tensor:
+    """Return the loss mixed with the distance to a teacher's answers, if there is one."""
     if teacher is None:
         return loss
     with torch.no_grad():
-        answers = teacher(batch.pixels)
-    return torch.lerp(loss, distillation_loss(logits, answers), settings.teacher_share)
+        answers = teacher(pixels)
+    return torch.lerp(loss, distillation_loss(logits, answers), share)
 
 
 def distillation_loss(logits: Tensor, answers: Tensor) -> Tensor:

@@ -14,7 +14,6 @@ from space.genotype import Genotype, read_genotype, write_genotype
 from space.graph import BlockGraph
 from space.graph_json import graph_to_json
 from space.nn.network import Network
-from space.nn.real import real_network
 from space.references import REFERENCES
 from space.strict_json import dump_strict, parse_strict
 from targets.toolchain import Notify
@@ -26,9 +25,9 @@ from .random_numbers import initial_weights
 from .run_folder import CONFIG, GENOTYPE, Json, Row, open_run
 from .scaled_reference import PUBLISHED, Images, ReferenceChoice, reference_graph, scaled
 from .search_run import load_search, read_search_config
+from .teachers import GRAPH, TEACHER, float_teacher
 from .train import Trained, TrainSettings, train
 
-GRAPH, TEACHER = "graph.json", "teacher"
 Teacher = Literal["none", "float"]
 
 
@@ -150,7 +149,9 @@ def training_run(
         write_genotype(subject.genotype, folder / GENOTYPE)
     teacher = None
     if config.teacher == "float":
-        teacher = _float_teacher(config, subject, dataset, folder=folder / TEACHER, device=device)
+        teacher = float_teacher(
+            subject.graph, dataset, config.settings, folder=folder / TEACHER, device=device
+        )
     return train(network, dataset, config.settings, folder=folder, device=device, teacher=teacher)
 
 
@@ -165,14 +166,3 @@ def _initial_network(
     search_config = read_search_config(subject.search_folder)
     state, _ = load_search(search_config, dataset, folder=subject.search_folder, device=device)
     return state.supernet.network_for(subject.genotype)
-
-
-def _float_teacher(
-    config: TrainConfig, subject: Subject, dataset: Dataset, *, folder: Path, device: torch.device
-) -> Network:
-    """Train the teacher, or go on with it, or only read it where it is finished."""
-    with initial_weights(config.settings.seed):
-        teacher = real_network(subject.graph, dataset.mean, dataset.std)
-    folder.mkdir(exist_ok=True)
-    train(teacher, dataset, config.settings, folder=folder, device=device, title="teacher")
-    return teacher.eval()

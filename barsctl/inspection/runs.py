@@ -43,6 +43,8 @@ def search_config_report(path: Path) -> Report:
             "data": _data(config.data),
             "budgets": budgets,
             "tables": list(config.tables),
+            "teacher": config.teacher,
+            "kept": dict(config.kept),
             "epochs": config.settings.epochs,
             "seed": config.settings.seed,
         },
