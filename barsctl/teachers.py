@@ -30,11 +30,13 @@ def float_teacher(
 ) -> Network:  # fmt: skip
     """Return the trained real-valued twin of a graph.
 
-    It is trained in the folder, goes on where it was, or is only read where it is finished.
+    settings: of the network that learns from it. It is trained in the folder, goes on where it was,
+    or is only read where it is finished.
     """
     with initial_weights(settings.seed):
         teacher = real_network(graph, dataset.mean, dataset.std)
     folder.mkdir(exist_ok=True)
+    settings = replace(settings, real_weight_epochs=0)
     train(teacher, dataset, settings, folder=folder, device=device, title="teacher")
     return teacher.eval()
 

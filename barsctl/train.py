@@ -8,6 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from space.nn.real import set_real_weights
+
 from .batches import Batch, all_batches, batch_count, training_batches
 from .checkpoint import (
     Checkpoint,
@@ -19,6 +21,7 @@ from .checkpoint import (
 from .data.dataset import Dataset
 from .data.source import ImageSource
 from .devices import mixed_precision
+from .errors import BarsError
 from .evaluate import Tally, accuracy, require_finite
 from .optimizers import OptimizerName, set_learning_rate, weights_optimizer
 from .progress import progress_bar
@@ -44,6 +47,21 @@ class TrainSettings:
     """Of the moving average of the weights that is evaluated and kept; 0 for none."""
     teacher_share: float = 0.5
     """Of the loss, where there is a teacher."""
+    real_weight_epochs: int = 0
+    """Of the epochs, the first in which activations are binary and weights real."""
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.real_weight_epochs < self.epochs:
+            raise BarsError(
+                f"real weights in {self.real_weight_epochs} epochs of a training of {self.epochs}: "
+                "binary weights learn in the epochs after them; take fewer"
+            )
+
+    def stage(self, epoch: int) -> range:
+        """The epochs of the stage that an epoch belongs to."""
+        if epoch < self.real_weight_epochs:
+            return range(self.real_weight_epochs)
+        return range(self.real_weight_epochs, self.epochs)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +85,9 @@ def train(
 ) -> Trained:
     """Train a network, from the folder's last checkpoint on if it has one.
 
+    With real_weight_epochs it is trained twice, binary activations first (Martinez et al., arXiv
+    2003.11535; ReActNet, arXiv 2003.03488): each time with a learning rate that rises and falls and
+    a new optimizer. What is kept has binary weights.
     Leaves the best epoch's weights in the network and in best.safetensors, the last epoch's and
     all that resuming needs in last.safetensors, the result in result.json.
     """
@@ -92,12 +113,15 @@ def train(
         for epoch in range(first_epoch, settings.epochs):
             tally = Tally()
             network.train()
+            stage = settings.stage(epoch)
+            if settings.real_weight_epochs:
+                _enter(stage, epoch, network, average, optimizer)
             batches = training_batches(
                 dataset.train, epoch_numbers(settings.seed, epoch),
                 batch_size=settings.batch_size, augmentation=dataset.augmentation, device=device,
             )  # fmt: skip
             for step, batch in enumerate(batches):
-                progress = (epoch * steps + step + 0.5) / total
+                progress = ((epoch - stage.start) * steps + step + 0.5) / (steps * len(stage))
                 set_learning_rate(optimizer, progress, highest=settings.learning_rate)
                 with mixed_precision(device):
                     logits = network(batch.pixels)
@@ -111,7 +135,8 @@ def train(
                 advance(f"loss {tally.loss:.3f}  best {max(best, 0):.1%}")
             require_finite(tally, epoch=epoch)
             found = _accuracy(average, dataset.validation, settings, device=device)
-            if found > best:
+            # An accuracy with real weights is not that of the network that is asked for.
+            if found > best and stage.stop == settings.epochs:
                 best_epoch, best = epoch, found
                 save_checkpoint(folder / BEST, {"network": average.state_dict()}, state={})
             log.write(epoch, {
@@ -130,6 +155,22 @@ def train(
     trained = Trained(best_epoch, best, test)
     write_json(folder / RESULT, {**asdict(trained)})
     return trained
+
+
+def _enter(
+    stage: range,
+    epoch: int,
+    network: nn.Module,
+    average: nn.Module,
+    optimizer: torch.optim.Optimizer,
+) -> None:
+    """Make weights real in the first of two stages and binary in the second."""
+    for each in (network, average):
+        set_real_weights(each, real=stage.start == 0)
+    if epoch == stage.start:
+        # Gradients of real weights are larger: with their statistics no sign would move for long.
+        optimizer.state.clear()
+        average.load_state_dict(network.state_dict())
 
 
 def load_best(network: nn.Module, folder: Path, *, device: torch.device) -> None:

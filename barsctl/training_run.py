@@ -1,6 +1,7 @@
 """A training run: what to train, what it starts from and learns from, and its folder."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
@@ -110,11 +111,19 @@ class TrainConfig:
 
 
 _ADAPTER = TypeAdapter(TrainConfig)
+# What a config means that was written before it could say so.
+_LATER: dict[str, Mapping[str, object]] = {"settings": {"real_weight_epochs": 0}}
 
 
 def train_config(fields: Row, *, what: str) -> TrainConfig:
     """Return the config that a file's fields hold. Raises SpaceError about `what`."""
-    return parse_strict(json.dumps(_upgraded(fields)), _ADAPTER, what=what)
+    return parse_strict(json.dumps(_upgraded(fields)), _ADAPTER, what=what, later=_LATER)
+
+
+def _today(fields: Row) -> Row:
+    """An older version's config with the fields of today's."""
+    found: Row = json.loads(dump_strict(train_config(fields, what=CONFIG), _ADAPTER))
+    return found
 
 
 def _upgraded(fields: Row) -> Row:
@@ -143,7 +152,7 @@ def training_run(
     subject = read_subject(config.source, dataset, reference=config.reference or PUBLISHED)
     network = _initial_network(config, subject, dataset, device=device)
     fields = json.loads(dump_strict(config, _ADAPTER))
-    open_run(folder, fields, resume=resume, upgrade=_upgraded)
+    open_run(folder, fields, resume=resume, upgrade=_today)
     write_atomically(folder / GRAPH, graph_to_json(subject.graph))
     if subject.genotype is not None:
         write_genotype(subject.genotype, folder / GENOTYPE)

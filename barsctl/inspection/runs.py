@@ -65,6 +65,7 @@ def train_config_report(path: Path) -> Report:
             "inherit": config.inherit,
             **_reference(config.reference),
             "epochs": config.settings.epochs,
+            "real_weight_epochs": config.settings.real_weight_epochs,
             "seed": config.settings.seed,
         },
     )

@@ -84,6 +84,20 @@ def test_float_teacher_is_kept_in_the_run(tmp_path: Path) -> None:
     assert (run / "teacher" / "best.safetensors").read_bytes() == before
 
 
+def test_real_weights_first_change_nothing_of_the_teacher(tmp_path: Path) -> None:
+    data, source = write_images(tmp_path), genotype_file(tmp_path)
+    losses, teachers = [], []
+    for stages in (1, 2):
+        settings = replace(SETTINGS, epochs=2, real_weight_epochs=stages - 1)
+        taught = replace(config(source, data), teacher="float", settings=settings)
+        run = tmp_path / f"run{stages}"
+        training_run(taught, folder=run, resume=False, device=CPU, notify=print)
+        losses.append(read_metrics(run)[0]["loss"])
+        teachers.append((run / "teacher" / "best.safetensors").read_bytes())
+    assert losses[0] != losses[1]
+    assert teachers[0] == teachers[1]
+
+
 def test_source_that_is_nothing_names_what_it_may_be(tmp_path: Path) -> None:
     dataset = tiny_dataset(tmp_path)
     with pytest.raises(BarsError, match=r"'resnet' is no search run.*xnor-resnet-18"):
@@ -109,7 +123,9 @@ def test_resume_refuses_another_source(tmp_path: Path) -> None:
 
 def test_config_of_format_1_still_loads() -> None:
     fields = json.loads(OLD_CONFIG.read_text())
-    assert train_config(fields, what="old").reference == ReferenceChoice()
+    found = train_config(fields, what="old")
+    assert found.reference == ReferenceChoice()
+    assert found.settings.real_weight_epochs == 0
     of_path = train_config({**fields, "source": "search"}, what="old")
     assert of_path.reference is None
 
@@ -119,7 +135,7 @@ def test_training_of_format_1_goes_on(tmp_path: Path) -> None:
     run = tmp_path / "run"
     trained = training_run(config(source, data), folder=run, resume=False, device=CPU, notify=print)
     fields = json.loads((run / "config.json").read_text())
-    del fields["reference"]
+    del fields["reference"], fields["settings"]["real_weight_epochs"]
     (run / "config.json").write_text(json.dumps({**fields, "format": 1}))
     again = training_run(config(source, data), folder=run, resume=True, device=CPU, notify=print)
     assert again == trained
