@@ -23,6 +23,7 @@ from .budgets import Budget
 from .data.dataset import Dataset
 from .data_choice import DataChoice
 from .errors import BarsError
+from .gap import Gap
 from .pricing import hard_budgets, needs_table, read_tables
 from .refine import refine
 from .run_folder import CONFIG, LAST, Row, open_run, read_config, read_metrics
@@ -136,6 +137,12 @@ def _upgraded(fields: Row) -> Row:
         ],
         "tables": [] if table is None else [table],
     }
+
+
+def last_gap(folder: Path) -> Gap | None:
+    """Return the gap of a search's last epoch; None where its metrics are gone or tell none."""
+    gaps = [row["gap"] for row in read_metrics(folder) if "gap" in row]
+    return Gap(gaps[-1]["relaxed"], gaps[-1]["discretised"]) if gaps else None
 
 
 def run_budgets(

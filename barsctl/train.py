@@ -23,6 +23,7 @@ from .data.source import ImageSource
 from .devices import mixed_precision
 from .errors import BarsError
 from .evaluate import Tally, accuracy, require_finite
+from .gap import Gap
 from .optimizers import OptimizerName, set_learning_rate, weights_optimizer
 from .progress import progress_bar
 from .random_numbers import epoch_numbers
@@ -71,6 +72,8 @@ class Trained:
     best_epoch: int
     validation_accuracy: float
     test_accuracy: float
+    searched: Gap | None = None
+    """Of the search that the network comes from, if any, at its end and with its weights."""
 
 
 def train(

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -23,11 +23,11 @@ from .data.dataset import Dataset
 from .data_choice import DataChoice, load_choice
 from .errors import BarsError
 from .random_numbers import initial_weights
-from .run_folder import CONFIG, GENOTYPE, Json, Row, open_run
+from .run_folder import CONFIG, GENOTYPE, Json, Row, open_run, write_json
 from .scaled_reference import PUBLISHED, Images, ReferenceChoice, reference_graph, scaled
-from .search_run import load_search, read_search_config
+from .search_run import last_gap, load_search, read_search_config
 from .teachers import GRAPH, TEACHER, float_teacher
-from .train import Trained, TrainSettings, train
+from .train import RESULT, Trained, TrainSettings, train
 
 Teacher = Literal["none", "float"]
 
@@ -142,6 +142,8 @@ def training_run(
 ) -> Trained:
     """Train in a folder of its own; see `train` for what it leaves there, beside graph.json.
 
+    Where the network comes from a search, the result has that search's gap too.
+
     A reference that has budgets and no channels yet is trained with the most that keep to them,
     which config.json then names: see `scaled`.
     """
@@ -161,7 +163,15 @@ def training_run(
         teacher = float_teacher(
             subject.graph, dataset, config.settings, folder=folder / TEACHER, device=device
         )
-    return train(network, dataset, config.settings, folder=folder, device=device, teacher=teacher)
+    gap = None if subject.search_folder is None else last_gap(subject.search_folder)
+    trained = train(
+        network, dataset, config.settings, folder=folder, device=device, teacher=teacher
+    )
+    if gap is None:
+        return trained
+    trained = replace(trained, searched=gap)
+    write_json(folder / RESULT, asdict(trained))
+    return trained
 
 
 def _initial_network(

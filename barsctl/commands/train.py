@@ -136,8 +136,12 @@ def train(
     if as_json:
         typer.echo(json.dumps({"run": str(out), **asdict(trained)}, indent=2))
         return
+    gap = trained.searched
+    before = ""
+    if gap is not None:
+        before = f", in the search {gap.discretised:.2%} and its mixture {gap.relaxed:.2%}"
     typer.echo(
         f"{out}: test accuracy {trained.test_accuracy:.2%}, validation "
-        f"{trained.validation_accuracy:.2%} (epoch {trained.best_epoch + 1}); "
+        f"{trained.validation_accuracy:.2%} (epoch {trained.best_epoch + 1}){before}; "
         f"now run: barsctl compile {out}"
     )

@@ -55,6 +55,7 @@ def test_training_learns_and_keeps_its_best(tmp_path: Path) -> None:
         "best_epoch": trained.best_epoch,
         "validation_accuracy": trained.validation_accuracy,
         "test_accuracy": trained.test_accuracy,
+        "searched": None,
     }
 
 

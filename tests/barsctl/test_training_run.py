@@ -8,6 +8,8 @@ import pytest
 from barsctl.data_choice import DataChoice
 from barsctl.derive import DeriveSettings, derive
 from barsctl.errors import BarsError
+from barsctl.gap import Gap
+from barsctl.inspection.inspect import inspect
 from barsctl.judge import JudgeSettings
 from barsctl.run_folder import read_metrics
 from barsctl.scaled_reference import ReferenceChoice
@@ -72,13 +74,30 @@ def test_inherited_weights_are_the_supernets(tmp_path: Path) -> None:
         training_run(chosen, folder=tmp_path / "other", resume=False, device=CPU, notify=print)
 
 
+def test_trained_network_is_told_beside_its_search(tmp_path: Path) -> None:
+    data, run = write_images(tmp_path), tmp_path / "run"
+    search = searched(tmp_path, data)
+    gap = read_metrics(search)[-1]["gap"]
+    trained = training_run(config(search, data), folder=run, resume=False, device=CPU, notify=print)
+    assert trained.searched == Gap(gap["relaxed"], gap["discretised"])
+    details = inspect(run / "result.json").details
+    assert details["searched_relaxed"] == gap["relaxed"]
+    assert details["searched_discretised"] == gap["discretised"]
+    assert details["validation_accuracy"] == trained.validation_accuracy
+    # A search's metrics may be gone, and a genotype alone has none.
+    (search / "metrics.jsonl").unlink()
+    again = training_run(config(search, data), folder=run, resume=True, device=CPU, notify=print)
+    assert again == replace(trained, searched=None)
+    assert "searched_relaxed" not in inspect(run / "result.json").details
+
+
 def test_float_teacher_is_kept_in_the_run(tmp_path: Path) -> None:
     data, source = write_images(tmp_path), genotype_file(tmp_path)
     taught = replace(config(source, data), teacher="float")
     run = tmp_path / "run"
     trained = training_run(taught, folder=run, resume=False, device=CPU, notify=print)
     teacher = json.loads((run / "teacher" / "result.json").read_text())
-    assert set(teacher) == {"best_epoch", "validation_accuracy", "test_accuracy"}
+    assert set(teacher) == {"best_epoch", "validation_accuracy", "test_accuracy", "searched"}
     before = (run / "teacher" / "best.safetensors").read_bytes()
     assert training_run(taught, folder=run, resume=True, device=CPU, notify=print) == trained
     assert (run / "teacher" / "best.safetensors").read_bytes() == before
