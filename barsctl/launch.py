@@ -1,0 +1,60 @@
+"""How this process was started: alone, or by torchrun as one of several that compute one run."""
+
+import os
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, redirect_stderr, redirect_stdout
+from dataclasses import dataclass
+from pathlib import Path
+
+from .errors import BarsError
+
+TOGETHER = ("search", "derive", "pareto", "train")
+"""The commands that several processes share one run of."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ranks:
+    """Which of how many processes this is, and which of those on its machine."""
+
+    rank: int = 0
+    size: int = 1
+    local_rank: int = 0
+
+
+def launched() -> Ranks:
+    """Return what torchrun, or who else sets torch's env:// variables, says of this process."""
+    if not {"RANK", "WORLD_SIZE", "MASTER_ADDR"} <= os.environ.keys():
+        return Ranks()
+    rank = int(os.environ["RANK"])
+    return Ranks(rank, int(os.environ["WORLD_SIZE"]), int(os.environ.get("LOCAL_RANK", rank)))
+
+
+@contextmanager
+def among_ranks() -> Iterator[None]:
+    """Join the processes that this one was started among, if any; only the first one is heard.
+
+    What ends the context with an error passes through in the first process that it happens to; the
+    others leave with exit code 1 and no word, so that there is one line.
+    """
+    ranks = launched()
+    if ranks.size == 1:
+        yield
+        return
+    from .ranks import joined
+
+    with joined(ranks), ExitStack() as stack:
+        if ranks.rank > 0:
+            nowhere = stack.enter_context(Path(os.devnull).open("w"))
+            stack.enter_context(redirect_stdout(nowhere))
+            stack.enter_context(redirect_stderr(nowhere))
+        yield
+
+
+def require_together(command: str | None) -> None:
+    """Raise BarsError where several processes were started for a command of one."""
+    size = launched().size
+    if size > 1 and command not in TOGETHER:
+        raise BarsError(
+            f"{command} was started as {size} processes and computes in one; start it without "
+            f"torchrun, which is for {', '.join(TOGETHER)}"
+        )
