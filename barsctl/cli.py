@@ -23,6 +23,7 @@ from .commands.profile import profile
 from .commands.run import run
 from .commands.search import search
 from .commands.spaces import spaces
+from .commands.sweep import sweep
 from .commands.table import table
 from .commands.targets import targets
 from .commands.train import train
@@ -65,6 +66,7 @@ app.command()(search)
 app.command()(derive)
 app.command()(pareto)
 app.command()(train)
+app.command()(sweep)
 app.command()(profile)
 app.command("compile")(compile_run)
 app.command()(verify)
