@@ -22,11 +22,25 @@ class Ranks:
 
 
 def launched() -> Ranks:
-    """Return what torchrun, or who else sets torch's env:// variables, says of this process."""
-    if not {"RANK", "WORLD_SIZE", "MASTER_ADDR"} <= os.environ.keys():
+    """Return what torchrun, or who else sets torch's env:// variables, says of this process.
+
+    Raises BarsError where they are no numbers.
+    """
+    if not {"RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT"} <= os.environ.keys():
         return Ranks()
-    rank = int(os.environ["RANK"])
-    return Ranks(rank, int(os.environ["WORLD_SIZE"]), int(os.environ.get("LOCAL_RANK", rank)))
+    rank = _number("RANK")
+    local_rank = _number("LOCAL_RANK") if "LOCAL_RANK" in os.environ else rank
+    return Ranks(rank, _number("WORLD_SIZE"), local_rank)
+
+
+def _number(name: str) -> int:
+    value = os.environ[name]
+    if not value.isdecimal():
+        raise BarsError(
+            f"the environment's {name} is {value!r}, not a number; start several processes with "
+            f"torchrun, which sets it, or one without {name}"
+        )
+    return int(value)
 
 
 @contextmanager

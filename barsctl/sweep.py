@@ -20,16 +20,19 @@ from costmodels.errors import CostError
 from space.atomic import write_atomically
 from space.errors import SpaceError
 from space.presets import named_space
+from space.search_space import SearchSpace
 from space.strict_json import dump_strict, parse_strict
 from targets.errors import TargetError
 from targets.toolchain import Notify
 
 from .budgets import Budget
+from .data.dataset import Dataset
 from .data_choice import DataChoice, load_choice
 from .derive import DeriveSettings, derive
 from .errors import BarsError
 from .judge import JudgeSettings
 from .lease import LostLease, renewed
+from .pricing import hard_budgets, read_tables
 from .run_folder import Json, open_run, write_json
 from .search import SearchSettings
 from .search_run import SearchConfig, search_run
@@ -139,8 +142,10 @@ def sweep(
     """Compute the cells that nobody has computed, and return all when all have ended.
 
     Any number of workers may do so in one folder at a time. What fails of a cell is kept as its
-    error and stops no other. Raises BarsError where the folder is of another sweep.
+    error and stops no other. Raises BarsError where the folder is of another sweep, and what a
+    search raises where it has no images, no such space, or no table for a budget.
     """
+    _require_possible(config)
     fields = json.loads(dump_strict(config, _CONFIG))
     open_run(folder, fields, resume=True)
     # Of workers that start at once, the last one's config stays: compare with what is there.
@@ -165,6 +170,20 @@ def sweep(
     return tuple(_rows(journal, by_name))
 
 
+def _require_possible(config: SweepConfig) -> None:
+    """Raise what every cell would, before it is kept as the error of each."""
+    dataset, tables = load_choice(config.data), read_tables(map(Path, config.tables))
+    for space, budget in product(config.spaces, config.budgets):
+        hard_budgets((budget,), _space(space, dataset), tables=tables)
+
+
+def _space(name: str, dataset: Dataset) -> SearchSpace:
+    return named_space(
+        name, image_channels=dataset.channels, image_size=dataset.image_size,
+        classes=len(dataset.class_names),
+    )  # fmt: skip
+
+
 def _result(
     config: SweepConfig, cell: Cell, folder: Path, *, device: torch.device, notify: Notify
 ) -> CellResult:
@@ -187,14 +206,10 @@ def _computed(
     """Search, derive and train in a cell's folder, or go on there."""
     data = replace(config.data, seed=cell.seed)
     dataset = load_choice(data)
-    space = named_space(
-        cell.space, image_channels=dataset.channels, image_size=dataset.image_size,
-        classes=len(dataset.class_names),
-    )  # fmt: skip
     searching = SearchConfig(
         format=2,
         command="search",
-        space=space,
+        space=_space(cell.space, dataset),
         data=data,
         budgets=(cell.budget,),
         tables=config.tables,
@@ -226,6 +241,8 @@ def _rows(journal: Journal, found: Mapping[str, Cell]) -> Iterator[Row]:
     for trial in journal.trials():
         folder = journal.folder / CELLS / trial.cell
         path = folder / RESULT
+        if not path.exists():
+            raise BarsError(f"{path} is gone; remove {folder} to have the cell computed again")
         result = parse_strict(path.read_bytes(), _RESULT, what=str(path))
         yield Row(found[trial.cell], trial.state, folder, result, trial.cell in front)
 

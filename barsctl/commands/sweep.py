@@ -57,8 +57,8 @@ def sweep(
     """Search, derive and train for every space, budget and seed, and show which are best.
 
     Start it as often as you like, on other machines too, with the same words: the workers share the
-    cells. What was killed goes on when it is started again. A cell that failed is computed again
-    when its folder was removed.
+    cells. What was killed goes on when it is started again. A cell whose folder under cells/ was
+    removed is computed again.
 
     Example: barsctl sweep --budget bops=2M --budget bops=4M --seed 0 --seed 1 --out runs/sweep
     """  # fmt: skip
