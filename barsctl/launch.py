@@ -1,6 +1,8 @@
 """How this process was started: alone, or by torchrun as one of several that compute one run."""
 
+import ctypes
 import os
+import signal
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
@@ -8,6 +10,8 @@ from pathlib import Path
 
 from .errors import BarsError
 
+# linux/prctl.h; Python has no name for it.
+PR_SET_PDEATHSIG = 1
 TOGETHER = ("search", "derive", "pareto", "train")
 """The commands that several processes share one run of."""
 
@@ -56,12 +60,22 @@ def among_ranks() -> Iterator[None]:
         return
     from .ranks import joined
 
+    _end_with_torchrun()
     with joined(ranks), ExitStack() as stack:
         if ranks.rank > 0:
             nowhere = stack.enter_context(Path(os.devnull).open("w"))
             stack.enter_context(redirect_stdout(nowhere))
             stack.enter_context(redirect_stderr(nowhere))
         yield
+
+
+def _end_with_torchrun() -> None:
+    """Have this process killed when torchrun is: nothing else would tell it.
+
+    It would write on into a folder where the command is given again with --resume.
+    """
+    if "TORCHELASTIC_RUN_ID" in os.environ:
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def require_together(command: str | None) -> None:

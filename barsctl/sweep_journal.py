@@ -26,6 +26,8 @@ _STATES: dict[TrialState, State] = {
     TrialState.COMPLETE: "finished",
     TrialState.FAIL: "failed",
 }
+# What Optuna raises where it reads anything but what it wrote.
+_DAMAGED = (AssertionError, AttributeError, LookupError, TypeError, ValueError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,19 +89,20 @@ class Journal:
         return None
 
     def _begun(self, cell: str) -> Trial:
-        self.study.add_trial(
-            optuna.create_trial(
-                state=TrialState.RUNNING,
-                params={"cell": cell},
-                distributions={"cell": CategoricalDistribution(self.cells)},
+        with _readable(self.folder / JOURNAL):
+            self.study.add_trial(
+                optuna.create_trial(
+                    state=TrialState.RUNNING,
+                    params={"cell": cell},
+                    distributions={"cell": CategoricalDistribution(self.cells)},
+                )
             )
-        )
         return Trial(cell, self._told()[-1].number, "running")
 
     def end(self, trial: Trial, objectives: tuple[float, float] | None) -> None:
         """Keep a cell's accuracy and cost, or that it failed."""
         state = TrialState.FAIL if objectives is None else TrialState.COMPLETE
-        with _alone(self.folder):
+        with _alone(self.folder), _readable(self.folder / JOURNAL):
             self.study.tell(trial.number, objectives, state=state, skip_if_finished=True)
 
     def front(self) -> set[str]:
@@ -170,7 +173,7 @@ def _cut_torn_line(path: Path) -> None:
 def _readable(path: Path) -> Iterator[None]:
     try:
         yield
-    except (ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
+    except _DAMAGED as error:
         raise BarsError(
             f"{path}: this is no journal of a sweep, or a line of it is damaged "
             f"({type(error).__name__}: {error}); move it away and give the command again: what "

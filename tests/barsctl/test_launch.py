@@ -10,6 +10,7 @@ def as_second_of_four(monkeypatch: pytest.MonkeyPatch) -> None:
         "RANK": "1",
         "WORLD_SIZE": "4",
         "MASTER_ADDR": "a",
+        "MASTER_PORT": "1",
         "LOCAL_RANK": "0",
     }.items():
         monkeypatch.setenv(name, value)
@@ -32,3 +33,16 @@ def test_command_of_one_process_refuses_four() -> None:
         require_together(command)
     with pytest.raises(BarsError, match="compile was started as 4 processes and computes in one"):
         require_together("compile")
+
+
+@pytest.mark.usefixtures("as_second_of_four")
+def test_number_that_is_none_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WORLD_SIZE", "two")
+    with pytest.raises(BarsError, match="the environment's WORLD_SIZE is 'two', not a number"):
+        launched()
+
+
+@pytest.mark.usefixtures("as_second_of_four")
+def test_process_without_a_place_to_meet_is_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("MASTER_PORT")
+    assert launched() == Ranks()

@@ -1,11 +1,11 @@
 """Sweeps over a handful of images: by one worker, by two, and by two of which one is killed."""
 
 import json
-import os
 import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -34,6 +34,12 @@ def words(folder: Path, *budgets: str, seeds: int = 1) -> list[str]:
     ]))  # fmt: skip
 
 
+def kill_when_another_works(doomed: subprocess.Popen[str], cells: Path) -> None:
+    while doomed.poll() is None and len(list(cells.glob("*/lease.json"))) < 2:
+        time.sleep(0.001)
+    doomed.kill()
+
+
 def started(asked: list[str]) -> subprocess.Popen[str]:
     command = [sys.executable, "-m", "barsctl", *asked]
     return subprocess.Popen(
@@ -47,24 +53,26 @@ def finished_trials(folder: Path) -> int:
     return sum(bool(row.get("values")) for row in rows if row["op_code"] == 6)
 
 
-def test_killed_workers_cell_is_finished_once_by_another(tmp_path: Path) -> None:
-    """Two workers on four cells; one is killed in its first search or soon after."""
-    asked = words(tmp_path, "bops=100k", "bops=60k", seeds=2)
-    doomed, other = started(asked), started(asked)
-    cells = tmp_path / "sweep" / "cells"
-    while doomed.poll() is None and not any(
-        f'"process": {doomed.pid},' in lease.read_text() for lease in cells.glob("*/lease.json")
-    ):
+def test_killed_workers_cell_is_finished_once_by_another(
+    barsctl: CommandLine, tmp_path: Path
+) -> None:
+    """Two workers on two cells; one is killed as soon as both have one."""
+    asked = words(tmp_path, "bops=100k", seeds=2)
+    doomed, cells = started(asked), tmp_path / "sweep" / "cells"
+    while not list(cells.glob("*/lease.json")):
         time.sleep(0.01)
-    os.kill(doomed.pid, signal.SIGKILL)
+    killer = threading.Thread(target=kill_when_another_works, args=(doomed, cells))
+    killer.start()
+    answer = barsctl(*asked)
+    killer.join()
     doomed.communicate()
-    answer, told = other.communicate()
-    assert other.returncode == 0, told
-    rows = json.loads(answer)["cells"]
+    assert doomed.returncode == -signal.SIGKILL
+    assert answer.exit_code == 0, answer.err
+    rows = json.loads(answer.out)["cells"]
     assert [(row["seed"], row["state"]) for row in rows] == [
-        (0, "finished"), (1, "finished"), (0, "finished"), (1, "finished"),
+        (0, "finished"), (1, "finished"),
     ]  # fmt: skip
-    assert finished_trials(tmp_path) == 4
+    assert finished_trials(tmp_path) == 2
     for row in rows:
         for step in ("search", "train"):
             assert len(read_metrics(Path(row["folder"]) / step)) == 1
@@ -90,8 +98,10 @@ def test_failed_cell_is_told_and_stops_no_other(barsctl: CommandLine, tmp_path: 
     assert json.loads(again.out) == json.loads(answer.out)
     assert "cell" not in again.err.splitlines()[0].split(":")[0].split()
     shutil.rmtree(first["folder"])
-    barsctl(*asked)
+    assert "1 of 2 cells failed" in barsctl(*asked).err
     assert Path(first["folder"], "cell.json").exists()
+    Path(second["folder"], "cell.json").unlink()
+    assert f"remove {second['folder']} to have the cell computed again" in barsctl(*asked).err
     assert finished_trials(tmp_path) == 1
 
 
@@ -100,6 +110,14 @@ def test_sweep_refuses_what_it_cannot_compare(barsctl: CommandLine, tmp_path: Pa
     assert "budgets of bops, size: a sweep compares" in barsctl(*asked).err
     asked = words(tmp_path, "bops=1M", "bops=1.0001M")
     assert "demo-bops=1M-seed0 is twice in the sweep" in barsctl(*asked).err
+
+
+def test_sweep_that_no_cell_can_do_keeps_nothing(barsctl: CommandLine, tmp_path: Path) -> None:
+    asked = words(tmp_path, "latency=1ms")
+    assert "latency" in barsctl(*asked).err
+    assert "table gone.jsonl cannot be read" in barsctl(*asked, "--table", "gone.jsonl").err
+    assert "moon" in barsctl(*words(tmp_path, "bops=1M"), "--space", "moon").err
+    assert not (tmp_path / "sweep").exists()
 
 
 def test_worker_with_other_words_is_refused(barsctl: CommandLine, tmp_path: Path) -> None:
