@@ -243,8 +243,18 @@ def _rows(journal: Journal, found: Mapping[str, Cell]) -> Iterator[Row]:
         path = folder / RESULT
         if not path.exists():
             raise BarsError(f"{path} is gone; remove {folder} to have the cell computed again")
-        result = parse_strict(path.read_bytes(), _RESULT, what=str(path))
-        yield Row(found[trial.cell], trial.state, folder, result, trial.cell in front)
+        on_front = trial.cell in front
+        yield Row(found[trial.cell], trial.state, folder, read_cell(path), on_front)
+
+
+def read_sweep_config(path: Path) -> SweepConfig:
+    """Return the config of a sweep's config.json. Raises SpaceError where it is damaged."""
+    return parse_strict(path.read_bytes(), _CONFIG, what=str(path))
+
+
+def read_cell(path: Path) -> CellResult:
+    """Return the result of a cell.json. Raises SpaceError where it is damaged."""
+    return parse_strict(path.read_bytes(), _RESULT, what=str(path))
 
 
 def sweep_json(rows: Sequence[Row]) -> Json:

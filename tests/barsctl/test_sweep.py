@@ -89,6 +89,9 @@ def test_failed_cell_is_told_and_stops_no_other(barsctl: CommandLine, tmp_path: 
     answer = barsctl(*asked)
     assert answer.exit_code == 1
     first, second = json.loads(answer.out)["cells"]
+    assert "bops=1k, bops=100k\n" in barsctl("inspect", tmp_path / "sweep").out
+    told = barsctl("inspect", Path(first["folder"]) / "cell.json").out
+    assert "no network keeps to bops 1000 BOPs" in told
     assert first["state"] == "failed"
     assert first["error"].startswith("no network keeps to bops 1000 BOPs")
     assert (second["state"], second["on_front"]) == ("finished", True)
