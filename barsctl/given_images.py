@@ -60,7 +60,7 @@ def _array(path: Path) -> NDArray[np.generic]:
         with path.open("rb") as file:
             # Not numpy.load: it takes a file for an archive or a pickle as well.
             found: NDArray[np.generic] = read_array(file, allow_pickle=False)
-    except ValueError as error:
+    except (ValueError, MemoryError) as error:  # a header may tell of any size
         raise DataError(f"{path} is no plain array ({error}); write it with numpy.save") from error
     return found
 

@@ -2,6 +2,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.lib.format import write_array_header_1_0
 from PIL import Image
 
 from barsctl.errors import DataError
@@ -71,3 +72,11 @@ def test_files_that_are_no_arrays_are_refused(tmp_path: Path) -> None:
     np.save(path, np.uint8(3))
     with pytest.raises(DataError, match=r"images of shape \(\): expected \[count, size, size"):
         read_images(path, image_size=4, channels=1)
+
+
+def test_array_larger_than_any_memory_is_refused(tmp_path: Path) -> None:
+    header = {"descr": "|u1", "fortran_order": False, "shape": (10**15, 4, 4)}
+    with (tmp_path / "images.npy").open("wb") as file:
+        write_array_header_1_0(file, header)
+    with pytest.raises(DataError, match=r"images\.npy is no plain array \(Unable to allocate"):
+        read_images(tmp_path / "images.npy", image_size=4, channels=1)
