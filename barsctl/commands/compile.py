@@ -99,12 +99,18 @@ def compile_run(
         notes = ()
     uses = memory_uses(package, asked or (() if given is not None else searched_budgets(run)))
     write_memory_uses(package, uses)
-    over = [str(use) for use in uses if not use.kept]
+    over = [str(use) for use in uses if use.kept is False]
+    unknown = [
+        f"{use}: what was not measured may be more than the rest of the budget, and nothing here "
+        "runs the target: barsctl doctor"
+        for use in uses
+        if use.kept is None
+    ]
     if as_json:
         typer.echo(json.dumps(summary(package), indent=2))
     else:
         _print(package)
-    for warning in (*notes, *package.warnings, *(() if asked else over)):
+    for warning in (*notes, *package.warnings, *(() if asked else over), *unknown):
         typer.echo(f"warning: {warning}", err=True)
     if package.mismatches:
         raise VerificationError("; ".join(package.mismatches))
