@@ -92,8 +92,8 @@ def test_worker_that_lost_its_folder_is_stopped(tmp_path: Path) -> None:
 
     def work_on() -> None:
         with renewed(tmp_path, lease, every_s=0.001):
-            write_lease(tmp_path, other)
-            while True:
+            while True:  # a renewal under way may overwrite it
+                write_lease(tmp_path, other)
                 time.sleep(0.001)
 
     with pytest.raises(LostLease, match="another worker took it over"):
