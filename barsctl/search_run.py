@@ -22,6 +22,7 @@ from .data.dataset import Dataset
 from .data_choice import DataChoice
 from .errors import BarsError
 from .pricing import hard_budgets, needs_table, read_tables
+from .ranks import is_first
 from .refine import refine
 from .run_folder import CONFIG, LAST, Row, open_run, read_config, read_metrics
 from .search import SearchSettings, new_state, restore, search
@@ -65,7 +66,8 @@ def search_run(
     flat = {name: np.zeros(len(values)) for name, values in decisions(config.space).items()}
     most_probable(decisions(config.space), cost_terms(config.space), flat, budgets)
     fields = json.loads(dump_strict(config, _ADAPTER))
-    open_run(folder, fields, resume=resume, upgrade=_today)
+    if is_first():
+        open_run(folder, fields, resume=resume, upgrade=_today)
     state = search(config.space, dataset, budgets, config.settings, folder=folder, device=device)
     if config.settings.refine_epochs:
         refine(state, config.space, dataset, budgets, config.settings, folder=folder, device=device)

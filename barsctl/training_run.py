@@ -23,6 +23,7 @@ from .data.dataset import Dataset
 from .data_choice import DataChoice, load_choice
 from .errors import BarsError
 from .random_numbers import initial_weights
+from .ranks import is_first
 from .run_folder import CONFIG, GENOTYPE, Json, Row, open_run
 from .scaled_reference import PUBLISHED, Images, ReferenceChoice, reference_graph, scaled
 from .search_run import load_search, read_search_config
@@ -143,11 +144,12 @@ def training_run(
         config = replace(config, reference=found)
     subject = read_subject(config.source, dataset, reference=config.reference or PUBLISHED)
     network = _initial_network(config, subject, dataset, device=device)
-    fields = json.loads(dump_strict(config, _ADAPTER))
-    open_run(folder, fields, resume=resume, upgrade=_upgraded)
-    write_atomically(folder / GRAPH, graph_to_json(subject.graph))
-    if subject.genotype is not None:
-        write_genotype(subject.genotype, folder / GENOTYPE)
+    if is_first():
+        fields = json.loads(dump_strict(config, _ADAPTER))
+        open_run(folder, fields, resume=resume, upgrade=_upgraded)
+        write_atomically(folder / GRAPH, graph_to_json(subject.graph))
+        if subject.genotype is not None:
+            write_genotype(subject.genotype, folder / GENOTYPE)
     teacher = None
     if config.teacher == "float":
         teacher = _float_teacher(config, subject, dataset, folder=folder / TEACHER, device=device)
@@ -173,6 +175,7 @@ def _float_teacher(
     """Train the teacher, or go on with it, or only read it where it is finished."""
     with initial_weights(config.settings.seed):
         teacher = real_network(subject.graph, dataset.mean, dataset.std)
-    folder.mkdir(exist_ok=True)
+    if is_first():
+        folder.mkdir(exist_ok=True)
     train(teacher, dataset, config.settings, folder=folder, device=device, title="teacher")
     return teacher.eval()
