@@ -16,10 +16,23 @@ from space.decisions import Decisions
 Probabilities = Mapping[str, Tensor]
 
 
-def log_probabilities(probabilities: Probabilities) -> dict[str, NDArray[np.float64]]:
-    """Return the logarithms without gradients, on the CPU."""
-    return {
+# The probability of an option that softmax rounds to 0: improbable, still allowed.
+MIN_LOG_PROBABILITY = -100.0
+
+
+def log_probabilities(
+    probabilities: Probabilities, kept: Mapping[str, int] = {}
+) -> dict[str, NDArray[np.float64]]:
+    """Return the logarithms without gradients, on the CPU.
+
+    kept: the choices of decisions that are not open; their other options have -inf.
+    """
+    logarithms = {
         name: each.detach().double().cpu().log().numpy() for name, each in probabilities.items()
+    }
+    return {
+        name: each if name in kept else np.maximum(each, MIN_LOG_PROBABILITY)
+        for name, each in logarithms.items()
     }
 
 

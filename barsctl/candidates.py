@@ -34,7 +34,7 @@ def candidate_choices(
 
     The samples are drawn from the probabilities, from flatter ones where those give too few; they
     are all different and keep to the budgets. Those that make use of a budget come first: the most
-    accurate networks are among them.
+    accurate networks are among them. An option of -inf is in none.
     Raises BudgetUnreachable where no network does.
     """
     options, terms = decisions(space), cost_terms(space)

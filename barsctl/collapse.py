@@ -5,8 +5,8 @@ left again (arXiv 1909.06035, 1909.09656). Binary weights learn slower and make 
 arXiv 2011.10804). Or the probabilities stand for another network than the mixture that was trained.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from costmodels.selection import AnyBudget, budget_cost, within
 from costmodels.term_index import TermIndex
@@ -28,12 +28,16 @@ LARGEST_GAP = 0.15
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Discretised:
-    """The network that probabilities stand for: the most probable one within the budgets."""
+    """The network that probabilities stand for: the most probable one within the budgets.
+
+    kept: the choices of decisions that the search does not make.
+    """
 
     space: SearchSpace
     choices: Choices
     index: TermIndex
     budgets: Sequence[AnyBudget]
+    kept: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def used_share(self) -> float:
@@ -43,14 +47,15 @@ class Discretised:
 
     @property
     def edges(self) -> tuple[str, ...]:
-        """The decisions on edges of the cells that it keeps."""
-        kept = kept_cells(genotype_of(self.space, self.choices))
-        return tuple(
+        """The open decisions on edges of the cells that it has."""
+        cells = kept_cells(genotype_of(self.space, self.choices))
+        edges = (
             op_decision(group, node, source)
-            for group in dict.fromkeys(cell.group for cell in kept)
+            for group in dict.fromkeys(cell.group for cell in cells)
             for node in range(1, self.space.nodes + 1)
             for source in range(node)
         )
+        return tuple(edge for edge in edges if edge not in self.kept)
 
     @property
     def is_needlessly_narrow(self) -> bool:
@@ -58,7 +63,10 @@ class Discretised:
         ascending = sorted(self.space.widths)
         stages = map(width_decision, range(len(self.space.stages)))
         smallest, *wider = map(self.space.widths.index, ascending)
-        if not wider or any(self.choices[stage] != smallest for stage in stages):
+        open_and_narrow = [
+            stage not in self.kept and self.choices[stage] == smallest for stage in stages
+        ]
+        if not wider or not all(open_and_narrow):
             return False
         return any(
             within(self.index, self.budgets, {**self.choices, width_decision(stage): wider[0]})
@@ -71,7 +79,9 @@ def collapse_warnings(
 ) -> tuple[str, ...]:
     """Return a line per rule that is broken. last: nothing will be decided any more."""
     decided = _decided_primitives(probabilities, network)
-    if len(decided) < SETTLED_SHARE * len(network.edges) and not last:
+    # Of two widths or depths one always outweighs the other: without edges it is told at the end.
+    settled = bool(network.edges) and len(decided) >= SETTLED_SHARE * len(network.edges)
+    if not settled and not last:
         return ()
     spare = network.used_share < USED_SHARE
     return tuple(

@@ -97,7 +97,7 @@ def open_judge(
     return Judge(
         config.space,
         state.supernet,
-        log_probabilities(distribution(state, config.settings, epoch)),
+        log_probabilities(distribution(state, config.settings, epoch), config.kept),
         random_images(weights_half, count=settings.calibration_images, seed=settings.seed),
         random_images(dataset.validation, count=settings.held_out_images, seed=settings.seed),
         read_judged(path, config.space, header) if is_first() else Judged(path, config.space),

@@ -110,7 +110,7 @@ def _priced(judge: Judge, times: LatencyTable) -> AddedBudget:
     """The table's costs, limited by the dearest network."""
     terms, options = cost_terms(judge.space), decisions(judge.space)
     costs = term_costs(times, terms)
-    smallest_gain, _ = smallest_cost(options, terms, -costs)
+    smallest_gain, _ = smallest_cost(options, terms, -costs, judge.log_probabilities)
     return AddedBudget(times.name, times.unit, costs, -smallest_gain)
 
 
@@ -118,7 +118,9 @@ def _choices(
     judge: Judge, settings: ParetoSettings, priced: AddedBudget, others: Sequence[AnyBudget]
 ) -> list[Choices]:
     """Different networks within limits from the cheapest network's cost to the dearest one's."""
-    cheapest, _ = smallest_cost(decisions(judge.space), cost_terms(judge.space), priced.costs)
+    cheapest, _ = smallest_cost(
+        decisions(judge.space), cost_terms(judge.space), priced.costs, judge.log_probabilities
+    )
     found: dict[object, Choices] = {}
     unreachable: BudgetUnreachable | None = None
     for limit in np.geomspace(cheapest, priced.limit, settings.points):

@@ -6,7 +6,7 @@ most probable network at its largest width and depth and at its smallest, and so
 `derive` within the budgets. All but the largest learn from its answers too.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from pathlib import Path
 
@@ -63,7 +63,8 @@ def refine(
     total = steps * settings.refine_epochs
     end = settings.epochs + settings.refine_epochs
     typical = distribution(state, settings, settings.epochs)
-    shares = BudgetShares(space, budgets).to(device)(typical)
+    kept = state.architecture.kept
+    shares = BudgetShares(space, budgets, kept).to(device)(typical)
     with (
         MetricsLog(folder, first_epoch=first_epoch) if is_first() else nullcontext() as log,
         progress_bar("refine", total, done_steps=total - steps * (end - first_epoch)) as advance,
@@ -72,9 +73,10 @@ def refine(
             state.supernet.train()
             numbers = epoch_numbers(settings.seed, epoch)
             candidates = candidate_choices(
-                space, log_probabilities(typical), budgets, count=CANDIDATES, generator=numbers
-            )
-            largest, smallest = extremes(space, candidates[0])
+                space, log_probabilities(typical, kept), budgets,
+                count=CANDIDATES, generator=numbers,
+            )  # fmt: skip
+            largest, smallest = extremes(space, candidates[0], kept)
             batches = training_batches(
                 dataset.train, numbers, batch_size=settings.batch_size,
                 augmentation=dataset.augmentation, device=device, ranks=own_ranks(),
@@ -102,14 +104,19 @@ def refine(
             save(state, folder, epoch=epoch)
 
 
-def extremes(space: SearchSpace, choices: Choices) -> tuple[Choices, Choices]:
-    """Return a network at its largest width and depth in every stage, and at its smallest."""
+def extremes(
+    space: SearchSpace, choices: Choices, kept: Mapping[str, int] = {}
+) -> tuple[Choices, Choices]:
+    """Return a network at its largest width and depth in every stage, and at its smallest.
+
+    kept: choices that both have, whatever they are.
+    """
     largest, smallest = dict(choices), dict(choices)
     for stage, description in enumerate(space.stages):
         width, depth = width_decision(stage), depth_decision(stage)
         largest |= {width: int(np.argmax(space.widths)), depth: description.max_cells}
         smallest |= {width: int(np.argmin(space.widths)), depth: 0}
-    return largest, smallest
+    return {**largest, **kept}, {**smallest, **kept}
 
 
 def sandwich_step(

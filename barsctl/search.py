@@ -5,14 +5,14 @@ one for the weights and one for the architecture, whose steps alternate.
 """
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from costmodels.selection import AnyBudget
 from space.decisions import Choices, decisions
@@ -96,21 +96,25 @@ def search(
     *,
     folder: Path,
     device: torch.device,
+    kept: Mapping[str, int] = {},
+    teacher: nn.Module | None = None,
 ) -> SearchState:
     """Search a space, from the folder's last checkpoint on if it has one.
 
+    kept: the choices of decisions that are not searched. teacher: whom the weights learn from; the
+    architecture learns from the labels alone.
     Leaves the supernet, the architecture and all that resuming needs in last.safetensors. Several
     processes share every batch; the first one writes the files.
     """
-    state = new_state(space, dataset, settings, budgets=len(budgets), device=device)
+    state = new_state(space, dataset, settings, budgets=len(budgets), device=device, kept=kept)
     first_epoch = restore(state, folder, device=device) if (folder / LAST).exists() else 0
     require_same_start(folder, first_epoch)
-    budget_shares = BudgetShares(space, budgets).to(device)
+    budget_shares = BudgetShares(space, budgets, kept).to(device)
     halves = split_in_halves(dataset.train, seed=settings.seed)
     images = gap_images(
         dataset, halves[0], batch_size=settings.batch_size, seed=settings.seed, device=device
     )
-    watch = Watch(space, budgets, images)
+    watch = Watch(space, budgets, images, kept)
     warned = any(row.get("collapse") for row in read_metrics(folder)[:first_epoch])
     steps = batch_count(halves[0], batch_size=settings.batch_size)
     total = steps * settings.epochs
@@ -138,6 +142,7 @@ def search(
                 weights_step(
                     state, batch, mixture, tally=tallies["weights"],
                     choices=sampled_choices(space, mixture, settings),
+                    teacher=teacher, teacher_share=settings.teacher_share,
                 )  # fmt: skip
                 if epoch >= settings.warmup_epochs:
                     mixture = sample(state, settings, epoch, generator=noise)
@@ -186,11 +191,12 @@ def new_state(
     *,
     budgets: int,
     device: torch.device,
+    kept: Mapping[str, int] = {},
 ) -> SearchState:
     """Return where a search starts; its initial weights follow from the seed."""
     with initial_weights(settings.seed):
         supernet = Supernet(space, dataset.mean, dataset.std).to(device)
-        architecture = Architecture(space).to(device)
+        architecture = Architecture(space, kept=kept).to(device)
     return SearchState(
         supernet,
         architecture,

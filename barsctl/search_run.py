@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -13,20 +13,25 @@ from pydantic import TypeAdapter
 from costmodels.latency_table import LatencyTable
 from costmodels.selection import AnyBudget, most_probable
 from space.cost_terms import cost_terms
-from space.decisions import decisions
+from space.decisions import Choices, decisions
+from space.genotype import choices_of, genotype_of, random_genotype
 from space.search_space import LATER_SPACE_FIELDS, SearchSpace
 from space.strict_json import dump_strict, parse_strict
 
+from .architecture_metrics import log_probabilities
 from .budgets import Budget
 from .data.dataset import Dataset
 from .data_choice import DataChoice
 from .errors import BarsError
+from .gap import Gap
 from .pricing import hard_budgets, needs_table, read_tables
 from .ranks import is_first
 from .refine import refine
 from .run_folder import CONFIG, LAST, Row, open_run, read_config, read_metrics
 from .search import SearchSettings, new_state, restore, search
 from .search_steps import SearchState
+from .teachers import FLOAT, NONE, trained_teacher, twin_of_largest
+from .train import TrainSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,12 +48,19 @@ class SearchConfig:
     settings: SearchSettings
     teacher: str = "none"
     """float: a real-valued twin of the largest network, trained first; or a training's folder."""
+    kept: Choices = field(default_factory=dict)
+    """The choices of decisions that are not searched."""
+
+    def __post_init__(self) -> None:
+        # Whatever the other choices are, these must go with them.
+        others = choices_of(random_genotype(self.space, np.random.default_rng(0)))
+        genotype_of(self.space, {**others, **self.kept})
 
 
 _ADAPTER = TypeAdapter(SearchConfig)
 # What a config means that was written before it could say so.
 _LATER: dict[str, Mapping[str, object]] = {
-    "": {"teacher": "none"},
+    "": {"teacher": "none", "kept": {}},
     "space": LATER_SPACE_FIELDS,
     "settings": {"refine_epochs": 0, "teacher_share": 0.5},
 }
@@ -59,19 +71,42 @@ def search_run(
 ) -> dict[str, Any]:
     """Search in a folder of its own and return the last epoch's metrics, empty if they are gone.
 
-    See `search` for what it leaves there. Raises BudgetUnreachable before anything is trained where
-    no network of the space keeps to the budgets.
+    See `search` for what it leaves there. Before that, raises BudgetUnreachable where
+    no network of the space keeps to the budgets, BarsError where the teacher is not a finished
+    training on such images.
     """
     budgets = run_budgets(config, config.budgets, tables=config.tables)
-    flat = {name: np.zeros(len(values)) for name, values in decisions(config.space).items()}
-    most_probable(decisions(config.space), cost_terms(config.space), flat, budgets)
+    options = decisions(config.space)
+    even = {name: torch.ones(len(values)) for name, values in options.items()}
+    for name, option in config.kept.items():
+        even[name] = torch.eye(len(even[name]))[option]
+    most_probable(options, cost_terms(config.space), log_probabilities(even, config.kept), budgets)
+    teacher = None
+    if config.teacher not in (NONE, FLOAT):
+        teacher = trained_teacher(Path(config.teacher), dataset, device=device)
     fields = json.loads(dump_strict(config, _ADAPTER))
     if is_first():
         open_run(folder, fields, resume=resume, upgrade=_today)
-    state = search(config.space, dataset, budgets, config.settings, folder=folder, device=device)
+    if config.teacher == FLOAT:
+        teacher = twin_of_largest(
+            config.space, dataset, _teacher_settings(config.settings), folder=folder, device=device
+        )
+    state = search(
+        config.space, dataset, budgets, config.settings,
+        folder=folder, device=device, kept=config.kept, teacher=teacher,
+    )  # fmt: skip
     if config.settings.refine_epochs:
         refine(state, config.space, dataset, budgets, config.settings, folder=folder, device=device)
     return next(reversed(read_metrics(folder)), {})
+
+
+def _teacher_settings(settings: SearchSettings) -> TrainSettings:
+    """How a search trains its float teacher: as long as its own weights."""
+    return TrainSettings(
+        seed=settings.seed, epochs=settings.epochs, batch_size=settings.batch_size,
+        optimizer=settings.optimizer, learning_rate=settings.learning_rate,
+        weight_decay=settings.weight_decay,
+    )  # fmt: skip
 
 
 def read_search_config(folder: Path) -> SearchConfig:
@@ -106,6 +141,12 @@ def _upgraded(fields: Row) -> Row:
     }
 
 
+def last_gap(folder: Path) -> Gap | None:
+    """Return the gap of a search's last epoch; None where its metrics are gone or tell none."""
+    gaps = [row["gap"] for row in read_metrics(folder) if "gap" in row]
+    return Gap(gaps[-1]["relaxed"], gaps[-1]["discretised"]) if gaps else None
+
+
 def run_budgets(
     config: SearchConfig, budgets: Sequence[Budget], *, tables: Sequence[str] | None
 ) -> tuple[AnyBudget, ...]:
@@ -131,8 +172,9 @@ def load_search(
 ) -> tuple[SearchState, int]:
     """Return where a run stands and its last epoch. Raises BarsError where it has no checkpoint."""
     state = new_state(
-        config.space, dataset, config.settings, budgets=len(config.budgets), device=device
-    )
+        config.space, dataset, config.settings,
+        budgets=len(config.budgets), device=device, kept=config.kept,
+    )  # fmt: skip
     if not (folder / LAST).exists():
         raise BarsError(f"{folder} has no checkpoint yet; finish its search with --resume")
     return state, restore(state, folder, device=device) - 1

@@ -1,6 +1,6 @@
 """The steps of a search: what moves the weights, the architecture and the budgets' multipliers."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -22,6 +22,7 @@ from .devices import mixed_precision
 from .evaluate import Tally
 from .rank_norm import norms_over_ranks
 from .ranks import sum_gradients
+from .train import taught
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,30 +45,33 @@ class BudgetShares(nn.Module):
     Of what does not add up it is the estimate's expectation.
     """
 
-    def __init__(self, space: SearchSpace, budgets: Sequence[AnyBudget]) -> None:
+    def __init__(
+        self, space: SearchSpace, budgets: Sequence[AnyBudget], kept: Mapping[str, int] = {}
+    ) -> None:
         super().__init__()
-        self.costs = nn.ModuleList(_expected_share(space, budget) for budget in budgets)
+        self.costs = nn.ModuleList(_expected_share(space, budget, kept) for budget in budgets)
 
     def forward(self, probabilities: Probabilities) -> Tensor:
         shares = [cost(probabilities) for cost in self.costs]
         return torch.stack(shares) if shares else torch.zeros(0, dtype=torch.float64)
 
 
-def _expected_share(space: SearchSpace, budget: AnyBudget) -> ExpectedCost:
+def _expected_share(space: SearchSpace, budget: AnyBudget, kept: Mapping[str, int]) -> ExpectedCost:
     options = decisions(space)
     if isinstance(budget, AddedBudget):
         return ExpectedCost(cost_terms(space), options, (budget.costs / budget.limit).tolist())
-    estimate = budget.surrogate()
+    estimate = budget.surrogate(kept)
     return ExpectedCost(estimate, options, [term.cost / budget.limit for term in estimate])
 
 
 def weights_step(
     state: SearchState, batch: Batch, mixture: Probabilities, *, tally: Tally,
-    choices: Choices | None = None,
+    choices: Choices | None = None, teacher: nn.Module | None = None, teacher_share: float = 0.0,
 ) -> None:  # fmt: skip
     """Move the supernet's weights; the architecture is left as it is, gradients included.
 
-    choices: the one network to compute instead of the mixture.
+    choices: the one network to compute instead of the mixture. teacher: who its answers are
+    compared with too.
     """
     fixed = {decision: weights.detach() for decision, weights in mixture.items()}
     with mixed_precision(batch.pixels.device), norms_over_ranks():
@@ -76,6 +80,7 @@ def weights_step(
         else:
             logits = state.supernet.chosen(batch.pixels, choices)
         loss = F.cross_entropy(logits, batch.labels)
+        loss = taught(loss, logits, batch.pixels, teacher=teacher, share=teacher_share)
     state.weights_optimizer.zero_grad()
     (loss * batch.share).backward()
     sum_gradients(state.supernet.parameters())

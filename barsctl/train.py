@@ -9,6 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from space.nn.real import set_real_weights
+
 from .batches import Batch, all_batches, batch_count, training_batches
 from .checkpoint import (
     load_checkpoint,
@@ -19,7 +21,9 @@ from .checkpoint import (
 from .data.dataset import Dataset
 from .data.source import ImageSource
 from .devices import mixed_precision
+from .errors import BarsError
 from .evaluate import Tally, accuracy_over_ranks, require_finite
+from .gap import Gap
 from .optimizers import OptimizerName, set_learning_rate, weights_optimizer
 from .progress import progress_bar
 from .random_numbers import epoch_numbers
@@ -52,6 +56,21 @@ class TrainSettings:
     """Of the moving average of the weights that is evaluated and kept; 0 for none."""
     teacher_share: float = 0.5
     """Of the loss, where there is a teacher."""
+    real_weight_epochs: int = 0
+    """Of the epochs, the first in which activations are binary and weights real."""
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.real_weight_epochs < self.epochs:
+            raise BarsError(
+                f"real weights in {self.real_weight_epochs} epochs of a training of {self.epochs}: "
+                "binary weights learn in the epochs after them; take fewer"
+            )
+
+    def stage(self, epoch: int) -> range:
+        """The epochs of the stage that an epoch belongs to."""
+        if epoch < self.real_weight_epochs:
+            return range(self.real_weight_epochs)
+        return range(self.real_weight_epochs, self.epochs)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +80,8 @@ class Trained:
     best_epoch: int
     validation_accuracy: float
     test_accuracy: float
+    searched: Gap | None = None
+    """Of the search that the network comes from, if any, at its end and with its weights."""
 
 
 def train(
@@ -75,6 +96,9 @@ def train(
 ) -> Trained:
     """Train a network, from the folder's last checkpoint on if it has one.
 
+    With real_weight_epochs it is trained twice, binary activations first (Martinez et al., arXiv
+    2003.11535; ReActNet, arXiv 2003.03488): each time with a learning rate that rises and falls and
+    a new optimizer. What is kept has binary weights.
     Leaves the best epoch's weights in the network and in best.safetensors, the last epoch's and
     all that resuming needs in last.safetensors, the result in result.json. Several processes share
     every batch; the first one writes the files.
@@ -97,13 +121,14 @@ def train(
         for epoch in range(first_epoch, settings.epochs):
             tally = Tally()
             network.train()
+            stage = _enter_stage(settings, epoch, network, average, optimizer)
             batches = training_batches(
                 dataset.train, epoch_numbers(settings.seed, epoch),
                 batch_size=settings.batch_size, augmentation=dataset.augmentation, device=device,
                 ranks=own_ranks(),
             )  # fmt: skip
             for step, batch in enumerate(batches):
-                progress = (epoch * steps + step + 0.5) / total
+                progress = ((epoch - stage.start) * steps + step + 0.5) / (steps * len(stage))
                 set_learning_rate(optimizer, progress, highest=settings.learning_rate)
                 with mixed_precision(device), norms_over_ranks():
                     logits = network(batch.pixels)
@@ -119,7 +144,8 @@ def train(
             tally.count_all_ranks()
             require_finite(tally, epoch=epoch)
             found = _accuracy(average, dataset.validation, settings, device=device)
-            is_best = found > best
+            # An accuracy with real weights is not that of the network that is asked for.
+            is_best = found > best and stage.stop == settings.epochs
             if is_best:
                 best_epoch, best = epoch, found
             if log is None:  # the first process writes the files
@@ -145,6 +171,26 @@ def train(
     if is_first():
         write_json(folder / RESULT, {**asdict(trained)})
     return trained
+
+
+def _enter_stage(
+    settings: TrainSettings,
+    epoch: int,
+    network: nn.Module,
+    average: nn.Module,
+    optimizer: torch.optim.Optimizer,
+) -> range:
+    """Make weights real in the first of two stages, binary in the second; return its epochs."""
+    stage = settings.stage(epoch)
+    if not settings.real_weight_epochs:
+        return stage
+    for each in (network, average):
+        set_real_weights(each, real=stage.start == 0)
+    if epoch == stage.start:
+        # Gradients of real weights are larger: with their statistics no sign would move for long.
+        optimizer.state.clear()
+        average.load_state_dict(network.state_dict())
+    return stage
 
 
 def load_best(network: nn.Module, folder: Path, *, device: torch.device) -> None:
@@ -173,11 +219,18 @@ def _loss(
 ) -> Tensor:
     """The cross-entropy with smoothed labels, mixed with the distance to the teacher's answers."""
     loss = F.cross_entropy(logits, batch.labels, label_smoothing=settings.label_smoothing)
+    return taught(loss, logits, batch.pixels, teacher=teacher, share=settings.teacher_share)
+
+
+def taught(
+    loss: Tensor, logits: Tensor, pixels: Tensor, *, teacher: nn.Module | None, share: float
+) -> Tensor:
+    """Return the loss mixed with the distance to a teacher's answers, if there is one."""
     if teacher is None:
         return loss
     with torch.no_grad():
-        answers = teacher(batch.pixels)
-    return torch.lerp(loss, distillation_loss(logits, answers), settings.teacher_share)
+        answers = teacher(pixels)
+    return torch.lerp(loss, distillation_loss(logits, answers), share)
 
 
 def distillation_loss(logits: Tensor, answers: Tensor) -> Tensor:

@@ -1,6 +1,6 @@
 """What is watched of a search after every epoch: the gap, and signs of a collapse."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from costmodels.selection import AnyBudget, most_probable
@@ -27,8 +27,14 @@ class Observation:
 class Watch:
     """Watches the searches of a space within budgets, on the same images in every epoch."""
 
-    def __init__(self, space: SearchSpace, budgets: Sequence[AnyBudget], images: GapImages) -> None:
-        self._space, self._budgets, self._images = space, budgets, images
+    def __init__(
+        self,
+        space: SearchSpace,
+        budgets: Sequence[AnyBudget],
+        images: GapImages,
+        kept: Mapping[str, int] = {},
+    ) -> None:
+        self._space, self._budgets, self._images, self._kept = space, budgets, images, kept
         self._terms = cost_terms(space)
         self._index = term_index(self._terms)
 
@@ -41,10 +47,13 @@ class Watch:
         """
         fixed = {name: each.detach() for name, each in probabilities.items()}
         choices = most_probable(
-            decisions(self._space), self._terms, log_probabilities(fixed), self._budgets
+            decisions(self._space),
+            self._terms,
+            log_probabilities(fixed, self._kept),
+            self._budgets,
         )
         genotype = genotype_of(self._space, choices)
         gap = measured_gap(supernet, fixed, genotype, self._images)
-        network = Discretised(self._space, choices, self._index, self._budgets)
+        network = Discretised(self._space, choices, self._index, self._budgets, self._kept)
         warnings = collapse_warnings(fixed, network, gap, last=last) if searched else ()
         return Observation(gap, warnings)

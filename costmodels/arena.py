@@ -4,7 +4,7 @@ The image is the caller's and not in it. The arena is about what is in use at on
 add up over blocks.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 
@@ -54,11 +54,11 @@ class ArenaBudget:
         crowded = crowded_calls(genotype, choices, variants[0], found, limit=self.limit)
         return _events(min(crowded, key=len))
 
-    def smallest_found(self) -> float:
-        return min(self.cost(choices) for choices in _sparse_choices(self.space))
+    def smallest_found(self, kept: Mapping[str, int] = {}) -> float:
+        return min(self.cost({**choices, **kept}) for choices in _sparse_choices(self.space))
 
-    def surrogate(self) -> Sequence[SurrogateTerm]:
-        return fit_surrogate(self.space, self.cost, limit=self.limit)
+    def surrogate(self, kept: Mapping[str, int] = {}) -> Sequence[SurrogateTerm]:
+        return fit_surrogate(self.space, self.cost, limit=self.limit, kept=kept)
 
 
 def _variants(graph: BlockGraph, target: Target) -> tuple[tuple[KernelCall, ...], ...]:

@@ -1,6 +1,6 @@
 """Hard budgets on what does not add up over blocks: they judge whole networks, given as choices."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -40,8 +40,11 @@ class ChoicesBudget(Protocol):
         The fewer and the wider, the more networks need not be tried.
         """
 
-    def smallest_found(self) -> float:
-        """The smallest cost of some networks that should be cheap, for messages."""
+    def smallest_found(self, kept: Mapping[str, int] = {}) -> float:
+        """The smallest cost of some networks that should be cheap, for messages.
 
-    def surrogate(self) -> Sequence[SurrogateTerm]:
-        """An estimate that adds up, for searching by gradient."""
+        kept: the choices of decisions that are not open.
+        """
+
+    def surrogate(self, kept: Mapping[str, int] = {}) -> Sequence[SurrogateTerm]:
+        """An estimate that adds up, for searching by gradient; kept as for `smallest_found`."""

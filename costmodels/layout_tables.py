@@ -81,6 +81,7 @@ def node_tables(
 ) -> tuple[NodeTable, ...]:
     """One table per node, and one for the terms that depend on no edge; costs [budgets, terms].
 
+    log_probabilities: an option of -inf is not allowed, and in no combo.
     all_combos: also those that cost the same in every layout as a more probable one.
     Raises CostError where a term depends on the edges of two nodes.
     """
@@ -119,6 +120,7 @@ def _node_table(
     values = np.zeros(len(combos))
     for column, edge in enumerate(edges):
         values += log_probabilities[edge][combos[:, column]]
+    combos, values = combos[values > -np.inf], values[values > -np.inf]
     factors = _factors(options, edges, terms, costs=costs, combos=combos)
     kept = np.arange(len(combos))
     if not all_combos:

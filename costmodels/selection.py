@@ -26,8 +26,6 @@ from .layout_tables import Layouts, NodeTable, layouts, node_tables
 from .term_index import TermIndex, choices_cost
 
 Floats = NDArray[np.float64]
-# The probability of an option that softmax rounds to 0: improbable, still allowed.
-MIN_LOG_PROBABILITY = -100.0
 _MULTIPLIERS = (0.0, *np.geomspace(1e-2, 1e4, 36))
 # Networks that may break a budget on what does not add up before the search for one is given up.
 MAX_CONFLICTS = 1000
@@ -67,13 +65,21 @@ def within(index: TermIndex, budgets: Sequence[AnyBudget], choices: Choices) -> 
 
 
 def smallest_cost(
-    options: Decisions, terms: Sequence[CostTerm], costs: Floats
+    options: Decisions,
+    terms: Sequence[CostTerm],
+    costs: Floats,
+    log_probabilities: Mapping[str, Floats] | None = None,
 ) -> tuple[float, Choices]:
-    """The smallest cost of any network, and choices that reach it."""
-    free = {name: np.zeros(len(values)) for name, values in options.items()}
-    tables = node_tables(options, terms, costs=costs[None], log_probabilities=free)
+    """The smallest cost of any network, and choices that reach it.
+
+    log_probabilities: [options] of each decision; of all networks that are possible, if given.
+    """
+    if log_probabilities is None:
+        log_probabilities = {name: np.zeros(len(values)) for name, values in options.items()}
+    tables = node_tables(options, terms, costs=costs[None], log_probabilities=log_probabilities)
     all_layouts = _layouts_of(options)
     lowest = _lowest_costs(tables, all_layouts)[0]
+    lowest[_values(all_layouts, log_probabilities) == -np.inf] = np.inf
     layout = int(np.argmin(lowest))
     picks = []
     for table in tables:
@@ -90,32 +96,34 @@ def most_probable(
 ) -> Choices:
     """The choices of largest probability that keep to all budgets, where every node is connected.
 
-    log_probabilities: [options] of each decision. Raises BudgetUnreachable where there are none.
+    log_probabilities: [options] of each decision; -inf for an option that is not allowed, however
+    much a budget asks for it. Raises BudgetUnreachable where there are none.
     """
-    floored = {
-        name: np.maximum(np.asarray(log_probabilities[name], np.float64), MIN_LOG_PROBABILITY)
-        for name in options
-    }
     added = [budget for budget in budgets if isinstance(budget, Budget)]
     others = [budget for budget in budgets if not isinstance(budget, Budget)]
     costs = np.array([budget.costs for budget in added]).reshape(len(added), len(terms))
     limits = np.array([budget.limit for budget in added])
     tables = node_tables(
-        options, terms, costs=costs, log_probabilities=floored, all_combos=bool(others)
+        options, terms, costs=costs, log_probabilities=log_probabilities, all_combos=bool(others)
     )
     all_layouts = _layouts_of(options)
+    values = _values(all_layouts, log_probabilities)
     lowest = _lowest_costs(tables, all_layouts)
-    values = sum(
-        (floored[name][all_layouts.options[name]] for name in all_layouts.names),
-        start=np.zeros(all_layouts.size),
-    )
+    lowest[:, values == -np.inf] = np.inf
     bounds = _bounds(tables, all_layouts, values=values, limits=limits)
     bounds[~fits(lowest, limits)] = -np.inf
     space = _Choosing(tables, all_layouts, values, limits)
     best = _best_choices(space, bounds, others)
     if best is None:
-        raise BudgetUnreachable(_unreachable(added, lowest, others))
+        kept = _kept(log_probabilities)
+        raise BudgetUnreachable(_unreachable(added, lowest, others, kept=kept))
     return best
+
+
+def _kept(log_probabilities: Mapping[str, Floats]) -> Choices:
+    """The decisions of which one option alone is allowed."""
+    allowed = {name: np.flatnonzero(each > -np.inf) for name, each in log_probabilities.items()}
+    return {name: int(each[0]) for name, each in allowed.items() if len(each) == 1}
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -210,6 +218,15 @@ def _layouts_of(options: Decisions) -> Layouts:
     return layouts(options, [name for name in options if name not in edges])
 
 
+def _values(all_layouts: Layouts, log_probabilities: Mapping[str, Floats]) -> Floats:
+    """[layouts]: the log probabilities of their widths and depths."""
+    found: Floats = sum(
+        (log_probabilities[name][all_layouts.options[name]] for name in all_layouts.names),
+        start=np.zeros(all_layouts.size),
+    )
+    return found
+
+
 def _lowest_costs(tables: Sequence[NodeTable], all_layouts: Layouts) -> Floats:
     """[budgets, layouts]: each budget's smallest cost, were it the only one."""
     found: Floats = sum(
@@ -268,13 +285,15 @@ def _choices(
     return found
 
 
-def _unreachable(added: Sequence[Budget], lowest: Floats, others: Sequence[ChoicesBudget]) -> str:
+def _unreachable(
+    added: Sequence[Budget], lowest: Floats, others: Sequence[ChoicesBudget], *, kept: Choices
+) -> str:
     smallest = [
         f"{budget.name} {budget.limit:g} {budget.unit} (smallest reachable {low:g})"
         for budget, low in zip(added, lowest.min(axis=1), strict=True)
     ] + [
         f"{budget.name} {budget.limit:g} {budget.unit} "
-        f"(smallest reachable found {budget.smallest_found():g})"
+        f"(smallest reachable found {budget.smallest_found(kept):g})"
         for budget in others
     ]
     together = " together" if len(smallest) > 1 else ""

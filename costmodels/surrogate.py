@@ -1,6 +1,6 @@
 """An estimate that adds up over decisions, fitted to exact costs of random networks."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import numpy as np
 
@@ -19,14 +19,19 @@ HALF_WEIGHT = 0.1
 
 
 def fit_surrogate(
-    space: SearchSpace, cost: Callable[[Choices], float], *, limit: float
+    space: SearchSpace,
+    cost: Callable[[Choices], float],
+    *,
+    limit: float,
+    kept: Mapping[str, int] = {},
 ) -> tuple[SurrogateTerm, ...]:
     """A cost for each option of each decision, and one that always holds, best near a limit.
 
-    Ridge regression. Deterministic: the random networks are always the same ones.
+    Ridge regression. Deterministic: the random networks are always the same ones. kept: the choices
+    that all of them share; the estimate is of such networks alone.
     """
     generator = np.random.default_rng(0)
-    networks = [choices_of(random_genotype(space, generator)) for _ in range(NETWORKS)]
+    networks = [{**choices_of(random_genotype(space, generator)), **kept} for _ in range(NETWORKS)]
     options = [
         (name, option) for name, values in decisions(space).items() for option in range(len(values))
     ]

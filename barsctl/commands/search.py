@@ -66,6 +66,24 @@ def search(
             help="Above 0 drives towards decisions, below 0 away from them.",
         ),
     ] = 0.01,
+    teacher: Annotated[
+        str,
+        typer.Option(
+            metavar="none|float|RUN",
+            help="Whom the weights learn from too; float: a real-valued twin of the largest "
+            "network, trained first; RUN: a training's folder.",
+        ),
+    ] = "none",
+    keep: Annotated[
+        Literal["layout", "topology"] | None,
+        typer.Option(
+            help="Not searched, as --like has it: layout, all widths and depths; topology, all "
+            "primitives."
+        ),
+    ] = None,
+    like: Annotated[
+        Path | None, typer.Option(metavar="GENOTYPE", help="A genotype.json of the same space.")
+    ] = None,
     seed: Seed = 0,
     device: Device = "auto",
     resume: Resume = False,
@@ -77,19 +95,21 @@ def search(
     """
     from barsctl.data_choice import DataChoice, load_choice
     from barsctl.devices import find_device
+    from barsctl.kept_part import read_kept_part
     from barsctl.search import SearchSettings
     from barsctl.search_run import SearchConfig, search_run
     from space.presets import named_space
 
     choice = DataChoice(data, None if data_dir is None else str(data_dir), image_size, seed)
     dataset = load_choice(choice)
+    described = named_space(
+        space, image_channels=dataset.channels, image_size=dataset.image_size,
+        classes=len(dataset.class_names),
+    )  # fmt: skip
     config = SearchConfig(
         format=2,
         command="search",
-        space=named_space(
-            space, image_channels=dataset.channels, image_size=dataset.image_size,
-            classes=len(dataset.class_names),
-        ),
+        space=described,
         data=choice,
         budgets=tuple(budget or ()),
         tables=tuple(map(str, table or ())),
@@ -100,6 +120,8 @@ def search(
             architecture_learning_rate=architecture_learning_rate, sampling=sampling,
             entropy_weight=entropy, refine_epochs=refine_epochs,
         ),
+        teacher=teacher,
+        kept=read_kept_part(keep, like, space=described),
     )  # fmt: skip
     last = search_run(config, dataset, folder=out, resume=resume, device=find_device(device))
     if as_json:

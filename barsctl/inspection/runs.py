@@ -17,10 +17,17 @@ from .report import Report
 
 
 @dataclass(frozen=True, slots=True)
+class _Searched:
+    relaxed: float
+    discretised: float
+
+
+@dataclass(frozen=True, slots=True)
 class _Result:
     best_epoch: int
     validation_accuracy: float
     test_accuracy: float
+    searched: _Searched | None
 
 
 _RESULT = TypeAdapter(_Result)
@@ -43,6 +50,8 @@ def search_config_report(path: Path) -> Report:
             "data": _data(config.data),
             "budgets": budgets,
             "tables": list(config.tables),
+            "teacher": config.teacher,
+            "kept": dict(config.kept),
             "epochs": config.settings.epochs,
             "seed": config.settings.seed,
         },
@@ -63,6 +72,7 @@ def train_config_report(path: Path) -> Report:
             "inherit": config.inherit,
             **_reference(config.reference),
             "epochs": config.settings.epochs,
+            "real_weight_epochs": config.settings.real_weight_epochs,
             "seed": config.settings.seed,
         },
     )
@@ -110,13 +120,19 @@ def _data(choice: DataChoice) -> str:
 
 def result_report(path: Path) -> Report:
     """What a training came to."""
-    result = parse_strict(path.read_bytes(), _RESULT, what=str(path))
+    later = {"": {"searched": None}}
+    result = parse_strict(path.read_bytes(), _RESULT, what=str(path), later=later)
+    gap = result.searched
+    searched: dict[str, Json] = {}
+    if gap is not None:
+        searched = {"searched_relaxed": gap.relaxed, "searched_discretised": gap.discretised}
     return Report(
         "result of a training",
         {
             "best_epoch": result.best_epoch,
             "validation_accuracy": result.validation_accuracy,
             "test_accuracy": result.test_accuracy,
+            **searched,
         },
     )
 

@@ -14,13 +14,21 @@ INITIAL_STD = 1e-3
 
 
 class Architecture(nn.Module):
-    """A vector of logits per decision."""
+    """A vector of logits per decision, but for those that are kept: their option has all."""
 
-    def __init__(self, space: SearchSpace, generator: torch.Generator | None = None) -> None:
+    def __init__(
+        self,
+        space: SearchSpace,
+        generator: torch.Generator | None = None,
+        *,
+        kept: Mapping[str, int] = {},
+    ) -> None:
         super().__init__()
+        self.kept = dict(kept)
+        self.options = decisions(space)
         self.logits = nn.ParameterDict({
             name: nn.Parameter(torch.randn(len(options), generator=generator) * INITIAL_STD)
-            for name, options in decisions(space).items()
+            for name, options in self.options.items() if name not in kept
         })  # fmt: skip
 
     def probabilities(
@@ -31,11 +39,19 @@ class Architecture(nn.Module):
         gumbel: a relaxed sample (Gumbel-softmax, arXiv 1611.01144), its noise from the generator,
         which is on the CPU. sigmoid: one per option alone, over their sum. uniform: the same for
         all options, without gradient. random: a relaxed sample of these.
+        Where a decision is kept they are one-hot in every mode.
         """
         return {
-            name: _probabilities(logits, temperature, mode, generator)
-            for name, logits in self.logits.items()
+            name: self._kept_option(name)
+            if name in self.kept
+            else _probabilities(self.logits[name], temperature, mode, generator)
+            for name in self.options
         }
+
+    def _kept_option(self, name: str) -> Tensor:
+        one_hot = next(self.parameters()).new_zeros(len(self.options[name]))
+        one_hot[self.kept[name]] = 1.0
+        return one_hot
 
 
 def _probabilities(

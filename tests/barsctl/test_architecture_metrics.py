@@ -1,11 +1,13 @@
 import math
 
+import numpy as np
 import pytest
 import torch
 
 from barsctl.architecture_metrics import (
     entropy_group,
     group_entropies,
+    log_probabilities,
     primitive_shares,
     total_entropy,
 )
@@ -83,3 +85,11 @@ def test_primitive_shares_are_means_over_edges() -> None:
     }
     assert primitive_shares(found, options) == {"none": 0.5, "skip": 0.5}
     assert primitive_shares(found, {"depth/0": (0, 1)}) == {}
+
+
+def test_only_what_is_kept_excludes_options() -> None:
+    """Softmax rounds to 0 too, and a budget may still want such an option."""
+    mixed = {"width/0": probabilities(1, 0), "width/1": probabilities(1, 0)}
+    found = log_probabilities(mixed, {"width/1": 0})
+    assert found["width/0"].tolist() == [0, -100]
+    assert found["width/1"].tolist() == [0, -np.inf]

@@ -87,6 +87,25 @@ def test_smallest_widths_that_nothing_fits_beside_are_none() -> None:
     assert collapse_warnings(leaning_to(found), network, NO_GAP, last=False) == ()
 
 
+def test_kept_decisions_are_no_collapse() -> None:
+    """Where all edges are kept, a search is judged at its end."""
+    costs = np.ones(len(TERMS))
+
+    def warned(found: Choices, *, kept: str, last: bool) -> tuple[str, ...]:
+        budget = Budget("blocks", "", costs, 2 * choices_cost(INDEX, costs, found))
+        held = {name: option for name, option in found.items() if name.startswith(kept)}
+        network = Discretised(SPACE, found, INDEX, [budget], held)
+        return collapse_warnings(leaning_to(found), network, Gap(0.9, 0.1), last=last)
+
+    without_weights, narrow = choices(op=SKIP), choices(op=CONV, width=0)
+    (gap,) = warned(without_weights, kept="op/", last=True)
+    assert "90% of the held-out images rightly" in gap
+    assert warned(without_weights, kept="op/", last=False) == ()
+    assert len(warned(without_weights, kept="width/", last=False)) == 2
+    assert len(warned(narrow, kept="width/", last=False)) == 1
+    assert len(warned(narrow, kept="op/", last=True)) == 2
+
+
 def test_parameter_free_share_counts_none_and_skip() -> None:
     assert parameter_free_share(SPACE.primitives) == pytest.approx(2 / 3)
     assert parameter_free_share(()) == 0

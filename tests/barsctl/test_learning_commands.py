@@ -66,6 +66,7 @@ def test_search_derive_and_train_follow_one_another(barsctl: Command, tmp_path: 
     trained = barsctl("train", run, *images, "--out", tmp_path / "train", "--epochs", "1")
     assert trained.exit_code == 0
     assert "test accuracy" in trained.out
+    assert ", in the search " in trained.out
     assert (tmp_path / "train" / "genotype.json").read_bytes() == (
         run / "genotype.json"
     ).read_bytes()
@@ -79,6 +80,13 @@ def test_impossible_budget_exits_three(barsctl: Command, tmp_path: Path) -> None
     assert "smallest reachable" in answer.err
     assert len(answer.err.splitlines()) == 1
     assert not (tmp_path / "run").exists()
+
+
+def test_kept_part_needs_a_network(barsctl: Command, tmp_path: Path) -> None:
+    answer = barsctl("search", *data_words(tmp_path), "--keep", "layout", "--out", tmp_path / "run")
+    assert answer.exit_code == 1
+    assert "give --like GENOTYPE.json" in answer.err
+    assert len(answer.err.splitlines()) == 1
 
 
 def test_used_folder_exits_one(barsctl: Command, tmp_path: Path) -> None:

@@ -40,6 +40,13 @@ def test_extremes_keep_the_edges() -> None:
     assert smallest == largest | sizes
 
 
+def test_extremes_keep_what_is_kept() -> None:
+    choices = dict.fromkeys(decisions(SPACE), 1)
+    largest, smallest = extremes(SPACE, choices, {"width/0": 0, "depth/0": 1})
+    assert (largest["width/0"], largest["width/1"], largest["depth/0"]) == (0, 1, 1)
+    assert (smallest["width/0"], smallest["width/1"], smallest["depth/0"]) == (0, 0, 1)
+
+
 def test_step_is_the_sum_of_its_networks(tmp_path: Path) -> None:
     """By plain descent with rate 1, weights of dropped cells move by the largest's gradient."""
     state = new_state(SPACE, tiny_dataset(tmp_path), SEARCH, budgets=0, device=CPU)

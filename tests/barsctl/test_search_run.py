@@ -54,7 +54,12 @@ def test_search_from_before_a_setting_goes_on(tmp_path: Path) -> None:
     search_run(config, dataset, folder=run, resume=False, device=CPU)
     path = run / "config.json"
     fields = json.loads(path.read_text())
-    del fields["teacher"], fields["settings"]["refine_epochs"], fields["space"]["inner_shortcuts"]
+    del (
+        fields["teacher"],
+        fields["kept"],
+        fields["settings"]["refine_epochs"],
+        fields["space"]["inner_shortcuts"],
+    )
     path.write_text(json.dumps(fields))
     search_run(config, dataset, folder=run, resume=True, device=CPU)
     refined = replace(config, settings=replace(config.settings, refine_epochs=1))

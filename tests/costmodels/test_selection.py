@@ -149,9 +149,37 @@ def test_every_node_stays_connected() -> None:
 
 
 def test_improbable_options_are_still_allowed() -> None:
-    log_probabilities = {name: np.array([-np.inf, 0.0]) for name in SLOTS}
+    log_probabilities = {name: np.array([-100.0, 0.0]) for name in SLOTS}
     found = most_probable(SLOTS, (term(a=1),), log_probabilities, [budget([4.0], 1.0)])
     assert found == {"a": 0, "b": 1, "c": 1}
+
+
+@pytest.mark.parametrize("kind", ["op", "layout"])
+@pytest.mark.parametrize("space", REAL_SPACES.values(), ids=REAL_SPACES)
+def test_impossible_options_are_never_chosen(space: SearchSpace, kind: str) -> None:
+    options, terms = decisions(space), cost_terms(space)
+    kept = {
+        name: option for name, option in all_choices(options)[-1].items()
+        if name.startswith("op/") == (kind == "op")
+    }  # fmt: skip
+    log_probabilities = random_log_probabilities(options, 0)
+    for name, option in kept.items():
+        log_probabilities[name] = np.where(np.arange(len(options[name])) == option, 0.0, -np.inf)
+    costs = np.random.default_rng(0).random(len(terms))
+    index = term_index(terms)
+    possible = [each for each in all_choices(options) if kept.items() <= each.items()]
+    totals = {choices_cost(index, costs, each) for each in possible}
+    smallest, choices = smallest_cost(options, terms, costs, log_probabilities)
+    assert smallest == pytest.approx(min(totals))
+    assert kept.items() <= choices.items()
+    limit = budget(costs, float(np.quantile(list(totals), 0.2)))
+    found = most_probable(options, terms, log_probabilities, [limit])
+    fitting = [each for each in possible if within(index, [limit], each)]
+    best = max(log_probability(log_probabilities, each) for each in fitting)
+    assert kept.items() <= found.items()
+    assert log_probability(log_probabilities, found) == pytest.approx(best)
+    with pytest.raises(BudgetUnreachable, match=f"smallest reachable {min(totals):g}"):
+        most_probable(options, terms, log_probabilities, [budget(costs, min(totals) * 0.99)])
 
 
 def test_without_budgets_the_most_probable_is_taken() -> None:

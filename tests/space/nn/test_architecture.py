@@ -24,6 +24,18 @@ def test_each_decision_is_normalised_alone(mode: Mode) -> None:
         torch.testing.assert_close(vector.sum(), torch.tensor(1.0))
 
 
+@pytest.mark.parametrize("mode", ["softmax", "gumbel", "sigmoid", "uniform", "random"])
+def test_kept_decisions_are_certain_and_learn_nothing(mode: Mode) -> None:
+    kept = {depth_decision(0): 1, op_decision("s0c0", 1, 0): 3}
+    parameters = Architecture(SMALL, torch.Generator().manual_seed(0), kept=kept)
+    found = parameters.probabilities(0.7, mode, torch.Generator().manual_seed(1))
+    assert list(found) == list(decisions(SMALL))
+    assert found[depth_decision(0)].tolist() == [0, 1, 0]
+    assert found[op_decision("s0c0", 1, 0)].tolist() == [0, 0, 0, 1]
+    assert set(parameters.logits) == set(decisions(SMALL)) - set(kept)
+    assert connected_choices(SMALL, found).items() >= kept.items()
+
+
 def test_depths_of_two_stages_do_not_compete() -> None:
     parameters = architecture()
     before = parameters.probabilities(1.0)
