@@ -25,6 +25,7 @@ from .data_choice import DataChoice
 from .errors import BarsError
 from .gap import Gap
 from .pricing import hard_budgets, needs_table, read_tables
+from .ranks import is_first
 from .refine import refine
 from .run_folder import CONFIG, LAST, Row, open_run, read_config, read_metrics
 from .search import SearchSettings, new_state, restore, search
@@ -84,7 +85,8 @@ def search_run(
     if config.teacher not in (NONE, FLOAT):
         teacher = trained_teacher(Path(config.teacher), dataset, device=device)
     fields = json.loads(dump_strict(config, _ADAPTER))
-    open_run(folder, fields, resume=resume, upgrade=_today)
+    if is_first():
+        open_run(folder, fields, resume=resume, upgrade=_today)
     if config.teacher == FLOAT:
         teacher = twin_of_largest(
             config.space, dataset, _teacher_settings(config.settings), folder=folder, device=device

@@ -17,6 +17,7 @@ from .batches import split_in_halves
 from .data.dataset import Dataset
 from .errors import BarsError
 from .random_numbers import initial_weights
+from .ranks import is_first
 from .run_folder import read_config
 from .train import RESULT, TrainSettings, load_best, train
 
@@ -35,7 +36,8 @@ def float_teacher(
     """
     with initial_weights(settings.seed):
         teacher = real_network(graph, dataset.mean, dataset.std)
-    folder.mkdir(exist_ok=True)
+    if is_first():
+        folder.mkdir(exist_ok=True)
     settings = replace(settings, real_weight_epochs=0)
     train(teacher, dataset, settings, folder=folder, device=device, title="teacher")
     return teacher.eval()

@@ -23,6 +23,7 @@ from .data.dataset import Dataset
 from .data_choice import DataChoice, load_choice
 from .errors import BarsError
 from .random_numbers import initial_weights
+from .ranks import is_first
 from .run_folder import CONFIG, GENOTYPE, Json, Row, open_run, write_json
 from .scaled_reference import PUBLISHED, Images, ReferenceChoice, reference_graph, scaled
 from .search_run import last_gap, load_search, read_search_config
@@ -153,11 +154,12 @@ def training_run(
         config = replace(config, reference=found)
     subject = read_subject(config.source, dataset, reference=config.reference or PUBLISHED)
     network = _initial_network(config, subject, dataset, device=device)
-    fields = json.loads(dump_strict(config, _ADAPTER))
-    open_run(folder, fields, resume=resume, upgrade=_today)
-    write_atomically(folder / GRAPH, graph_to_json(subject.graph))
-    if subject.genotype is not None:
-        write_genotype(subject.genotype, folder / GENOTYPE)
+    if is_first():
+        fields = json.loads(dump_strict(config, _ADAPTER))
+        open_run(folder, fields, resume=resume, upgrade=_today)
+        write_atomically(folder / GRAPH, graph_to_json(subject.graph))
+        if subject.genotype is not None:
+            write_genotype(subject.genotype, folder / GENOTYPE)
     teacher = None
     if config.teacher == "float":
         teacher = float_teacher(
@@ -170,7 +172,8 @@ def training_run(
     if gap is None:
         return trained
     trained = replace(trained, searched=gap)
-    write_json(folder / RESULT, asdict(trained))
+    if is_first():
+        write_json(folder / RESULT, asdict(trained))
     return trained
 
 

@@ -1,7 +1,7 @@
 """Files of searches and trainings beside their networks: configs, results and rows."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from pydantic import TypeAdapter
@@ -76,6 +76,30 @@ def train_config_report(path: Path) -> Report:
             "seed": config.settings.seed,
         },
     )
+
+
+def sweep_config_report(path: Path) -> Report:
+    """What a sweep was asked for."""
+    from barsctl.sweep import read_sweep_config
+
+    config = read_sweep_config(path)
+    return Report(
+        "config of a sweep",
+        {
+            "spaces": list(config.spaces),
+            "data": _data(config.data),
+            "budgets": [str(budget) for budget in config.budgets],
+            "tables": list(config.tables),
+            "seeds": list(config.seeds),
+        },
+    )
+
+
+def cell_report(path: Path) -> Report:
+    """What came out of a sweep's cell."""
+    from barsctl.sweep import read_cell
+
+    return Report("result of a sweep's cell", {**asdict(read_cell(path))})
 
 
 def _reference(choice: ReferenceChoice | None) -> dict[str, Json]:

@@ -115,7 +115,7 @@ def test_wrong_words_exit_two(
     assert message in " ".join(answer.err.replace("│", " ").split())
 
 
-@pytest.mark.parametrize("command", ["search", "derive", "pareto", "train", "spaces"])
+@pytest.mark.parametrize("command", ["search", "derive", "pareto", "train", "sweep", "spaces"])
 def test_help_shows_an_example(command: str, barsctl: Command) -> None:
     answer = barsctl(command, "--help")
     assert answer.exit_code == 0
