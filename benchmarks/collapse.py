@@ -4,8 +4,8 @@ All search the demo space within 2M binary operations, on some of the embedded i
 What is provoked has no warm-up, plain softmax and no multipliers that hold it to the budget. Of
 `unheld` the architecture learns 15 times as fast and ends far above the budget: the network within
 it is another than was trained. `undecided` is kept open by its entropy term: none was trained.
-The network that each search stands for is trained on shortly from the search's weights, as
-`barsctl train --inherit` does: what a collapse costs.
+Each is searched, derived and trained on from the search's weights as a user would: what a collapse
+costs.
 """
 
 import statistics
@@ -13,28 +13,26 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import torch
 from harness.report import Cell, Check, read_options, report
 
-from barsctl.architecture_metrics import log_probabilities
 from barsctl.budgets import Budget
 from barsctl.collapse import LARGEST_GAP, parameter_free_share
-from barsctl.data.dataset import Dataset
-from barsctl.data.registry import load
-from barsctl.pricing import hard_budgets
+from barsctl.data.collection import Request
+from barsctl.data.dataset import split
+from barsctl.data.fashion_mini import load_fashion_mini
+from barsctl.data_choice import DataChoice, load_choice
+from barsctl.derive import DeriveSettings, derive
+from barsctl.judge import JudgeSettings
 from barsctl.run_folder import read_metrics
-from barsctl.search import SearchSettings, distribution, search
-from barsctl.search_steps import SearchState
-from barsctl.train import TrainSettings, train
-from costmodels.selection import AnyBudget, most_probable
-from space.cost_terms import cost_terms
-from space.counts import total_counts
-from space.decisions import decisions
-from space.decode import decode
-from space.genotype import Genotype, genotype_of, kept_cells
+from barsctl.search import SearchSettings
+from barsctl.search_run import SearchConfig, search_run
+from barsctl.train import TrainSettings
+from barsctl.training_run import TrainConfig, training_run
+from space.genotype import Genotype, kept_cells
 from space.presets import named_space
 
 SPACE: Final = named_space("demo")
@@ -51,24 +49,24 @@ LARGEST_FREE_SHARE = 5 / 6
 
 @dataclass(frozen=True, slots=True)
 class Length:
-    """How long everything takes. images: that there are to train on."""
+    """How long everything takes. images: to learn from, a tenth of them for validation.
+
+    searching: the settings of the defaults' search, but for its seed and batches.
+    """
 
     seeds: range
-    epochs: int
-    warmup_epochs: int
-    training_epochs: int
     images: int
+    searching: SearchSettings
+    training_epochs: int
 
 
-FULL = Length(range(2), 12, 3, 2, images=2000)
-QUICK = Length(range(1), 2, 1, 1, images=400)
+FULL = Length(range(2), 2000, SearchSettings(), 4)
+QUICK = Length(range(1), 400, SearchSettings(epochs=2, warmup_epochs=1), 1)
 
 
 def settings_of(length: Length, seed: int) -> Mapping[str, SearchSettings]:
     """The searches by name."""
-    defaults = SearchSettings(
-        seed=seed, epochs=length.epochs, warmup_epochs=length.warmup_epochs, batch_size=BATCH_SIZE
-    )
+    defaults = replace(length.searching, seed=seed, batch_size=BATCH_SIZE)
     bare = replace(
         defaults,
         warmup_epochs=0, sampling="softmax", first_temperature=1.0, last_temperature=1.0,
@@ -87,27 +85,45 @@ def main() -> None:
     options = read_options(__doc__)
     torch.set_num_threads(1)
     length = QUICK if options.quick else FULL
-    budgets = hard_budgets((BUDGET,), SPACE, tables=())
     rows = []
-    for seed in length.seeds:
-        dataset = load("fashion-mini", seed=seed)
-        dataset = replace(dataset, train=dataset.train.subset(np.arange(length.images)))
-        for title, settings in settings_of(length, seed).items():
-            with TemporaryDirectory() as name:
-                rows.append(row(title, dataset, budgets, settings, length, folder=Path(name)))
+    with TemporaryDirectory() as name:
+        folder = Path(name)
+        write_images(folder / "images.npz", count=length.images)
+        for seed in length.seeds:
+            data = DataChoice("npz", str(folder / "images.npz"), None, seed)
+            for title, settings in settings_of(length, seed).items():
+                run = folder / f"{title}-{seed}"
+                rows.append(searched(title, data, settings, length, folder=run))
     report("collapse", rows, [] if options.quick else checks_of(rows), options)
 
 
-def row(
-    title: str, dataset: Dataset, budgets: tuple[AnyBudget, ...], settings: SearchSettings,
-    length: Length, *, folder: Path,
-) -> dict[str, Cell]:  # fmt: skip
-    """Search, and train the most probable network within the budget."""
-    state = search(SPACE, dataset, budgets, settings, folder=folder, device=CPU)
-    epochs = read_metrics(folder)
-    last: dict[str, Any] = epochs[-1]
-    logs = log_probabilities(distribution(state, settings, settings.epochs))
-    genotype = genotype_of(SPACE, most_probable(decisions(SPACE), cost_terms(SPACE), logs, budgets))
+def write_images(path: Path, *, count: int) -> None:
+    """Write some of the embedded training images, as many of each class, and all test images."""
+    images = load_fashion_mini(Request("fashion-mini", None, None))
+    train, test = images.train, images.test
+    assert test is not None
+    _, taken = split(train.labels, images.class_names, share=count / len(train), seed=0)
+    np.savez(
+        path,
+        images=train.batch(taken), labels=train.labels[taken],
+        test_images=test.batch(np.arange(len(test))), test_labels=test.labels,
+        class_names=np.array(images.class_names),
+    )  # fmt: skip
+
+
+def searched(
+    title: str, data: DataChoice, settings: SearchSettings, length: Length, *, folder: Path
+) -> dict[str, Cell]:
+    """One search, and the network that was derived, trained on."""
+    config = SearchConfig(
+        format=2, command="search", space=SPACE, data=data, budgets=(BUDGET,), tables=(),
+        settings=settings,
+    )  # fmt: skip
+    run = folder / "search"
+    last = search_run(config, load_choice(data), folder=run, resume=False, device=CPU)
+    judging = DeriveSettings(judge=JudgeSettings(settings.seed), measured=False)
+    found = derive(run, judging, device=CPU, notify=print)[0]
+    epochs = read_metrics(run)
     warned = [each["epoch"] + 1 for each in epochs if each["collapse"]]
     warnings = [line for each in epochs for line in each["collapse"]]
     return {
@@ -117,14 +133,29 @@ def row(
         "relaxed": last["gap"]["relaxed"],
         "discretised": last["gap"]["discretised"],
         "gap": last["gap"]["difference"],
-        "trained": trained_accuracy(state, genotype, dataset, settings.seed, length, folder=folder),
+        "derived": found.accuracy,
+        "trained": trained_accuracy(run, data, settings.seed, length, folder=folder / "train"),
         "expected_bops": last["expected_cost"]["bops"],
-        "bops": total_counts(decode(genotype).blocks).binary_macs,
+        "bops": found.costs["bops"],
         "entropy": statistics.mean(last["entropy"].values()),
-        "parameter_free": parameter_free_share(kept_primitives(genotype)),
+        "parameter_free": parameter_free_share(kept_primitives(found.genotype)),
         **{f"share_{primitive}": share for primitive, share in last["share"].items()},
         "first_warning": warnings[0] if warnings else "none",
     }
+
+
+def trained_accuracy(
+    run: Path, data: DataChoice, seed: int, length: Length, *, folder: Path
+) -> float:
+    """Accuracy on the test images after training on from the search's weights."""
+    config = TrainConfig(
+        format=2, command="train", source=str(run), data=data, teacher="none", inherit=True,
+        settings=TrainSettings(
+            seed=seed, epochs=length.training_epochs, batch_size=BATCH_SIZE, learning_rate=5e-3
+        ),
+    )  # fmt: skip
+    trained = training_run(config, folder=folder, resume=False, device=CPU, notify=print)
+    return trained.test_accuracy
 
 
 def kept_primitives(genotype: Genotype) -> list[str]:
@@ -132,20 +163,6 @@ def kept_primitives(genotype: Genotype) -> list[str]:
     return [
         op for cell in kept_cells(genotype) for ops in genotype.topologies[cell.group] for op in ops
     ]
-
-
-def trained_accuracy(
-    state: SearchState, genotype: Genotype, dataset: Dataset, seed: int, length: Length,
-    *, folder: Path,
-) -> float:  # fmt: skip
-    """Accuracy on the test images after training on from the search's weights."""
-    run = folder / "train"
-    run.mkdir()
-    settings = TrainSettings(
-        seed=seed, epochs=length.training_epochs, batch_size=BATCH_SIZE, learning_rate=5e-3
-    )
-    network = state.supernet.network_for(genotype)
-    return train(network, dataset, settings, folder=run, device=CPU).test_accuracy
 
 
 def checks_of(rows: list[dict[str, Cell]]) -> list[Check]:
@@ -178,7 +195,7 @@ def checks_of(rows: list[dict[str, Cell]]) -> list[Check]:
 
 
 def mean_trained(rows: list[dict[str, Cell]], title: str) -> float:
-    """The mean accuracy over seeds of the networks that searches of a name stand for."""
+    """The mean accuracy over seeds of the networks that searches of a name came to."""
     return statistics.mean(float(row["trained"]) for row in rows if row["search"] == title)
 
 
