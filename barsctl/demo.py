@@ -38,9 +38,9 @@ from .package_check import check_package
 from .package_report import Package
 from .package_report import summary as package_summary
 from .profile import ProfileSettings, profile, space_specs
-from .search import SearchSettings
 from .search_run import SearchConfig, search_run
-from .train import TrainSettings
+from .search_settings import SearchSettings
+from .train_settings import TrainSettings
 from .trained_run import read_trained
 from .training_run import TrainConfig, training_run
 

@@ -1,14 +1,13 @@
 """Optimisers of network weights, and their learning rate over a run."""
 
 from collections.abc import Iterable
-from typing import Literal
 
 import torch
 from torch.nn import Parameter
 
 from .schedules import cosine_with_warmup
+from .train_settings import OptimizerName
 
-OptimizerName = Literal["adamw", "sgd"]
 WARMUP_SHARE = 0.1
 
 

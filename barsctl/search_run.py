@@ -28,10 +28,11 @@ from .pricing import hard_budgets, needs_table, read_tables
 from .ranks import is_first
 from .refine import refine
 from .run_folder import CONFIG, LAST, Row, open_run, read_config, read_metrics
-from .search import SearchSettings, new_state, restore, search
+from .search import new_state, restore, search
+from .search_settings import SearchSettings
 from .search_steps import SearchState
 from .teachers import FLOAT, NONE, trained_teacher, twin_of_largest
-from .train import TrainSettings
+from .train_settings import TrainSettings
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,10 +34,10 @@ from .judge import JudgeSettings
 from .lease import LostLease, renewed
 from .pricing import hard_budgets, read_tables
 from .run_folder import Json, open_run, write_json
-from .search import SearchSettings
 from .search_run import SearchConfig, search_run
+from .search_settings import SearchSettings
 from .sweep_journal import CELLS, ENDED, Journal, State, open_journal
-from .train import TrainSettings
+from .train_settings import TrainSettings
 from .training_run import TrainConfig, training_run
 
 SEARCH, TRAINING, RESULT, TRACEBACK = "search", "train", "cell.json", "traceback.txt"

@@ -19,7 +19,8 @@ from .errors import BarsError
 from .random_numbers import initial_weights
 from .ranks import is_first
 from .run_folder import read_config
-from .train import RESULT, TrainSettings, load_best, train
+from .train import RESULT, load_best, train
+from .train_settings import TrainSettings
 
 GRAPH, TEACHER = "graph.json", "teacher"
 NONE, FLOAT = "none", "float"

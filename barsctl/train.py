@@ -21,10 +21,9 @@ from .checkpoint import (
 from .data.dataset import Dataset
 from .data.source import ImageSource
 from .devices import mixed_precision
-from .errors import BarsError
 from .evaluate import Tally, accuracy_over_ranks, require_finite
 from .gap import Gap
-from .optimizers import OptimizerName, set_learning_rate, weights_optimizer
+from .optimizers import set_learning_rate, weights_optimizer
 from .progress import progress_bar
 from .random_numbers import epoch_numbers
 from .rank_norm import norms_over_ranks
@@ -36,41 +35,10 @@ from .ranks import (
     take_from_first,
 )
 from .run_folder import LAST, MetricsLog, write_json
+from .train_settings import TrainSettings
 
 BEST, RESULT = "best.safetensors", "result.json"
 DISTILLATION_TEMPERATURE = 2.0
-
-
-@dataclass(frozen=True, slots=True)
-class TrainSettings:
-    """What a training depends on beside its network and its images."""
-
-    seed: int = 0
-    epochs: int = 60
-    batch_size: int = 128
-    optimizer: OptimizerName = "adamw"
-    learning_rate: float = 1e-2
-    weight_decay: float = 1e-2
-    label_smoothing: float = 0.1
-    ema_decay: float = 0.0
-    """Of the moving average of the weights that is evaluated and kept; 0 for none."""
-    teacher_share: float = 0.5
-    """Of the loss, where there is a teacher."""
-    real_weight_epochs: int = 0
-    """Of the epochs, the first in which activations are binary and weights real."""
-
-    def __post_init__(self) -> None:
-        if not 0 <= self.real_weight_epochs < self.epochs:
-            raise BarsError(
-                f"real weights in {self.real_weight_epochs} epochs of a training of {self.epochs}: "
-                "binary weights learn in the epochs after them; take fewer"
-            )
-
-    def stage(self, epoch: int) -> range:
-        """The epochs of the stage that an epoch belongs to."""
-        if epoch < self.real_weight_epochs:
-            return range(self.real_weight_epochs)
-        return range(self.real_weight_epochs, self.epochs)
 
 
 @dataclass(frozen=True, slots=True)

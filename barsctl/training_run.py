@@ -28,7 +28,8 @@ from .run_folder import CONFIG, GENOTYPE, Json, Row, open_run, write_json
 from .scaled_reference import PUBLISHED, Images, ReferenceChoice, reference_graph, scaled
 from .search_run import last_gap, load_search, read_search_config
 from .teachers import GRAPH, TEACHER, float_teacher
-from .train import RESULT, Trained, TrainSettings, train
+from .train import RESULT, Trained, train
+from .train_settings import TrainSettings
 
 Teacher = Literal["none", "float"]
 

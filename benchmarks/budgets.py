@@ -20,8 +20,8 @@ from barsctl.demo import widest_genotype
 from barsctl.derive import DeriveSettings, derive
 from barsctl.measured_networks import measured_networks
 from barsctl.profile import ProfileSettings, profile, space_specs
-from barsctl.search import SearchSettings
 from barsctl.search_run import SearchConfig, search_run
+from barsctl.search_settings import SearchSettings
 from costmodels.latency_table import LatencyTable
 from costmodels.protocol import network_cost, term_costs
 from costmodels.selection import smallest_cost

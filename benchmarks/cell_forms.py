@@ -22,7 +22,8 @@ from barsctl.data.registry import load
 from barsctl.demo import widest_genotype
 from barsctl.package import calibration_pixels
 from barsctl.random_numbers import initial_weights
-from barsctl.train import TrainSettings, train
+from barsctl.train import train
+from barsctl.train_settings import TrainSettings
 from space.counts import total_counts
 from space.decode import decode
 from space.graph import BlockGraph

@@ -28,9 +28,9 @@ from barsctl.data_choice import DataChoice, load_choice
 from barsctl.derive import DeriveSettings, derive
 from barsctl.judge import JudgeSettings
 from barsctl.run_folder import read_metrics
-from barsctl.search import SearchSettings
 from barsctl.search_run import SearchConfig, search_run
-from barsctl.train import TrainSettings
+from barsctl.search_settings import SearchSettings
+from barsctl.train_settings import TrainSettings
 from barsctl.training_run import TrainConfig, training_run
 from space.genotype import Genotype, kept_cells
 from space.presets import named_space

@@ -13,8 +13,8 @@ from harness.report import Cell, Check, read_options, report
 
 from barsctl.demo import DemoSettings, demo
 from barsctl.package_report import Checked
-from barsctl.search import SearchSettings
-from barsctl.train import TrainSettings
+from barsctl.search_settings import SearchSettings
+from barsctl.train_settings import TrainSettings
 from space.decode import decode
 
 

@@ -6,6 +6,8 @@ from typing import Annotated, Literal
 
 import typer
 
+from barsctl.search_settings import Sampling, SearchSettings
+from barsctl.train_settings import OptimizerName
 from space.presets import SPACES
 
 from .options import (
@@ -22,6 +24,8 @@ from .options import (
     rate,
 )
 
+_DEFAULTS = SearchSettings()
+
 
 def search(
     out: Annotated[Path, typer.Option(help="The run's folder.")],
@@ -31,7 +35,9 @@ def search(
     image_size: ImageSize = None,
     budget: Budgets = None,
     table: Tables = None,
-    epochs: Annotated[int, typer.Option(min=1, help="Passes over half of the images.")] = 30,
+    epochs: Annotated[
+        int, typer.Option(min=1, help="Passes over half of the images.")
+    ] = _DEFAULTS.epochs,
     warmup_epochs: Annotated[
         int | None,
         typer.Option(
@@ -45,19 +51,19 @@ def search(
             help="After them, of single networks of the found architecture: derive then ranks "
             "networks more truly.",
         ),
-    ] = 0,
-    batch_size: Annotated[int, typer.Option(min=2, help="Images per step.")] = 128,
-    optimizer: Annotated[Literal["adamw", "sgd"], typer.Option(help="Of the weights.")] = "adamw",
+    ] = _DEFAULTS.refine_epochs,
+    batch_size: Annotated[int, typer.Option(min=2, help="Images per step.")] = _DEFAULTS.batch_size,
+    optimizer: Annotated[OptimizerName, typer.Option(help="Of the weights.")] = _DEFAULTS.optimizer,
     learning_rate: Annotated[
         float, typer.Option(parser=rate, metavar="RATE", help="Highest, of the weights.")
-    ] = 1e-2,
+    ] = _DEFAULTS.learning_rate,
     architecture_learning_rate: Annotated[
         float, typer.Option(parser=rate, metavar="RATE", help="Of the architecture.")
-    ] = 1e-2,
+    ] = _DEFAULTS.architecture_learning_rate,
     sampling: Annotated[
-        Literal["gumbel", "softmax", "sigmoid", "one"],
+        Sampling,
         typer.Option(help="How architectures are mixed; one: not, a step computes one network."),
-    ] = "gumbel",
+    ] = _DEFAULTS.sampling,
     entropy: Annotated[
         float,
         typer.Option(
@@ -65,13 +71,13 @@ def search(
             metavar="WEIGHT",
             help="Above 0 drives towards decisions, below 0 away from them.",
         ),
-    ] = 0.01,
+    ] = _DEFAULTS.entropy_weight,
     teacher: Annotated[
         str,
         typer.Option(
             metavar="none|float|RUN",
             help="Whom the weights learn from too; float: a real-valued twin of the largest "
-            "network, trained first; RUN: a training's folder.",
+            "network, trained first; RUN: a training's folder. Not in --refine-epochs.",
         ),
     ] = "none",
     keep: Annotated[
@@ -84,7 +90,7 @@ def search(
     like: Annotated[
         Path | None, typer.Option(metavar="GENOTYPE", help="A genotype.json of the same space.")
     ] = None,
-    seed: Seed = 0,
+    seed: Seed = _DEFAULTS.seed,
     device: Device = "auto",
     resume: Resume = False,
     as_json: Json = False,
@@ -96,7 +102,6 @@ def search(
     from barsctl.data_choice import DataChoice, load_choice
     from barsctl.devices import find_device
     from barsctl.kept_part import read_kept_part
-    from barsctl.search import SearchSettings
     from barsctl.search_run import SearchConfig, search_run
     from space.presets import named_space
 

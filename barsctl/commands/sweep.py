@@ -9,13 +9,17 @@ import typer
 
 from barsctl.budgets import Budget, format_cost
 from barsctl.errors import BarsError
+from barsctl.search_settings import SearchSettings
 from barsctl.table import print_table
+from barsctl.train_settings import TrainSettings
 from space.presets import SPACES
 
 from .options import Data, DataDir, Device, ImageSize, Json, Tables, budget, notify
 
 if TYPE_CHECKING:
     from barsctl.sweep import Row
+
+_SEARCH, _TRAINING = SearchSettings(), TrainSettings()
 
 
 def sweep(
@@ -40,13 +44,13 @@ def sweep(
     data_dir: DataDir = None,
     image_size: ImageSize = None,
     table: Tables = None,
-    epochs: Annotated[int, typer.Option(min=1, help="Of each search.")] = 30,
+    epochs: Annotated[int, typer.Option(min=1, help="Of each search.")] = _SEARCH.epochs,
     warmup_epochs: Annotated[
         int | None, typer.Option(min=0, help="Of them; a fifth by default.")
     ] = None,
     candidates: Annotated[int, typer.Option(min=1, help="Networks that derive compares.")] = 20,
-    train_epochs: Annotated[int, typer.Option(min=1, help="Of each training.")] = 60,
-    batch_size: Annotated[int, typer.Option(min=2, help="Images per step.")] = 128,
+    train_epochs: Annotated[int, typer.Option(min=1, help="Of each training.")] = _TRAINING.epochs,
+    batch_size: Annotated[int, typer.Option(min=2, help="Images per step.")] = _SEARCH.batch_size,
     unmeasured: Annotated[
         bool,
         typer.Option("--unmeasured", help="Take the table's word, and measure no whole network."),
@@ -66,9 +70,7 @@ def sweep(
         raise BarsError("a sweep needs optuna; install it with: pip install 'barsctl[sweep]'")
     from barsctl.data_choice import DataChoice
     from barsctl.devices import find_device
-    from barsctl.search import SearchSettings
     from barsctl.sweep import SweepConfig, sweep, sweep_json
-    from barsctl.train import TrainSettings
 
     config = SweepConfig(
         format=1,

@@ -8,6 +8,7 @@ from typing import Annotated, Literal, get_args
 import typer
 
 from barsctl.data.names import DataName
+from barsctl.train_settings import OptimizerName, TrainSettings
 from space.reference_names import ReferenceName
 
 from .options import (
@@ -26,6 +27,8 @@ from .options import (
     share,
 )
 
+_DEFAULTS = TrainSettings()
+
 
 def train(
     source: Annotated[
@@ -38,30 +41,30 @@ def train(
     data: Annotated[DataName | None, typer.Option(help="Images; the search's by default.")] = None,
     data_dir: DataDir = None,
     image_size: ImageSize = None,
-    epochs: Annotated[int, typer.Option(min=1, help="Passes over the images.")] = 60,
+    epochs: Annotated[int, typer.Option(min=1, help="Passes over the images.")] = _DEFAULTS.epochs,
     real_weight_epochs: Annotated[
         int,
         typer.Option(
             min=0, help="Of them, the first with binary activations and real weights; then again."
         ),
-    ] = 0,
-    batch_size: Annotated[int, typer.Option(min=2, help="Images per step.")] = 128,
-    optimizer: Annotated[Literal["adamw", "sgd"], typer.Option(help="Of the weights.")] = "adamw",
+    ] = _DEFAULTS.real_weight_epochs,
+    batch_size: Annotated[int, typer.Option(min=2, help="Images per step.")] = _DEFAULTS.batch_size,
+    optimizer: Annotated[OptimizerName, typer.Option(help="Of the weights.")] = _DEFAULTS.optimizer,
     learning_rate: Annotated[
         float, typer.Option(parser=rate, metavar="RATE", help="Highest in the run.")
-    ] = 1e-2,
+    ] = _DEFAULTS.learning_rate,
     weight_decay: Annotated[
         float, typer.Option(parser=rate, metavar="RATE", help="Of the optimizer.")
-    ] = 1e-2,
+    ] = _DEFAULTS.weight_decay,
     label_smoothing: Annotated[
         float, typer.Option(parser=share, metavar="SHARE", help="Of the labels, to all classes.")
-    ] = 0.1,
+    ] = _DEFAULTS.label_smoothing,
     ema: Annotated[
         float,
         typer.Option(
             parser=share, metavar="SHARE", help="Decay of averaged weights, as 0.99; 0 for none."
         ),
-    ] = 0.0,
+    ] = _DEFAULTS.ema_decay,
     teacher: Annotated[
         Literal["none", "float"],
         typer.Option(help="float: train a real-valued twin to learn from."),
@@ -79,7 +82,7 @@ def train(
     stages: Stages = None,
     budget: Budgets = None,
     table: Tables = None,
-    seed: Seed = 0,
+    seed: Seed = _DEFAULTS.seed,
     device: Device = "auto",
     resume: Resume = False,
     as_json: Json = False,
@@ -93,7 +96,6 @@ def train(
     from barsctl.data_choice import DataChoice
     from barsctl.devices import find_device
     from barsctl.scaled_reference import ReferenceChoice
-    from barsctl.train import TrainSettings
     from barsctl.training_run import TrainConfig, searched_images, training_run
 
     reference = None

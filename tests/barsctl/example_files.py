@@ -9,7 +9,7 @@ from pydantic import TypeAdapter
 
 from barsctl.checkpoint import save_checkpoint
 from barsctl.data_choice import DataChoice
-from barsctl.train import TrainSettings
+from barsctl.train_settings import TrainSettings
 from barsctl.training_run import TrainConfig
 from costmodels.table_csv import write_csv
 from costmodels.table_file import read_table

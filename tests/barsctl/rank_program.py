@@ -16,9 +16,9 @@ from barsctl.data_choice import DataChoice, load_choice
 from barsctl.derive import DeriveSettings, derive
 from barsctl.judge import JudgeSettings, judging_ranks
 from barsctl.launch import among_ranks
-from barsctl.search import SearchSettings
 from barsctl.search_run import search_run
-from barsctl.train import TrainSettings
+from barsctl.search_settings import SearchSettings
+from barsctl.train_settings import TrainSettings
 from barsctl.training_run import TrainConfig, training_run
 from tests.barsctl.tiny_runs import CPU, SEARCH, PowerCut, cut_after, tiny_config
 

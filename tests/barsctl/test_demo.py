@@ -7,8 +7,8 @@ from barsctl.demo import DemoSettings, demo, middle_budget, widest_genotype
 from barsctl.errors import BarsError
 from barsctl.package_report import Checked, Unchecked
 from barsctl.profile import space_specs
-from barsctl.search import SearchSettings
-from barsctl.train import TrainSettings
+from barsctl.search_settings import SearchSettings
+from barsctl.train_settings import TrainSettings
 from space.decode import decode
 from space.presets import named_space
 from tests.example_tables import table_of

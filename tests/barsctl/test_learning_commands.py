@@ -3,12 +3,19 @@
 import json
 import subprocess
 import sys
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from inspect import signature
 from pathlib import Path
 
 import pytest
 
 from barsctl.cli import main
+from barsctl.commands.search import search
+from barsctl.commands.sweep import sweep
+from barsctl.commands.train import train
+from barsctl.search_settings import SearchSettings
+from barsctl.train_settings import TrainSettings
 from space.presets import SPACES
 from tests.barsctl.tiny_runs import write_images
 
@@ -70,6 +77,32 @@ def test_search_derive_and_train_follow_one_another(barsctl: Command, tmp_path: 
     assert (tmp_path / "train" / "genotype.json").read_bytes() == (
         run / "genotype.json"
     ).read_bytes()
+
+
+def test_defaults_are_those_of_the_settings(barsctl: Command, tmp_path: Path) -> None:
+    images = write_images(tmp_path, count=30).data_dir
+    assert images is not None
+    given = ("--data", "npz", "--data-dir", images, "--device", "cpu", "--epochs", "1")
+    run, training = tmp_path / "search", tmp_path / "train"
+    assert barsctl("search", *given, "--out", run).exit_code == 0
+    assert barsctl("derive", run, "--candidates", "1").exit_code == 0
+    assert barsctl("train", run, *given, "--out", training).exit_code == 0
+    # What is left out is as in the settings, but for the epochs, which would take too long here.
+    searching, learning = SearchSettings(), TrainSettings()
+    assert settings_in(run) == asdict(replace(searching, epochs=1, warmup_epochs=0))
+    assert settings_in(training) == asdict(replace(learning, epochs=1))
+    assert default(search, "epochs") == searching.epochs == 5 * searching.warmup_epochs
+    assert default(train, "epochs") == default(sweep, "train_epochs") == learning.epochs
+    assert default(sweep, "epochs") == searching.epochs
+    assert default(sweep, "batch_size") == searching.batch_size == learning.batch_size
+
+
+def default(command: Callable[..., None], option: str) -> object:
+    return signature(command).parameters[option].default
+
+
+def settings_in(run: Path) -> object:
+    return json.loads((run / "config.json").read_text())["settings"]
 
 
 def test_impossible_budget_exits_three(barsctl: Command, tmp_path: Path) -> None:

@@ -8,8 +8,9 @@ import torch
 from barsctl.budgets import Budget
 from barsctl.errors import BarsError
 from barsctl.run_folder import LAST, read_metrics
-from barsctl.search import Sampling, distribution, new_state, sample, search, temperature
+from barsctl.search import distribution, new_state, sample, search, temperature
 from barsctl.search_run import search_run
+from barsctl.search_settings import Sampling
 from barsctl.search_steps import SearchState
 from costmodels.errors import BudgetUnreachable
 from tests.barsctl.tiny_runs import (

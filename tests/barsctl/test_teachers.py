@@ -15,7 +15,7 @@ from barsctl.search import new_state
 from barsctl.search_run import search_run
 from barsctl.search_steps import weights_step
 from barsctl.teachers import trained_teacher, twin_of_largest
-from barsctl.train import TrainSettings
+from barsctl.train_settings import TrainSettings
 from barsctl.training_run import Teacher, TrainConfig, training_run
 from space.genotype import random_genotype, write_genotype
 from space.nn.binarize import BatchNormSign

@@ -14,7 +14,7 @@ from barsctl.judge import JudgeSettings
 from barsctl.run_folder import read_metrics
 from barsctl.scaled_reference import ReferenceChoice
 from barsctl.search_run import search_run
-from barsctl.train import TrainSettings
+from barsctl.train_settings import TrainSettings
 from barsctl.training_run import TrainConfig, read_subject, train_config, training_run
 from space.genotype import random_genotype, read_genotype, write_genotype
 from space.graph_json import graph_from_json

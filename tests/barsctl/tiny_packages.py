@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from barsctl.package_report import FROZEN
-from barsctl.train import TrainSettings
+from barsctl.train_settings import TrainSettings
 from barsctl.training_run import TrainConfig, training_run
 from space.frozen_file import read_frozen, write_frozen
 from space.genotype import random_genotype, write_genotype

@@ -10,8 +10,8 @@ from barsctl.budgets import Budget
 from barsctl.data.dataset import Dataset
 from barsctl.data.source import ImageSource, Indices, Labels, Pixels
 from barsctl.data_choice import DataChoice, load_choice
-from barsctl.search import SearchSettings
 from barsctl.search_run import SearchConfig
+from barsctl.search_settings import SearchSettings
 from space.search_space import SearchSpace, Stage
 
 CPU = torch.device("cpu")

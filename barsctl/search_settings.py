@@ -1,0 +1,45 @@
+"""What a search depends on, and what `barsctl search` does unless told otherwise."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from .errors import BarsError
+from .train_settings import OptimizerName
+
+Sampling = Literal["gumbel", "softmax", "sigmoid", "one"]
+
+
+@dataclass(frozen=True, slots=True)
+class SearchSettings:
+    """What a search depends on beside its space, its images and its budgets."""
+
+    seed: int = 0
+    epochs: int = 30
+    warmup_epochs: int = 6
+    """Of the epochs, the first in which all architectures weigh the same and only weights learn."""
+    batch_size: int = 128
+    optimizer: OptimizerName = "adamw"
+    learning_rate: float = 1e-2
+    weight_decay: float = 1e-2
+    architecture_learning_rate: float = 2e-2
+    sampling: Sampling = "gumbel"
+    """one: a step computes one network alone, in the warm-up one at random."""
+    first_temperature: float = 2.0
+    last_temperature: float = 0.5
+    entropy_weight: float = 0.01
+    """Of a nat in the last epoch's loss: above 0 it drives decisions towards one option, below 0
+    away. It grows from 0 after the warm-up, so that options are compared before one is taken."""
+    multiplier_rate: float = 0.5
+    """Rise of a budget's multiplier in an epoch in which the expected cost is twice the budget,
+    and of what is left of the budget in one in which the cost is next to nothing."""
+    refine_epochs: int = 0
+    """After the others, of single networks of the decided architecture: see refine.py."""
+    teacher_share: float = 0.5
+    """Of the loss, where there is a teacher."""
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.warmup_epochs < self.epochs:
+            raise BarsError(
+                f"warm-up of {self.warmup_epochs} epochs in a search of {self.epochs}: the "
+                "architecture learns in the epochs after it only; take fewer warm-up epochs"
+            )
