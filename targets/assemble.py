@@ -15,6 +15,8 @@ from .toolchain import Notify, Toolchain
 
 RUNTIME = Path(__file__).parent / "runtime"
 _BARE_METAL = RUNTIME / "bare_metal"
+_TEAM = "team.c"
+_ONE_THREAD = RUNTIME / "one_thread"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +72,9 @@ def _for_system(
 ) -> Files:
     """A program that reads files, a shared library, and what uses either."""
     name, folder = plan.name, toolchain.folder
-    around = [*map(Path, (*PROGRAM_SOURCES, ABOUT)), *sorted(RUNTIME.glob("*.c"))]
+    runtime = sorted(file for file in RUNTIME.glob("*.c") if file.name != _TEAM)
+    team = (RUNTIME if plan.threads > 1 else _ONE_THREAD) / _TEAM
+    around = [*map(Path, (*PROGRAM_SOURCES, ABOUT)), *runtime, team]
     program = toolchain.compile(around, include=RUNTIME)
     toolchain.link_program([*library, *program], name)
     shared = f"lib{name}.so"

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from barsctl.errors import BarsError, VerificationError
+from barsctl.errors import BarsError, BudgetError, VerificationError
 from barsctl.table import print_table
 from targets.target import MOST_THREADS
 
-from .options import Json, notify
+from .options import Json, MemoryBudgets, notify
 
 if TYPE_CHECKING:
     from barsctl.package_report import Package, TargetReport
@@ -48,16 +48,23 @@ def compile_run(
         Path | None,
         typer.Option(help="Images for a QONNX file, to freeze and compare on: npz, npy, folder."),
     ] = None,
+    budget: MemoryBudgets = None,
     as_json: Json = False,
 ) -> None:
     """Compile a trained network, and verify that the programs compute exactly the same numbers.
 
-    Exits with 4 where they do not.
+    Exits with 4 where they do not, with 3 where a library takes more memory than --budget.
 
     Example: barsctl compile runs/demo --target host --target aarch64
     """
     from barsctl.onnx_package import compile_onnx
     from barsctl.package import PackageSettings, write_package
+    from barsctl.package_budgets import (
+        memory_budgets,
+        memory_uses,
+        searched_budgets,
+        write_memory_uses,
+    )
     from barsctl.package_check import check_package
     from barsctl.package_report import summary
     from barsctl.pricing import read_latency_table
@@ -75,6 +82,7 @@ def compile_run(
         table=None if table is None else read_latency_table(table),
         threads=threads,
     )
+    asked = memory_budgets(budget or (), [each.name for each in settings.targets])
     folder = out or (run if run.is_dir() else run.parent) / "compiled"
     if given is not None:
         compiled = compile_onnx(given, settings, images=calibrate, folder=folder, notify=notify)
@@ -84,14 +92,19 @@ def compile_run(
         artefacts = write_package(trained, settings, folder=folder, notify=notify)
         package = check_package(trained, settings, artefacts, folder=folder, notify=notify)
         notes = ()
+    uses = memory_uses(package, asked or (() if given is not None else searched_budgets(run)))
+    write_memory_uses(package, uses)
+    over = [str(use) for use in uses if not use.kept]
     if as_json:
         typer.echo(json.dumps(summary(package), indent=2))
     else:
         _print(package)
-    for warning in (*notes, *package.warnings):
+    for warning in (*notes, *package.warnings, *(() if asked else over)):
         typer.echo(f"warning: {warning}", err=True)
     if package.mismatches:
         raise VerificationError("; ".join(package.mismatches))
+    if asked and over:
+        raise BudgetError(f"{'; '.join(over)}; raise the budget, or search with a smaller one")
 
 
 def default_name(run: Path) -> str:

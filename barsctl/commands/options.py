@@ -87,6 +87,14 @@ Budgets = Annotated[
         "May be given several times.",
     ),
 ]  # fmt: skip
+MemoryBudgets = Annotated[
+    list[Budget] | None,
+    typer.Option(
+        "--budget", parser=budget, metavar="ram|size=AMOUNT",
+        help="RAM or flash that the library may take. May be given several times; by default the "
+        "search's, with a warning.",
+    ),
+]  # fmt: skip
 Tables = Annotated[
     list[Path] | None,
     typer.Option(
