@@ -101,6 +101,11 @@ def main() -> None:
 
 
 def fail(error: Exception | str, exit_code: ExitCode) -> NoReturn:
-    """Print the error as one line and leave with the code."""
-    typer.echo(f"barsctl: {' '.join(str(error).split())}", err=True)
+    """Print the error as one line and leave with the code.
+
+    Control characters are shown, not sent: the names in a foreign file must not steer a terminal.
+    """
+    line = " ".join(str(error).split())
+    shown = "".join(each if each.isprintable() else ascii(each)[1:-1] for each in line)
+    typer.echo(f"barsctl: {shown}", err=True)
     sys.exit(exit_code)

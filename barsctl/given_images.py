@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from numpy.lib.format import read_array
 from numpy.typing import NDArray
 
 from .data.archive import read_archive, read_entries
@@ -56,7 +57,9 @@ def _read(path: Path, *, image_size: int) -> GivenImages:
 
 def _array(path: Path) -> NDArray[np.generic]:
     try:
-        found: NDArray[np.generic] = np.load(path, allow_pickle=False)
+        with path.open("rb") as file:
+            # Not numpy.load: it takes a file for an archive or a pickle as well.
+            found: NDArray[np.generic] = read_array(file, allow_pickle=False)
     except ValueError as error:
         raise DataError(f"{path} is no plain array ({error}); write it with numpy.save") from error
     return found
@@ -82,5 +85,5 @@ def _unlabelled(pixels: NDArray[np.generic], path: Path) -> GivenImages:
         )
     images = pixels.astype(np.uint8, copy=False)
     images = images[..., np.newaxis] if images.ndim == 3 else images
-    source = Images(images, np.zeros(len(images), np.int64))
+    source = Images(images, np.zeros(images.shape[:1], np.int64))
     return GivenImages(source, source, None)

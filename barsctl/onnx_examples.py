@@ -10,6 +10,7 @@ from targets.onnx_import.given import GivenModel
 from targets.onnx_import.original import original_logits
 from targets.onnx_run import onnx_logits
 
+from .data.dataset import check_labels
 from .data.source import Images
 from .given_images import GivenImages, read_images
 from .package_compare import Examples, compared_images
@@ -21,10 +22,13 @@ def images_for(graph: BlockGraph, images: Path | None) -> GivenImages:
     """The images of a file or folder; without one noise, which exact integers are compared on as
     well as on photographs.
 
-    Raises DataError where they do not fit the network.
+    Raises DataError where they or their labels do not fit the network.
     """
     if images is not None:
-        return read_images(images, image_size=graph.image_size, channels=graph.image_channels)
+        found = read_images(images, image_size=graph.image_size, channels=graph.image_channels)
+        if found.class_names is not None:
+            check_labels(found.test.labels, graph.classes, part="given")
+        return found
     shape = (RANDOM_IMAGES, graph.image_size, graph.image_size, graph.image_channels)
     pixels = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
     source = Images(pixels, np.zeros(RANDOM_IMAGES, np.int64))

@@ -38,8 +38,18 @@ class Board:
     def __post_init__(self) -> None:
         if not _NAME.fullmatch(self.name):
             raise TargetError(
-                f"name is {self.name!r}: it must be lower-case letters, digits and . _ -, a letter "
-                "or digit first; write another, as my-board"
+                f"name is {self.name!r:.80}: it must be lower-case letters, digits and . _ -, at "
+                "most 63, a letter or digit first; write another, as my-board"
+            )
+        if self.name.endswith(SUFFIX):
+            raise TargetError(
+                f"name is {self.name!r}: --target takes what ends in {SUFFIX} for a file; write "
+                f"{self.name.removesuffix(SUFFIX)}"
+            )
+        if self.summary and not self.summary.isprintable():
+            raise TargetError(
+                f"summary is {self.summary!r:.80}: it must be one line of text; write it without "
+                "line breaks and control characters"
             )
         if not SLOWEST_GHZ <= self.clock_ghz <= FASTEST_GHZ:
             raise TargetError(
@@ -71,6 +81,11 @@ def read_board(path: Path, processors: Iterable[str], *, taken: Iterable[str] = 
         ) from error
     except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise TargetError(f"board {path} is no TOML: {error}; correct it") from error
+    except RecursionError as error:
+        raise TargetError(
+            f"board {path} holds lists in lists beyond all measure; a board has single values: "
+            "take them out"
+        ) from error
     except ValidationError as error:
         raise TargetError(f"board {path}: {_explained(error)}") from error
     known = list(processors)

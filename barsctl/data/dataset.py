@@ -57,11 +57,11 @@ def prepare(collection: Collection, name: str, *, seed: int, validation_share: f
         raise DataError(f"seed {seed}: give a number from 0 on")
     names = collection.class_names
     train, test = collection.train, collection.test
-    _check_labels(train.labels, names, part="training")
+    check_labels(train.labels, len(names), part="training")
     if test is None:
         kept, taken = split(train.labels, names, share=_TEST_SHARE, seed=_TEST_SEED)
         train, test = train.subset(kept), train.subset(taken)
-    _check_labels(test.labels, names, part="test")
+    check_labels(test.labels, len(names), part="test")
     _check_same_kind(train, test)
     kept, taken = split(train.labels, names, share=validation_share, seed=seed)
     validation, train = train.subset(taken), train.subset(kept)
@@ -123,14 +123,15 @@ def _histograms(source: ImageSource, indices: Indices) -> NDArray[np.int64]:
     )
 
 
-def _check_labels(labels: Labels, class_names: tuple[str, ...], *, part: str) -> None:
+def check_labels(labels: Labels, classes: int, *, part: str) -> None:
+    """Raise DataError where there are no labels, or one is none of the classes'."""
     if len(labels) == 0:
         raise DataError(f"no {part} images: at least one is needed; check the files")
     for label in (int(labels.min()), int(labels.max())):
-        if not 0 <= label < len(class_names):
+        if not 0 <= label < classes:
             raise DataError(
-                f"label {label} among the {part} images: {len(class_names)} classes have the"
-                f" labels 0 to {len(class_names) - 1}; correct the labels or the class names"
+                f"label {label} among the {part} images: {classes} classes have the"
+                f" labels 0 to {classes - 1}; correct the labels or the class names"
             )
 
 

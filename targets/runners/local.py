@@ -17,9 +17,14 @@ def local_program(path: Path, target: Target) -> Program | NotRunnable:
     """
     machine = elf_machine(path)
     if target.is_bare_metal:
-        return NotRunnable(f"{path.name} is for a board without an operating system")
+        return bare_metal(path)
     if machine != platform.machine():
         return NotRunnable(f"{path.name} is for {machine}, this machine is {platform.machine()}")
     if not runs_here(target):
         return NotRunnable(f"{path.name} {lack(target, host_flags(), where='this processor')}")
     return Program((str(path.resolve()),), emulated=False)
+
+
+def bare_metal(path: Path) -> NotRunnable:
+    """Why no operating system runs the program."""
+    return NotRunnable(f"{path.name} is for a board without an operating system")

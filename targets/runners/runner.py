@@ -16,7 +16,7 @@ from targets.toolchain import Notify
 from . import runnable
 from .board import BoardProgram, build_driver
 from .emulated import emulated_program
-from .local import local_program
+from .local import bare_metal, local_program
 from .program import NotRunnable, Runnable
 
 
@@ -61,6 +61,8 @@ def _board_runner(place: Place, device: Device, *, notify: Notify) -> Runner:
 
     def program(path: Path, target: Target) -> Runnable | NotRunnable:
         machine = elf_machine(path)
+        if target.is_bare_metal:
+            return bare_metal(path)
         if device.machine and machine != device.machine:
             return NotRunnable(f"{path.name} is for {machine}, {place} is {device.machine}")
         if not executes(target):

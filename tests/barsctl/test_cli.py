@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from barsctl import cli
-from barsctl.errors import BarsError, BudgetError, VerificationError
+from barsctl.errors import BarsError, BudgetError, ExitCode, VerificationError
 from costmodels.errors import BudgetUnreachable, CostError
 from space.errors import SpaceError
 from targets.errors import TargetError
@@ -43,6 +43,14 @@ def test_user_error_becomes_one_line(
         cli.main()
     assert stop.value.code == exit_code
     assert capsys.readouterr() == ("", "barsctl: seed -1\n")
+
+
+def test_control_characters_do_not_reach_the_terminal(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with pytest.raises(SystemExit):
+        cli.fail("node 'a\x1b[31m\n\u00e9' is not known", ExitCode.CANNOT)
+    assert capsys.readouterr().err == "barsctl: node 'a\\x1b[31m \u00e9' is not known\n"
 
 
 def test_bug_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,12 +11,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from targets.boards import AARCH64
+from targets.boards import AARCH64, CORTEX_M4F
 from targets.errors import TargetError
 from targets.host import host_target, runs_here
 from targets.manifest import FILE, extend_manifest, file_fields, read_manifest
 from targets.measuring.place import parse_place
 from targets.runners.board import BoardProgram
+from targets.runners.program import NotRunnable
 from targets.runners.runner import runner_at
 from tests.barsctl.command_line import CommandLine
 from tests.barsctl.tiny_packages import TAMPERED, tamper, train_tiny
@@ -145,6 +146,13 @@ def test_program_that_fails_on_a_board_is_told(run: Path, place: str) -> None:
     (folder / "tiny").write_text("#!/bin/sh\nkill -ILL $$\n")
     with pytest.raises(TargetError, match=r"failed \(SIGILL\): it said nothing"):
         found.logits(np.zeros((1, 8, 8, 1), np.uint8))
+
+
+def test_firmware_is_not_sent_to_a_system(run: Path, place: str) -> None:
+    program = run / "compiled" / "host" / "tiny"
+    assert runner_at(parse_place(place), notify=print).program(program, CORTEX_M4F) == NotRunnable(
+        "tiny is for a board without an operating system"
+    )
 
 
 @pytest.mark.parametrize(

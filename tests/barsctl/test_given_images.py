@@ -57,3 +57,17 @@ def test_floats_and_pickles_are_refused(tmp_path: Path) -> None:
     np.save(tmp_path / "images.npy", np.array([{}], object), allow_pickle=True)
     with pytest.raises(DataError, match="is no plain array"):
         read_images(tmp_path / "images.npy", image_size=4, channels=1)
+
+
+def test_files_that_are_no_arrays_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "images.npy"
+    np.savez(tmp_path / "images.npz", images=PIXELS)
+    (tmp_path / "images.npz").rename(path)
+    with pytest.raises(DataError, match=r"images\.npy is no plain array .*; write it with"):
+        read_images(path, image_size=4, channels=1)
+    path.write_bytes(b"")
+    with pytest.raises(DataError, match=r"images\.npy is no plain array"):
+        read_images(path, image_size=4, channels=1)
+    np.save(path, np.uint8(3))
+    with pytest.raises(DataError, match=r"images of shape \(\): expected \[count, size, size"):
+        read_images(path, image_size=4, channels=1)

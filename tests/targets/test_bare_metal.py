@@ -77,6 +77,17 @@ def test_emulated_board_computes_the_logits(compiled: Artefacts) -> None:
     assert program.logits(images[:0]).shape == (0, FROZEN.graph.classes)
 
 
+def test_channel_of_grey_images_may_be_left_out(compiled: Artefacts, tmp_path: Path) -> None:
+    program = program_of(compiled)
+    images = random_images(FROZEN.graph, np.random.default_rng(4), count=2)
+    for shown in (images[..., 0], images[0], images[0, ..., 0]):
+        np.save(tmp_path / "images.npy", shown)
+        words = program.started(("--logits", "logits.npy", "images.npy"))
+        subprocess.run(words, cwd=tmp_path, check=True)
+        expected = oracle_logits(FROZEN, images if shown.shape[0] == 2 else images[:1])
+        np.testing.assert_array_equal(np.load(tmp_path / "logits.npy"), expected)
+
+
 def test_stack_of_a_board_is_measured(compiled: Artefacts) -> None:
     program_of(compiled)
     found = stack_bytes(compiled, CORTEX_M4F, lambda _: None)
@@ -87,10 +98,18 @@ def test_stack_of_a_board_is_measured(compiled: Artefacts) -> None:
 def test_wrong_words_are_told_on_the_board(compiled: Artefacts, tmp_path: Path) -> None:
     program = program_of(compiled)
     (tmp_path / "odd.npy").write_bytes(b"no images")
+    size = FROZEN.graph.image_size
+    np.save(tmp_path / "floats.npy", np.zeros((1, size, size, 1), np.float32))
+    np.save(tmp_path / "large.npy", np.zeros((1, 2 * size, 2 * size, 1), np.uint8))
+    np.save(tmp_path / "turned.npy", np.zeros((2, size, size, 1), np.uint8, order="F"))
     for words, exit_code, line in (
         ((), 2, "demo: classifies the images of a file: --logits ANSWER.npy IMAGES.npy; "),
-        (("--logits", "a.npy", "none.npy"), 1, "none.npy: these are no images\n"),
-        (("--logits", "a.npy", "odd.npy"), 1, "odd.npy: these are no images\n"),
+        (("--logits", "a.npy", "none.npy"), 1, "none.npy: it cannot be read; check the path\n"),
+        (("--logits", "a.npy", "odd.npy"), 1, "odd.npy: these are no uint8 images "),
+        (("--logits", "a.npy", "floats.npy"), 1, "floats.npy: these are no uint8 images "),
+        (("--logits", "a.npy", "large.npy"), 1, "large.npy: these are no uint8 images "),
+        (("--logits", "a.npy", "turned.npy"), 1, "turned.npy: these are no uint8 images "),
+        (("--logits", "a.npy", "two words.npy"), 2, "demo: classifies the images of a file: "),
     ):
         done = subprocess.run(
             program.started(words), cwd=tmp_path, capture_output=True, text=True, check=False

@@ -7,7 +7,7 @@
 #include "semihosting.h"
 
 enum { DONE = 0, CANNOT = 1, WRONG_USAGE = 2 };
-enum { ALIGNMENT = 64, LEAST_STACK = 4096, OWN_FRAME = 128, WORD_BYTES = 1024, WORDS = 4 };
+enum { ALIGNMENT = 64, LEAST_STACK = 4096, OWN_FRAME = 128, WORD_BYTES = 1024, WORDS = 5 };
 static const uint8_t PAINT = 0xa5;
 
 /* Of the linker script: the RAM that no variable has, from here to the stack. */
@@ -54,8 +54,13 @@ static int open_images(const char *path, long *count)
 {
     long bytes;
     int file = open_file(path, READ_BYTES);
-    if (file < 0 || !npy_skip_header(file, &bytes) || bytes % (long)image_bytes() != 0) {
-        complain(path, "these are no images");
+    if (file < 0) {
+        complain(path, "it cannot be read; check the path");
+        return -1;
+    }
+    if (!npy_skip_header(file, &bytes) || bytes % (long)image_bytes() != 0) {
+        complain(path, "these are no uint8 images [count, height, width, channels] of the "
+                       "network's size; save them with numpy.save");
         return -1;
     }
     *count = bytes / (long)image_bytes();
@@ -134,7 +139,7 @@ static bool equal(const char *left, const char *right)
     return *left == *right;
 }
 
-/* Cuts a text at its spaces; returns how many words there are, at most WORDS. */
+/* Cuts a text at its spaces; returns how many words there are, at most WORDS, one too many. */
 static int cut(char *text, char **words)
 {
     int count = 0;
@@ -164,6 +169,7 @@ int main(void)
         return measure_stack(&session) ? DONE : CANNOT;
     complain(network.name, "classifies the images of a file: --logits ANSWER.npy IMAGES.npy; "
                            "writes what kernels compute: --trace FOLDER IMAGE.npy; "
-                           "says how many bytes of stack a run takes: --stack");
+                           "says how many bytes of stack a run takes: --stack; no name may have a "
+                           "space");
     return WRONG_USAGE;
 }

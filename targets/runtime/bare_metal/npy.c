@@ -5,6 +5,7 @@
 /* Format 1.0: magic, version, length of what follows, a dictionary that fills 128 bytes. */
 enum { START_BYTES = 10, HEADER_BYTES = 128, PATH_BYTES = 512, SHAPE_BYTES = 64 };
 static const char MAGIC[] = "\x93NUMPY\x01";
+static const char PIXELS[] = "{'descr': '|u1', 'fortran_order': False, 'shape': (";
 
 static char *copied(char *to, const char *text)
 {
@@ -26,9 +27,44 @@ char *npy_number(char *text, unsigned long number)
     return text;
 }
 
+/* What follows a start of a text, or null where the text does not start so. */
+static const char *after(const char *text, const char *start)
+{
+    while (*start && *text == *start)
+        text++, start++;
+    return *start ? NULL : text;
+}
+
+/* Whether a shape ends as an image's; a single channel may be left out. */
+static bool ends_as_image(const char *shape)
+{
+    char image[SHAPE_BYTES];
+    char *at = npy_number(image, (unsigned long)network.image_size);
+    at = npy_number(copied(at, ", "), (unsigned long)network.image_size);
+    *at = 0;
+    if (network.image_channels == 1 && after(shape, image) && *after(shape, image) == ')')
+        return true;
+    at = npy_number(copied(at, ", "), (unsigned long)network.image_channels);
+    *copied(at, ")") = 0;
+    return after(shape, image) != NULL;
+}
+
+/* Whether a header is what NumPy writes of uint8 images, or of one. */
+static bool describes_images(const char *header)
+{
+    const char *shape = after(header, PIXELS);
+    if (!shape || ends_as_image(shape))
+        return shape != NULL;
+    while (*shape >= '0' && *shape <= '9')
+        shape++;
+    shape = after(shape, ", ");
+    return shape && ends_as_image(shape);
+}
+
 bool npy_skip_header(int file, long *data_bytes)
 {
     uint8_t start[START_BYTES];
+    char text[HEADER_BYTES] = "";
     long bytes = file_bytes(file);
     if (bytes < START_BYTES || !read_file(file, start, START_BYTES))
         return false;
@@ -36,8 +72,10 @@ bool npy_skip_header(int file, long *data_bytes)
         if (start[i] != (uint8_t)MAGIC[i])
             return false;
     long header = START_BYTES + start[8] + 256 * start[9];
+    if (bytes < header || header >= START_BYTES + HEADER_BYTES)
+        return false;
     *data_bytes = bytes - header;
-    return bytes >= header && seek_file(file, (size_t)header);
+    return read_file(file, text, (size_t)(header - START_BYTES)) && describes_images(text);
 }
 
 static bool write_header(int file, const char *dtype, const char *shape)

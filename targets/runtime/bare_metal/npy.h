@@ -9,7 +9,7 @@
 
 enum { NUMBER_CHARACTERS = 20 };
 
-/* Leaves the file at its data, and says how many bytes they are. */
+/* Leaves a file of the network's images at its pixels, and says how many bytes they are. */
 bool npy_skip_header(int file, long *data_bytes);
 /* Of int32 [count, classes]. */
 bool npy_write_logits_header(int file, long count, int classes);

@@ -4,7 +4,7 @@
 
 /* Numbers of "Semihosting for AArch32 and AArch64", ARM. */
 enum {
-    SYS_OPEN = 0x01, SYS_CLOSE = 0x02, SYS_WRITE = 0x05, SYS_READ = 0x06, SYS_SEEK = 0x0a,
+    SYS_OPEN = 0x01, SYS_CLOSE = 0x02, SYS_WRITE = 0x05, SYS_READ = 0x06,
     SYS_FLEN = 0x0c, SYS_GET_CMDLINE = 0x15, SYS_EXIT_EXTENDED = 0x20,
     APPLICATION_EXIT = 0x20026, CONSOLE_WRITE = 4, CONSOLE_APPEND = 8,
 };
@@ -53,12 +53,6 @@ bool write_file(int file, const void *data, size_t bytes)
 {
     uintptr_t block[] = {(uintptr_t)file, (uintptr_t)data, bytes};
     return ask(SYS_WRITE, block) == 0;
-}
-
-bool seek_file(int file, size_t position)
-{
-    uintptr_t block[] = {(uintptr_t)file, position};
-    return ask(SYS_SEEK, block) >= 0;
 }
 
 bool close_file(int file)

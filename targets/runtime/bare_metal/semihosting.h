@@ -13,7 +13,6 @@ long file_bytes(int file);
 /* Whether all bytes were read or written. */
 bool read_file(int file, void *data, size_t bytes);
 bool write_file(int file, const void *data, size_t bytes);
-bool seek_file(int file, size_t position);
 bool close_file(int file);
 
 /* The words that the program was started with, a space between two of them. */
