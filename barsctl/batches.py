@@ -8,16 +8,23 @@ import torch
 from torch import Tensor
 
 from .data.augment import Augmentation, augment
-from .data.source import ImageSource, Indices
+from .data.source import ImageSource, Indices, Part
 from .errors import BarsError
+from .launch import Ranks
+
+ALONE = Ranks()
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """uint8 pixels [count, channels, size, size] with channels last in memory, labels [count]."""
+    """uint8 pixels [count, channels, size, size] with channels last in memory, labels [count].
+
+    share: of the images of all processes' batches in this step.
+    """
 
     pixels: Tensor
     labels: Tensor
+    share: float = 1.0
 
 
 def split_in_halves(source: ImageSource, *, seed: int) -> tuple[ImageSource, ImageSource]:
@@ -52,23 +59,46 @@ def training_batches(
     batch_size: int,
     augmentation: Augmentation,
     device: torch.device,
+    ranks: Ranks = ALONE,
 ) -> Iterator[Batch]:
-    """Yield the images once in random order, augmented, without an incomplete last batch."""
+    """Yield the images once in random order, augmented, without an incomplete last batch.
+
+    Of each batch of batch_size images, a rank's part: all together yield what one would yield.
+    Raises BarsError where a batch has fewer images than there are processes.
+    """
     order = generator.permutation(len(source))
     for batch in range(batch_count(source, batch_size=batch_size)):
-        indices = order[batch * batch_size : (batch + 1) * batch_size]
-        images = augment(source.batch(indices), generator, by=augmentation)
-        yield _batch(images, source.labels[indices], device=device)
+        together = order[batch * batch_size : (batch + 1) * batch_size]
+        if len(together) < ranks.size:
+            raise BarsError(
+                f"a batch of {len(together)} images over {ranks.size} processes: each needs one; "
+                "start fewer processes, or give a larger --batch-size"
+            )
+        part = _part(len(together), ranks)
+        indices = together[part.rows]
+        images = augment(source.batch(indices), generator, by=augmentation, part=part)
+        yield _batch(images, source.labels[indices], device=device, share=part.share)
 
 
-def all_batches(source: ImageSource, *, batch_size: int, device: torch.device) -> Iterator[Batch]:
-    """Yield every image once in the order of the source, as it is."""
-    for first in range(0, len(source), batch_size):
-        indices: Indices = np.arange(first, min(first + batch_size, len(source)))
+def all_batches(
+    source: ImageSource, *, batch_size: int, device: torch.device, ranks: Ranks = ALONE
+) -> Iterator[Batch]:
+    """Yield every image of a rank's part once in the order of the source, as it is."""
+    part = _part(len(source), ranks)
+    for first in range(part.first, part.end, batch_size):
+        indices: Indices = np.arange(first, min(first + batch_size, part.end))
         yield _batch(source.batch(indices), source.labels[indices], device=device)
 
 
-def _batch(images: np.ndarray, labels: np.ndarray, *, device: torch.device) -> Batch:
+def _part(count: int, ranks: Ranks) -> Part:
+    """The part of a rank: all parts are disjoint, and as large but for one image."""
+    first, end = (count * each // ranks.size for each in (ranks.rank, ranks.rank + 1))
+    return Part(first, end, count)
+
+
+def _batch(
+    images: np.ndarray, labels: np.ndarray, *, device: torch.device, share: float = 1.0
+) -> Batch:
     # NHWC in numpy is NCHW with channels last in torch: no copy.
     pixels = torch.from_numpy(images).permute(0, 3, 1, 2)
-    return Batch(pixels.to(device), torch.from_numpy(labels).to(device))
+    return Batch(pixels.to(device), torch.from_numpy(labels).to(device), share)

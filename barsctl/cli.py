@@ -23,11 +23,13 @@ from .commands.profile import profile
 from .commands.run import run
 from .commands.search import search
 from .commands.spaces import spaces
+from .commands.sweep import sweep
 from .commands.table import table
 from .commands.targets import targets
 from .commands.train import train
 from .commands.verify import verify
 from .errors import BarsError, ExitCode
+from .launch import among_ranks, require_together
 
 app = typer.Typer(
     name="barsctl",
@@ -49,12 +51,14 @@ def print_version(asked: bool) -> None:
 
 @app.callback()
 def options(
-    version: Annotated[
+    context: typer.Context,
+    version: Annotated[  # noqa: ARG001 (its callback prints it)
         bool,
         typer.Option("--version", callback=print_version, is_eager=True, help="Print the version."),
     ] = False,
 ) -> None:
     """Options before the command."""
+    require_together(context.invoked_subcommand)
 
 
 app.command()(demo)
@@ -62,6 +66,7 @@ app.command()(search)
 app.command()(derive)
 app.command()(pareto)
 app.command()(train)
+app.command()(sweep)
 app.command()(profile)
 app.command("compile")(compile_run)
 app.command()(verify)
@@ -80,7 +85,8 @@ def main() -> None:
     So does what the operating system refuses: a full disk, a folder that may not be written.
     """
     try:
-        app()
+        with among_ranks():
+            app()
     except SystemExit as end:
         if end.code == ExitCode.INTERRUPTED:
             fail(

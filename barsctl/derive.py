@@ -24,6 +24,7 @@ from .judged import kept_choices
 from .measured_log import MEASURED, MeasuredLog, read_measured
 from .pricing import hard_budgets
 from .progress import progress_bar
+from .ranks import own_ranks
 from .run_folder import GENOTYPE, Json, write_json
 from .search_run import read_search_config, run_tables
 
@@ -159,13 +160,13 @@ def _shares(candidate: Candidate, boards: Sequence[BoardBudget]) -> list[float]:
 
 
 def evaluate(judge: Judge, choices: Sequence[Choices], *, what: str) -> None:
-    """Judge networks, but for those that were judged before."""
-    best = 0.0
+    """Judge networks, but for those that were judged before; every process one at a time."""
+    best, together = 0.0, own_ranks().size
     with progress_bar(what, len(choices)) as advance:
-        for each in choices:
-            share = judge.accuracy(each)
-            best = max(best, share)
-            advance(f"accuracy {share:.1%}  best {best:.1%}")
+        for first in range(0, len(choices), together):
+            for share in judge.accuracies(choices[first : first + together]):
+                best = max(best, share)
+                advance(f"accuracy {share:.1%}  best {best:.1%}")
 
 
 def candidates_within(judge: Judge, budgets: Sequence[AnyBudget]) -> list[Candidate]:

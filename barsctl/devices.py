@@ -7,6 +7,7 @@ import torch
 from targets.host import host_flags
 
 from .errors import BarsError
+from .launch import launched
 
 BFLOAT16_FLAGS = frozenset({"avx512_bf16", "amx_bf16", "bf16"})
 """As /proc/cpuinfo calls the instructions, on x86 and on ARM."""
@@ -14,12 +15,23 @@ DeviceName = Literal["auto", "cpu", "cuda"]
 
 
 def find_device(name: DeviceName) -> torch.device:
-    """Return the device; auto is the GPU where there is one. Raises BarsError."""
-    if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    if name == "cuda" and not torch.cuda.is_available():
+    """Return the device; auto is the GPU where there is one. Raises BarsError.
+
+    Of several processes each takes a GPU of its own.
+    """
+    if name == "cpu" or (name == "auto" and not torch.cuda.is_available()):
+        return torch.device("cpu")
+    if not torch.cuda.is_available():
         raise BarsError(f"device {name}: torch finds no GPU here; take --device cpu")
-    return torch.device(name)
+    ranks, gpus = launched(), torch.cuda.device_count()
+    if ranks.size == 1:
+        return torch.device("cuda")
+    if ranks.local_rank >= gpus:
+        raise BarsError(
+            f"process {ranks.local_rank + 1} of this machine has no GPU, there are {gpus}; "
+            f"start {gpus} (--nproc-per-node {gpus}), or take --device cpu"
+        )
+    return torch.device("cuda", ranks.local_rank)
 
 
 def mixed_precision(device: torch.device) -> torch.autocast:

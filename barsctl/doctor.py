@@ -85,6 +85,11 @@ def check_ziglang() -> Check:
     return _check_library("ziglang", "ziglang", COMPILE_EXTRA, needed=False)
 
 
+def check_optuna() -> Check:
+    """The workers of a sweep share its journal."""
+    return _check_library("optuna", "optuna", "pip install 'barsctl[sweep]'", needed=False)
+
+
 def _check_library(module: str, distribution: str, remedy: str, *, needed: bool) -> Check:
     found = installed_version(distribution)
     if found is None:
@@ -156,6 +161,7 @@ CHECKS: tuple[Callable[[], Check], ...] = (
     check_tvm,
     check_tvm_ffi,
     check_ziglang,
+    check_optuna,
     check_emulators,
     check_cache,
 )

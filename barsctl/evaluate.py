@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from .batches import Batch
 from .errors import BarsError
+from .ranks import sum_over_ranks
 
 
 class Tally:
@@ -23,6 +24,14 @@ class Tally:
         self.images += len(labels)
         self._loss = self._loss + loss.detach().float() * len(labels)
         self._right = self._right + (logits.detach().argmax(1) == labels).sum()
+
+    def count_all_ranks(self) -> None:
+        """Count what the tallies of all processes have seen."""
+        seen = [self.images, float(self._loss), float(self._right)]
+        images, self._loss, self._right = sum_over_ranks(
+            torch.tensor(seen, dtype=torch.float64)
+        ).tolist()
+        self.images = int(images)
 
     @property
     def loss(self) -> float | None:
@@ -44,15 +53,27 @@ def require_finite(tally: Tally, *, epoch: int) -> None:
         )
 
 
-@torch.inference_mode()
 def accuracy(network: nn.Module, batches: Iterable[Batch]) -> float:
     """Return the share of images that the network, in evaluation mode, labels rightly."""
+    right, images = _right_answers(network, batches)
+    return right / images
+
+
+def accuracy_over_ranks(network: nn.Module, batches: Iterable[Batch]) -> float:
+    """Return the accuracy on the batches of all processes, of which each gives its part."""
+    right, images = sum_over_ranks(torch.tensor(_right_answers(network, batches))).tolist()
+    return float(right / images)
+
+
+@torch.inference_mode()
+def _right_answers(network: nn.Module, batches: Iterable[Batch]) -> tuple[int, int]:
+    """Return how many images the network, in evaluation mode, labels rightly, and of how many."""
     network.eval()
     right, images = 0, 0
     for batch in batches:
         right += int((network(batch.pixels).argmax(1) == batch.labels).sum())
         images += len(batch.labels)
-    return right / images
+    return right, images
 
 
 @torch.no_grad()

@@ -1,7 +1,7 @@
 """How far a relaxed supernet is from the network that it stands for, on the same images."""
 
 import copy
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,11 +12,14 @@ from space.genotype import Genotype
 from space.nn.supernet import Supernet
 
 from .architecture_metrics import Probabilities
-from .batches import Batch, all_batches, random_images, training_batches
+from .batches import ALONE, Batch, all_batches, random_images, training_batches
 from .data.augment import Augmentation
 from .data.dataset import Dataset
 from .data.source import ImageSource
-from .evaluate import accuracy, reestimate_batch_norm
+from .evaluate import accuracy, accuracy_over_ranks, reestimate_batch_norm
+from .launch import Ranks
+from .rank_norm import norms_over_ranks
+from .ranks import own_ranks
 
 # A few percent of an epoch of 5 000 images, and of a larger one less.
 CALIBRATION_IMAGES = 256
@@ -42,7 +45,10 @@ class Gap:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class GapImages:
-    """What a gap is measured on: batches for batch-norm statistics, and for the accuracies."""
+    """What a gap is measured on: batches for batch-norm statistics, and for the accuracies.
+
+    Of several processes each has its part of them.
+    """
 
     calibration: tuple[Batch, ...]
     held_out: tuple[Batch, ...]
@@ -55,9 +61,10 @@ def gap_images(
     """Read the images of a search, the same for all of its epochs."""
     calibration = random_images(weights_half, count=CALIBRATION_IMAGES, seed=seed)
     held_out = random_images(dataset.validation, count=HELD_OUT_IMAGES, seed=seed)
+    ranks = own_ranks()
     return GapImages(
-        tuple(_plain_batches(calibration, batch_size=batch_size, device=device)),
-        tuple(all_batches(held_out, batch_size=batch_size, device=device)),
+        tuple(_plain_batches(calibration, batch_size=batch_size, device=device, ranks=ranks)),
+        tuple(all_batches(held_out, batch_size=batch_size, device=device, ranks=ranks)),
     )
 
 
@@ -69,8 +76,8 @@ def measured_gap(
     The supernet's own statistics are means over sampled mixtures and fit neither.
     """
     return Gap(
-        _own_accuracy(_Relaxed(supernet, probabilities), images.calibration, images.held_out),
-        _own_accuracy(supernet.network_for(genotype), images.calibration, images.held_out),
+        _accuracy_over_ranks(_Relaxed(supernet, probabilities), images),
+        _accuracy_over_ranks(supernet.network_for(genotype), images),
     )
 
 
@@ -88,11 +95,10 @@ def discrete_accuracy(
     It is built on its own, with batch-norm statistics of its own: the mixture that the supernet
     computes says little of it.
     """
-    return _own_accuracy(
-        supernet.network_for(genotype),
-        _plain_batches(calibration, batch_size=batch_size, device=device),
-        all_batches(held_out, batch_size=batch_size, device=device),
-    )
+    network = supernet.network_for(genotype)
+    plain = _plain_batches(calibration, batch_size=batch_size, device=device, ranks=ALONE)
+    reestimate_batch_norm(network, plain)
+    return accuracy(network, all_batches(held_out, batch_size=batch_size, device=device))
 
 
 class _Relaxed(nn.Module):
@@ -108,18 +114,17 @@ class _Relaxed(nn.Module):
         return logits
 
 
-def _own_accuracy(
-    network: nn.Module, calibration: Iterable[Batch], held_out: Iterable[Batch]
-) -> float:
-    reestimate_batch_norm(network, calibration)
-    return accuracy(network, held_out)
+def _accuracy_over_ranks(network: nn.Module, images: GapImages) -> float:
+    with norms_over_ranks():
+        reestimate_batch_norm(network, images.calibration)
+    return accuracy_over_ranks(network, images.held_out)
 
 
 def _plain_batches(
-    source: ImageSource, *, batch_size: int, device: torch.device
+    source: ImageSource, *, batch_size: int, device: torch.device, ranks: Ranks
 ) -> Iterator[Batch]:
     # Whole batches: a last one of a single image has no variance.
     return training_batches(
         source, np.random.default_rng(0), batch_size=batch_size,
-        augmentation=Augmentation(), device=device,
+        augmentation=Augmentation(), device=device, ranks=ranks,
     )  # fmt: skip

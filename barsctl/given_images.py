@@ -1,6 +1,6 @@
 """Images that come along with a model: a numpy file or a folder, with labels or without."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -10,8 +10,11 @@ from numpy.typing import NDArray
 from .data.archive import read_archive, read_entries
 from .data.collection import Request
 from .data.folders import SUFFIXES, FolderImages, load_folders
-from .data.source import Images, ImageSource
+from .data.source import Images, ImageSource, Indices, Labels, Pixels
 from .errors import DataError
+
+# Of red, green and blue, in 2^16ths, as in targets/runtime/colour.c.
+_LUMA = np.array([19595, 38470, 7471], np.uint32)
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,12 +27,46 @@ class GivenImages:
     class_names: tuple[str, ...] | None
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _GreyImages:
+    """Colour images in grey, as a program makes them for a network of one channel."""
+
+    colour: ImageSource
+    channels: int = field(default=1, init=False)
+
+    def __len__(self) -> int:
+        return len(self.colour)
+
+    @property
+    def labels(self) -> Labels:
+        return self.colour.labels
+
+    @property
+    def image_size(self) -> int:
+        return self.colour.image_size
+
+    def batch(self, indices: Indices) -> Pixels:
+        """The grey images at the indices, [len(indices), size, size, 1]."""
+        sums = self.colour.batch(indices).astype(np.uint32) @ _LUMA
+        return ((sums + (1 << 15)) >> 16).astype(np.uint8)[..., np.newaxis]
+
+    def subset(self, indices: Indices) -> "_GreyImages":
+        """A source of only the images at the indices, in their order."""
+        return _GreyImages(self.colour.subset(indices))
+
+
 def read_images(path: Path, *, image_size: int, channels: int) -> GivenImages:
     """Read an .npz or .npy file, a folder of class folders, or a folder of images.
+
+    Images of a folder are scaled to the size, and become grey for one channel.
 
     Raises DataError where these are no images of the size and channels.
     """
     found = _read(path, image_size=image_size)
+    if path.is_dir() and channels == 1:
+        found = replace(
+            found, calibration=_GreyImages(found.calibration), test=_GreyImages(found.test)
+        )
     for source in (found.calibration, found.test):
         if (source.image_size, source.channels) != (image_size, channels):
             raise DataError(
@@ -60,7 +97,7 @@ def _array(path: Path) -> NDArray[np.generic]:
         with path.open("rb") as file:
             # Not numpy.load: it takes a file for an archive or a pickle as well.
             found: NDArray[np.generic] = read_array(file, allow_pickle=False)
-    except ValueError as error:
+    except (ValueError, MemoryError) as error:  # a header may tell of any size
         raise DataError(f"{path} is no plain array ({error}); write it with numpy.save") from error
     return found
 

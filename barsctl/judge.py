@@ -1,6 +1,9 @@
 """How good single networks of a search are: each on its own, with the weights that it shares."""
 
+import json
 import math
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -18,9 +21,10 @@ from .data.source import ImageSource
 from .data_choice import load_choice
 from .gap import discrete_accuracy
 from .judged import JUDGED, Judged, JudgedHeader, file_digest, read_judged
+from .ranks import from_first, is_first, own_ranks, sum_over_ranks
 from .run_folder import LAST
 from .search import distribution
-from .search_run import SearchConfig, load_search
+from .search_run import SearchConfig, load_search, read_search_config
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,17 +57,27 @@ class Judge:
         """The standard error of an accuracy near one half, as only so many images tell it."""
         return 0.5 / math.sqrt(len(self.held_out))
 
-    def accuracy(self, choices: Choices) -> float:
-        """The accuracy of one network on held-out images; one that was judged is not again."""
-        genotype = genotype_of(self.space, choices)
-        share = self.known.accuracy(genotype)
-        if share is None:
-            share = discrete_accuracy(
-                self.supernet, genotype, self.calibration, self.held_out,
-                batch_size=self.batch_size, device=self.device,
+    def accuracies(self, choices: Sequence[Choices]) -> list[float]:
+        """The accuracies of networks on held-out images; one that was judged is not again."""
+        genotypes = [genotype_of(self.space, each) for each in choices]
+        unknown = [index for index, each in enumerate(genotypes) if each not in self.known]
+        if unknown:
+            asked = [dict(choices[index]) for index in unknown]
+            from_first(json.dumps(asked).encode())
+            for index, share in zip(unknown, self.judged(asked), strict=True):
+                self.known.add(genotypes[index], share)
+        return [self.known.accuracy(each) for each in genotypes]
+
+    def judged(self, choices: Sequence[Choices]) -> list[float]:
+        """The accuracies of networks that all processes judge now, each some of them."""
+        ranks = own_ranks()
+        shares = torch.zeros(len(choices), dtype=torch.float64)
+        for index in range(ranks.rank, len(choices), ranks.size):
+            shares[index] = discrete_accuracy(
+                self.supernet, genotype_of(self.space, choices[index]), self.calibration,
+                self.held_out, batch_size=self.batch_size, device=self.device,
             )  # fmt: skip
-            self.known.add(genotype, share)
-        return share
+        return sum_over_ranks(shares).tolist()
 
 
 def open_judge(
@@ -79,13 +93,32 @@ def open_judge(
     header = JudgedHeader(
         format=1, checkpoint=file_digest(folder / LAST), device=device.type, **asdict(settings)
     )
+    path = folder / JUDGED
     return Judge(
         config.space,
         state.supernet,
         log_probabilities(distribution(state, config.settings, epoch), config.kept),
         random_images(weights_half, count=settings.calibration_images, seed=settings.seed),
         random_images(dataset.validation, count=settings.held_out_images, seed=settings.seed),
-        read_judged(folder / JUDGED, config.space, header),
+        read_judged(path, config.space, header) if is_first() else Judged(path, config.space),
         settings.batch_size,
         device,
     )
+
+
+@contextmanager
+def judging_ranks(folder: Path, settings: JudgeSettings, *, device: torch.device) -> Iterator[bool]:
+    """Whether this is the first process, which asks; the others judge for it before the context.
+
+    They return when the first one leaves the context. Raises as `open_judge`.
+    """
+    if is_first():
+        try:
+            yield True
+        finally:
+            from_first(b"")
+        return
+    judge = open_judge(folder, read_search_config(folder), settings, device=device)
+    while asked := from_first(b""):
+        judge.judged(json.loads(asked))
+    yield False

@@ -62,10 +62,12 @@ class Judged:
     space: SearchSpace
     rows: dict[KeptChoices, JudgedRow] = field(default_factory=dict)
 
-    def accuracy(self, genotype: Genotype) -> float | None:
-        """What a network was judged, None where it was not."""
-        row = self.rows.get(kept_choices(genotype))
-        return None if row is None else row.accuracy
+    def __contains__(self, genotype: Genotype) -> bool:
+        return kept_choices(genotype) in self.rows
+
+    def accuracy(self, genotype: Genotype) -> float:
+        """What a network was judged. Raises KeyError where it was not."""
+        return self.rows[kept_choices(genotype)].accuracy
 
     def add(self, genotype: Genotype, accuracy: float) -> None:
         """Keep what a network was judged."""

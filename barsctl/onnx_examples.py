@@ -9,6 +9,7 @@ from space.graph import BlockGraph
 from targets.onnx_import.given import GivenModel
 from targets.onnx_import.original import original_logits
 from targets.onnx_run import onnx_logits
+from targets.toolchain import Notify
 
 from .data.dataset import check_labels
 from .data.source import Images
@@ -18,7 +19,7 @@ from .package_compare import Examples, compared_images
 RANDOM_IMAGES = 256
 
 
-def images_for(graph: BlockGraph, images: Path | None) -> GivenImages:
+def images_for(graph: BlockGraph, images: Path | None, *, notify: Notify) -> GivenImages:
     """The images of a file or folder; without one noise, which exact integers are compared on as
     well as on photographs.
 
@@ -29,6 +30,7 @@ def images_for(graph: BlockGraph, images: Path | None) -> GivenImages:
         if found.class_names is not None:
             check_labels(found.test.labels, graph.classes, part="given")
         return found
+    notify(f"no images are given: taking {RANDOM_IMAGES} of noise")
     shape = (RANDOM_IMAGES, graph.image_size, graph.image_size, graph.image_channels)
     pixels = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
     source = Images(pixels, np.zeros(RANDOM_IMAGES, np.int64))

@@ -73,7 +73,7 @@ def take_model(
     """The integers of a model; raises what compile_onnx does."""
     if given.is_ours:
         own = read_own(given)
-        found = images_for(own.frozen.graph, images)
+        found = images_for(own.frozen.graph, images, notify=notify)
         return TakenModel(own.frozen, found, own.class_names, own.score)
     foreign = read_foreign(given)
     graph = foreign.floats.graph
@@ -83,7 +83,7 @@ def take_model(
             "with --calibrate"
         )
     settings.require_prices(graph.blocks)
-    found = images_for(graph, images)
+    found = images_for(graph, images, notify=notify)
     notify("freezing")
     try:
         frozen = freeze_floats(foreign.floats, calibration_pixels(found.calibration))

@@ -20,6 +20,7 @@ from space.nn.freeze import freeze
 from targets.build import compiler_name, kernel_hash
 from targets.compile import Artefacts, compile_network
 from targets.emit_about import Score
+from targets.network_plan import require_plannable
 from targets.onnx_export import export_onnx
 from targets.target import Target
 from targets.toolchain import Notify
@@ -61,6 +62,14 @@ class PackageSettings:
                 f"target {twice} is given twice, and not as the same; each has a folder of its "
                 "name: compile for one of them"
             )
+        # Before anything is written: an earlier package in the folder stays whole.
+        for target in self.targets:
+            require_plannable(self.name, target, threads=self.threads)
+            if target.name in (FROZEN, ONNX):
+                raise BarsError(
+                    f"target {target.name} has the name of a file of every package, beside which "
+                    "its folder lies; give the board another"
+                )
         if self.table is not None:
             _require_usable(self.table, self.targets, threads=self.threads)
 

@@ -22,20 +22,34 @@ METRICS = ("size", "ram")
 
 @dataclass(frozen=True, slots=True)
 class MemoryUse:
-    """What a target's library takes of a budget's memory, in bytes, and of which two parts."""
+    """What a target's library takes of a budget's memory, in bytes by part.
+
+    parts: two; None where one is not measured, since nothing here runs the target.
+    """
 
     target: str
     budget: Budget
-    bytes: int
-    parts: str
+    parts: dict[str, int | None]
 
     @property
-    def kept(self) -> bool:
-        return self.bytes <= self.budget.limit
+    def bytes(self) -> int:
+        """All that is known."""
+        return sum(part or 0 for part in self.parts.values())
+
+    @property
+    def kept(self) -> bool | None:
+        """Whether the library keeps to the budget; None where the unknown part decides."""
+        if self.bytes > self.budget.limit:
+            return False
+        return None if None in self.parts.values() else True
 
     def __str__(self) -> str:
         needs = format_cost(self.budget.name, self.bytes)
-        return f"{self.target} takes {needs} ({self.parts}) of {self.budget}"
+        told = ", ".join(
+            f"{name} {'not measured' if part is None else part}"
+            for name, part in self.parts.items()
+        )
+        return f"{self.target} takes {needs} ({told}) of {self.budget}"
 
 
 def memory_budgets(budgets: Sequence[Budget], targets: Sequence[str]) -> tuple[Budget, ...]:
@@ -73,10 +87,10 @@ def _memory_uses(package: Package, budgets: Sequence[Budget]) -> Iterator[Memory
         fields = read_manifest(report.artefacts.manifest.parent)
         for budget in budgets:
             if budget.target in (None, report.target.name):
-                first, second = _PARTS[budget.metric]
-                parts = {name: int(fields.get(name) or 0) for name in (first, second)}
-                told = ", ".join(f"{name.removesuffix('_bytes')} {n}" for name, n in parts.items())
-                yield MemoryUse(report.target.name, budget, sum(parts.values()), told)
+                parts = {
+                    name.removesuffix("_bytes"): fields[name] for name in _PARTS[budget.metric]
+                }
+                yield MemoryUse(report.target.name, budget, parts)
 
 
 _PARTS = {"size": ("weight_bytes", "code_bytes"), "ram": ("arena_bytes", "stack_bytes")}

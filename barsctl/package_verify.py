@@ -53,7 +53,7 @@ def verify_package(
     notify(f"{unchanged} files have the SHA-256 that their manifests say")
     run = run or _run_around(files)
     if is_onnx(run):
-        examples = _onnx_examples(load_given(run), files, calibrate, images=images)
+        examples = _onnx_examples(load_given(run), files, calibrate, images=images, notify=notify)
     elif calibrate is not None:
         raise BarsError(f"{run} is no .onnx file: leave out --calibrate, its training has images")
     else:
@@ -92,8 +92,9 @@ def _run_around(files: PackageFiles) -> Path:
 
 
 def _onnx_examples(
-    given: GivenModel, files: PackageFiles, calibrate: Path | None, *, images: int | None
-) -> Examples:
+    given: GivenModel, files: PackageFiles, calibrate: Path | None, *, images: int | None,
+    notify: Notify,
+) -> Examples:  # fmt: skip
     if given.is_ours:
         own = read_own(given)
         graph = own.frozen.graph
@@ -105,7 +106,7 @@ def _onnx_examples(
     else:
         graph = read_foreign(given).floats.graph
         _require_same(graph, files)
-    return original_examples(given, images_for(graph, calibrate), images)
+    return original_examples(given, images_for(graph, calibrate, notify=notify), images)
 
 
 def _require_same(graph: BlockGraph, files: PackageFiles) -> None:

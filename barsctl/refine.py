@@ -7,6 +7,7 @@ most probable network at its largest width and depth and at its smallest, and so
 """
 
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +27,8 @@ from .evaluate import Tally, require_finite
 from .optimizers import set_learning_rate
 from .progress import progress_bar
 from .random_numbers import epoch_numbers
+from .rank_norm import norms_over_ranks
+from .ranks import is_first, own_ranks, require_same_start, sum_gradients, wait_for_first
 from .run_folder import MetricsLog
 from .search import SearchSettings, architecture_row, distribution, restore, save
 from .search_steps import BudgetShares, SearchState
@@ -49,8 +52,13 @@ def refine(
     folder: Path,
     device: torch.device,
 ) -> None:
-    """Refine a finished search for its settings' refine_epochs, from its last checkpoint on."""
+    """Refine a finished search for its settings' refine_epochs, from its last checkpoint on.
+
+    Several processes share every batch; the first one writes the files.
+    """
+    wait_for_first()  # it may not have written the last checkpoint yet
     first_epoch = restore(state, folder, device=device)
+    require_same_start(folder, first_epoch)
     steps = batch_count(dataset.train, batch_size=settings.batch_size)
     total = steps * settings.refine_epochs
     end = settings.epochs + settings.refine_epochs
@@ -58,7 +66,7 @@ def refine(
     kept = state.architecture.kept
     shares = BudgetShares(space, budgets, kept).to(device)(typical)
     with (
-        MetricsLog(folder, first_epoch=first_epoch) as log,
+        MetricsLog(folder, first_epoch=first_epoch) if is_first() else nullcontext() as log,
         progress_bar("refine", total, done_steps=total - steps * (end - first_epoch)) as advance,
     ):
         for epoch in range(first_epoch, end):
@@ -71,7 +79,7 @@ def refine(
             largest, smallest = extremes(space, candidates[0], kept)
             batches = training_batches(
                 dataset.train, numbers, batch_size=settings.batch_size,
-                augmentation=dataset.augmentation, device=device,
+                augmentation=dataset.augmentation, device=device, ranks=own_ranks(),
             )  # fmt: skip
             tallies = {name: Tally() for name in NAMES}
             for step, batch in enumerate(batches):
@@ -84,7 +92,10 @@ def refine(
                 )  # fmt: skip
                 advance(_status(tallies))
             for tally in tallies.values():
+                tally.count_all_ranks()
                 require_finite(tally, epoch=epoch)
+            if log is None:  # the first process writes the files
+                continue
             log.write(epoch, {
                 "loss": {name: tally.loss for name, tally in tallies.items()},
                 "accuracy": {name: tally.accuracy for name, tally in tallies.items()},
@@ -118,19 +129,20 @@ def sandwich_step(
 ) -> None:
     """Move the supernet's weights once, by the sum of the gradients of single networks."""
     state.weights_optimizer.zero_grad()
-    with mixed_precision(batch.pixels.device):
+    with mixed_precision(batch.pixels.device), norms_over_ranks():
         logits = state.supernet.chosen(batch.pixels, largest)
         loss = F.cross_entropy(logits, batch.labels)
-    loss.backward()
+    (loss * batch.share).backward()
     tallies["largest"].add(logits, batch.labels, loss)
     answers = logits.detach()
     for name, choices in others:
-        with mixed_precision(batch.pixels.device):
+        with mixed_precision(batch.pixels.device), norms_over_ranks():
             logits = state.supernet.chosen(batch.pixels, choices)
             loss = F.cross_entropy(logits, batch.labels)
             taught = torch.lerp(loss, distillation_loss(logits, answers), DISTILLED_SHARE)
-        taught.backward()
+        (taught * batch.share).backward()
         tallies[name].add(logits, batch.labels, loss)
+    sum_gradients(state.supernet.parameters())
     state.weights_optimizer.step()
 
 

@@ -6,12 +6,13 @@ one for the weights and one for the architecture, whose steps alternate.
 
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from costmodels.selection import AnyBudget
 from space.decisions import Choices, decisions
@@ -34,6 +35,7 @@ from .gap import gap_images
 from .optimizers import OptimizerName, set_learning_rate, weights_optimizer
 from .progress import progress_bar
 from .random_numbers import epoch_noise, epoch_numbers, initial_weights
+from .ranks import is_first, own_ranks, require_same_start
 from .run_folder import LAST, Json, MetricsLog, read_metrics
 from .schedules import geometric
 from .search_steps import (
@@ -95,14 +97,18 @@ def search(
     folder: Path,
     device: torch.device,
     kept: Mapping[str, int] = {},
+    teacher: nn.Module | None = None,
 ) -> SearchState:
     """Search a space, from the folder's last checkpoint on if it has one.
 
-    kept: the choices of decisions that are not searched.
-    Leaves the supernet, the architecture and all that resuming needs in last.safetensors.
+    kept: the choices of decisions that are not searched. teacher: whom the weights learn from; the
+    architecture learns from the labels alone.
+    Leaves the supernet, the architecture and all that resuming needs in last.safetensors. Several
+    processes share every batch; the first one writes the files.
     """
     state = new_state(space, dataset, settings, budgets=len(budgets), device=device, kept=kept)
     first_epoch = restore(state, folder, device=device) if (folder / LAST).exists() else 0
+    require_same_start(folder, first_epoch)
     budget_shares = BudgetShares(space, budgets, kept).to(device)
     halves = split_in_halves(dataset.train, seed=settings.seed)
     images = gap_images(
@@ -113,7 +119,7 @@ def search(
     steps = batch_count(halves[0], batch_size=settings.batch_size)
     total = steps * settings.epochs
     with (
-        MetricsLog(folder, first_epoch=first_epoch) as log,
+        MetricsLog(folder, first_epoch=first_epoch) if is_first() else nullcontext() as log,
         progress_bar("search", total, done_steps=steps * first_epoch) as advance,
     ):
         for epoch in range(first_epoch, settings.epochs):
@@ -123,7 +129,7 @@ def search(
             weights_batches, architecture_batches = (
                 training_batches(
                     half, numbers, batch_size=settings.batch_size,
-                    augmentation=dataset.augmentation, device=device,
+                    augmentation=dataset.augmentation, device=device, ranks=own_ranks(),
                 )
                 for half in halves
             )  # fmt: skip
@@ -136,6 +142,7 @@ def search(
                 weights_step(
                     state, batch, mixture, tally=tallies["weights"],
                     choices=sampled_choices(space, mixture, settings),
+                    teacher=teacher, teacher_share=settings.teacher_share,
                 )  # fmt: skip
                 if epoch >= settings.warmup_epochs:
                     mixture = sample(state, settings, epoch, generator=noise)
@@ -155,6 +162,7 @@ def search(
                     raise_multipliers(state, shares, rate=settings.multiplier_rate / steps)
                 advance(_status(tallies["weights"], budgets, shares))
             for tally in tallies.values():
+                tally.count_all_ranks()
                 require_finite(tally, epoch=epoch)
             typical = distribution(state, settings, epoch)
             observed = watch.observed(
@@ -162,6 +170,8 @@ def search(
                 searched=epoch >= settings.warmup_epochs, last=epoch + 1 == settings.epochs,
             )  # fmt: skip
             warned = _warn(observed.collapse, warned=warned)
+            if log is None:  # the first process writes the files
+                continue
             log.write(epoch, {
                 "temperature": temperature(settings, epoch),
                 "loss": {name: tally.loss for name, tally in tallies.items()},

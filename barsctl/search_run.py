@@ -23,11 +23,15 @@ from .budgets import Budget
 from .data.dataset import Dataset
 from .data_choice import DataChoice
 from .errors import BarsError
+from .gap import Gap
 from .pricing import hard_budgets, needs_table, read_tables
+from .ranks import is_first
 from .refine import refine
 from .run_folder import CONFIG, LAST, Row, open_run, read_config, read_metrics
 from .search import SearchSettings, new_state, restore, search
 from .search_steps import SearchState
+from .teachers import FLOAT, NONE, trained_teacher, twin_of_largest
+from .train import TrainSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +71,9 @@ def search_run(
 ) -> dict[str, Any]:
     """Search in a folder of its own and return the last epoch's metrics, empty if they are gone.
 
-    See `search` for what it leaves there. Raises BudgetUnreachable before anything is trained where
-    no network of the space keeps to the budgets.
+    See `search` for what it leaves there. Before that, raises BudgetUnreachable where
+    no network of the space keeps to the budgets, BarsError where the teacher is not a finished
+    training on such images.
     """
     budgets = run_budgets(config, config.budgets, tables=config.tables)
     options = decisions(config.space)
@@ -76,15 +81,32 @@ def search_run(
     for name, option in config.kept.items():
         even[name] = torch.eye(len(even[name]))[option]
     most_probable(options, cost_terms(config.space), log_probabilities(even, config.kept), budgets)
+    teacher = None
+    if config.teacher not in (NONE, FLOAT):
+        teacher = trained_teacher(Path(config.teacher), dataset, device=device)
     fields = json.loads(dump_strict(config, _ADAPTER))
-    open_run(folder, fields, resume=resume, upgrade=_today)
+    if is_first():
+        open_run(folder, fields, resume=resume, upgrade=_today)
+    if config.teacher == FLOAT:
+        teacher = twin_of_largest(
+            config.space, dataset, _teacher_settings(config.settings), folder=folder, device=device
+        )
     state = search(
         config.space, dataset, budgets, config.settings,
-        folder=folder, device=device, kept=config.kept,
+        folder=folder, device=device, kept=config.kept, teacher=teacher,
     )  # fmt: skip
     if config.settings.refine_epochs:
         refine(state, config.space, dataset, budgets, config.settings, folder=folder, device=device)
     return next(reversed(read_metrics(folder)), {})
+
+
+def _teacher_settings(settings: SearchSettings) -> TrainSettings:
+    """How a search trains its float teacher: as long as its own weights."""
+    return TrainSettings(
+        seed=settings.seed, epochs=settings.epochs, batch_size=settings.batch_size,
+        optimizer=settings.optimizer, learning_rate=settings.learning_rate,
+        weight_decay=settings.weight_decay,
+    )  # fmt: skip
 
 
 def read_search_config(folder: Path) -> SearchConfig:
@@ -117,6 +139,12 @@ def _upgraded(fields: Row) -> Row:
         ],
         "tables": [] if table is None else [table],
     }
+
+
+def last_gap(folder: Path) -> Gap | None:
+    """Return the gap of a search's last epoch; None where its metrics are gone or tell none."""
+    gaps = [row["gap"] for row in read_metrics(folder) if "gap" in row]
+    return Gap(gaps[-1]["relaxed"], gaps[-1]["discretised"]) if gaps else None
 
 
 def run_budgets(

@@ -20,6 +20,9 @@ from .architecture_metrics import Probabilities, total_entropy
 from .batches import Batch
 from .devices import mixed_precision
 from .evaluate import Tally
+from .rank_norm import norms_over_ranks
+from .ranks import sum_gradients
+from .train import taught
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,21 +66,24 @@ def _expected_share(space: SearchSpace, budget: AnyBudget, kept: Mapping[str, in
 
 def weights_step(
     state: SearchState, batch: Batch, mixture: Probabilities, *, tally: Tally,
-    choices: Choices | None = None,
+    choices: Choices | None = None, teacher: nn.Module | None = None, teacher_share: float = 0.0,
 ) -> None:  # fmt: skip
     """Move the supernet's weights; the architecture is left as it is, gradients included.
 
-    choices: the one network to compute instead of the mixture.
+    choices: the one network to compute instead of the mixture. teacher: who its answers are
+    compared with too.
     """
     fixed = {decision: weights.detach() for decision, weights in mixture.items()}
-    with mixed_precision(batch.pixels.device):
+    with mixed_precision(batch.pixels.device), norms_over_ranks():
         if choices is None:
             logits = state.supernet(batch.pixels, fixed)
         else:
             logits = state.supernet.chosen(batch.pixels, choices)
         loss = F.cross_entropy(logits, batch.labels)
+        loss = taught(loss, logits, batch.pixels, teacher=teacher, share=teacher_share)
     state.weights_optimizer.zero_grad()
-    loss.backward()
+    (loss * batch.share).backward()
+    sum_gradients(state.supernet.parameters())
     state.weights_optimizer.step()
     tally.add(logits, batch.labels, loss)
 
@@ -90,7 +96,7 @@ def architecture_step(
 
     choices: the one network to compute, with gradients to the probabilities of what it computes.
     """
-    with mixed_precision(batch.pixels.device):
+    with mixed_precision(batch.pixels.device), norms_over_ranks():
         if choices is None:
             logits = state.supernet(batch.pixels, mixture)
         else:
@@ -98,9 +104,11 @@ def architecture_step(
             logits = state.supernet.chosen(batch.pixels, choices, passed)
         loss = F.cross_entropy(logits, batch.labels)
     parameters = list(state.architecture.parameters())
-    gradients = torch.autograd.grad(loss + penalty, parameters, allow_unused=True)
+    objective = (loss + penalty) * batch.share
+    gradients = torch.autograd.grad(objective, parameters, allow_unused=True)
     for parameter, gradient in zip(parameters, gradients, strict=True):
         parameter.grad = gradient
+    sum_gradients(parameters)
     state.architecture_optimizer.step()
     tally.add(logits, batch.labels, loss)
 

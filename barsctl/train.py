@@ -1,6 +1,7 @@
 """Training: the weights of one network, whatever it comes from."""
 
 import copy
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -8,9 +9,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from space.nn.real import set_real_weights
+
 from .batches import Batch, all_batches, batch_count, training_batches
 from .checkpoint import (
-    Checkpoint,
     load_checkpoint,
     optimizer_tensors,
     restore_optimizer,
@@ -19,10 +21,20 @@ from .checkpoint import (
 from .data.dataset import Dataset
 from .data.source import ImageSource
 from .devices import mixed_precision
-from .evaluate import Tally, accuracy, require_finite
+from .errors import BarsError
+from .evaluate import Tally, accuracy_over_ranks, require_finite
+from .gap import Gap
 from .optimizers import OptimizerName, set_learning_rate, weights_optimizer
 from .progress import progress_bar
 from .random_numbers import epoch_numbers
+from .rank_norm import norms_over_ranks
+from .ranks import (
+    is_first,
+    own_ranks,
+    require_same_start,
+    sum_gradients,
+    take_from_first,
+)
 from .run_folder import LAST, MetricsLog, write_json
 
 BEST, RESULT = "best.safetensors", "result.json"
@@ -44,6 +56,21 @@ class TrainSettings:
     """Of the moving average of the weights that is evaluated and kept; 0 for none."""
     teacher_share: float = 0.5
     """Of the loss, where there is a teacher."""
+    real_weight_epochs: int = 0
+    """Of the epochs, the first in which activations are binary and weights real."""
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.real_weight_epochs < self.epochs:
+            raise BarsError(
+                f"real weights in {self.real_weight_epochs} epochs of a training of {self.epochs}: "
+                "binary weights learn in the epochs after them; take fewer"
+            )
+
+    def stage(self, epoch: int) -> range:
+        """The epochs of the stage that an epoch belongs to."""
+        if epoch < self.real_weight_epochs:
+            return range(self.real_weight_epochs)
+        return range(self.real_weight_epochs, self.epochs)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +80,8 @@ class Trained:
     best_epoch: int
     validation_accuracy: float
     test_accuracy: float
+    searched: Gap | None = None
+    """Of the search that the network comes from, if any, at its end and with its weights."""
 
 
 def train(
@@ -67,8 +96,12 @@ def train(
 ) -> Trained:
     """Train a network, from the folder's last checkpoint on if it has one.
 
+    With real_weight_epochs it is trained twice, binary activations first (Martinez et al., arXiv
+    2003.11535; ReActNet, arXiv 2003.03488): each time with a learning rate that rises and falls and
+    a new optimizer. What is kept has binary weights.
     Leaves the best epoch's weights in the network and in best.safetensors, the last epoch's and
-    all that resuming needs in last.safetensors, the result in result.json.
+    all that resuming needs in last.safetensors, the result in result.json. Several processes share
+    every batch; the first one writes the files.
     """
     network.to(device)
     optimizer = weights_optimizer(
@@ -76,43 +109,48 @@ def train(
         learning_rate=settings.learning_rate, weight_decay=settings.weight_decay,
     )  # fmt: skip
     average = copy.deepcopy(network) if settings.ema_decay else network
-    first_epoch, best_epoch, best = 0, -1, -1.0
-    if (folder / LAST).exists():
-        checkpoint = load_checkpoint(folder / LAST, device=device)
-        _restore(checkpoint, network, average, optimizer)
-        first_epoch = int(checkpoint.number("epoch")) + 1
-        best_epoch, best = int(checkpoint.number("best_epoch")), checkpoint.number("best")
+    first_epoch, best_epoch, best = _restore(network, average, optimizer, folder, device=device)
+    require_same_start(folder, first_epoch)
 
     steps = batch_count(dataset.train, batch_size=settings.batch_size)
     total = steps * settings.epochs
     with (
-        MetricsLog(folder, first_epoch=first_epoch) as log,
+        MetricsLog(folder, first_epoch=first_epoch) if is_first() else nullcontext() as log,
         progress_bar(title, total, done_steps=steps * first_epoch) as advance,
     ):
         for epoch in range(first_epoch, settings.epochs):
             tally = Tally()
             network.train()
+            stage = _enter_stage(settings, epoch, network, average, optimizer)
             batches = training_batches(
                 dataset.train, epoch_numbers(settings.seed, epoch),
                 batch_size=settings.batch_size, augmentation=dataset.augmentation, device=device,
+                ranks=own_ranks(),
             )  # fmt: skip
             for step, batch in enumerate(batches):
-                progress = (epoch * steps + step + 0.5) / total
+                progress = ((epoch - stage.start) * steps + step + 0.5) / (steps * len(stage))
                 set_learning_rate(optimizer, progress, highest=settings.learning_rate)
-                with mixed_precision(device):
+                with mixed_precision(device), norms_over_ranks():
                     logits = network(batch.pixels)
                     loss = _loss(logits, batch, settings, teacher=teacher)
                 optimizer.zero_grad()
-                loss.backward()
+                (loss * batch.share).backward()
+                sum_gradients(network.parameters())
                 optimizer.step()
                 if average is not network:
                     _average(average, network, decay=settings.ema_decay)
                 tally.add(logits, batch.labels, loss)
                 advance(f"loss {tally.loss:.3f}  best {max(best, 0):.1%}")
+            tally.count_all_ranks()
             require_finite(tally, epoch=epoch)
             found = _accuracy(average, dataset.validation, settings, device=device)
-            if found > best:
+            # An accuracy with real weights is not that of the network that is asked for.
+            is_best = found > best and stage.stop == settings.epochs
+            if is_best:
                 best_epoch, best = epoch, found
+            if log is None:  # the first process writes the files
+                continue
+            if is_best:
                 save_checkpoint(folder / BEST, {"network": average.state_dict()}, state={})
             log.write(epoch, {
                 "loss": tally.loss,
@@ -125,11 +163,34 @@ def train(
             state = {"epoch": epoch, "best_epoch": best_epoch, "best": best}
             save_checkpoint(folder / LAST, parts, state=state)
 
-    load_best(network, folder, device=device)
+    if is_first():
+        load_best(network, folder, device=device)
+    take_from_first(network)
     test = _accuracy(network, dataset.test, settings, device=device)
     trained = Trained(best_epoch, best, test)
-    write_json(folder / RESULT, {**asdict(trained)})
+    if is_first():
+        write_json(folder / RESULT, {**asdict(trained)})
     return trained
+
+
+def _enter_stage(
+    settings: TrainSettings,
+    epoch: int,
+    network: nn.Module,
+    average: nn.Module,
+    optimizer: torch.optim.Optimizer,
+) -> range:
+    """Make weights real in the first of two stages, binary in the second; return its epochs."""
+    stage = settings.stage(epoch)
+    if not settings.real_weight_epochs:
+        return stage
+    for each in (network, average):
+        set_real_weights(each, real=stage.start == 0)
+    if epoch == stage.start:
+        # Gradients of real weights are larger: with their statistics no sign would move for long.
+        optimizer.state.clear()
+        average.load_state_dict(network.state_dict())
+    return stage
 
 
 def load_best(network: nn.Module, folder: Path, *, device: torch.device) -> None:
@@ -138,15 +199,19 @@ def load_best(network: nn.Module, folder: Path, *, device: torch.device) -> None
 
 
 def _restore(
-    checkpoint: Checkpoint,
-    network: nn.Module,
-    average: nn.Module,
-    optimizer: torch.optim.Optimizer,
-) -> None:
+    network: nn.Module, average: nn.Module, optimizer: torch.optim.Optimizer, folder: Path, *,
+    device: torch.device,
+) -> tuple[int, int, float]:  # fmt: skip
+    """Put back what the last checkpoint holds; return the next epoch and the best so far."""
+    if not (folder / LAST).exists():
+        return 0, -1, -1.0
+    checkpoint = load_checkpoint(folder / LAST, device=device)
     checkpoint.restore(network, "network")
     if average is not network:
         checkpoint.restore(average, "average")
     restore_optimizer(optimizer, checkpoint.part("optimizer"))
+    next_epoch = int(checkpoint.number("epoch")) + 1
+    return next_epoch, int(checkpoint.number("best_epoch")), checkpoint.number("best")
 
 
 def _loss(
@@ -154,11 +219,18 @@ def _loss(
 ) -> Tensor:
     """The cross-entropy with smoothed labels, mixed with the distance to the teacher's answers."""
     loss = F.cross_entropy(logits, batch.labels, label_smoothing=settings.label_smoothing)
+    return taught(loss, logits, batch.pixels, teacher=teacher, share=settings.teacher_share)
+
+
+def taught(
+    loss: Tensor, logits: Tensor, pixels: Tensor, *, teacher: nn.Module | None, share: float
+) -> Tensor:
+    """Return the loss mixed with the distance to a teacher's answers, if there is one."""
     if teacher is None:
         return loss
     with torch.no_grad():
-        answers = teacher(batch.pixels)
-    return torch.lerp(loss, distillation_loss(logits, answers), settings.teacher_share)
+        answers = teacher(pixels)
+    return torch.lerp(loss, distillation_loss(logits, answers), share)
 
 
 def distillation_loss(logits: Tensor, answers: Tensor) -> Tensor:
@@ -188,4 +260,5 @@ def _accuracy(
     network: nn.Module, source: ImageSource, settings: TrainSettings, *, device: torch.device
 ) -> float:
     # In float32, also where training mixes precisions: the network is judged as it is.
-    return accuracy(network, all_batches(source, batch_size=settings.batch_size, device=device))
+    own = all_batches(source, batch_size=settings.batch_size, device=device, ranks=own_ranks())
+    return accuracy_over_ranks(network, own)

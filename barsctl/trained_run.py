@@ -13,8 +13,9 @@ from .data.dataset import Dataset
 from .data_choice import load_choice
 from .errors import BarsError
 from .run_folder import read_config
+from .teachers import GRAPH
 from .train import BEST, RESULT
-from .training_run import GRAPH, train_config
+from .training_run import train_config
 
 
 @dataclass(frozen=True, slots=True)

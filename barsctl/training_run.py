@@ -1,7 +1,8 @@
 """A training run: what to train, what it starts from and learns from, and its folder."""
 
 import json
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -14,7 +15,6 @@ from space.genotype import Genotype, read_genotype, write_genotype
 from space.graph import BlockGraph
 from space.graph_json import graph_to_json
 from space.nn.network import Network
-from space.nn.real import real_network
 from space.references import REFERENCES
 from space.strict_json import dump_strict, parse_strict
 from targets.toolchain import Notify
@@ -23,12 +23,13 @@ from .data.dataset import Dataset
 from .data_choice import DataChoice, load_choice
 from .errors import BarsError
 from .random_numbers import initial_weights
-from .run_folder import CONFIG, GENOTYPE, Json, Row, open_run
+from .ranks import is_first
+from .run_folder import CONFIG, GENOTYPE, Json, Row, open_run, write_json
 from .scaled_reference import PUBLISHED, Images, ReferenceChoice, reference_graph, scaled
-from .search_run import load_search, read_search_config
-from .train import Trained, TrainSettings, train
+from .search_run import last_gap, load_search, read_search_config
+from .teachers import GRAPH, TEACHER, float_teacher
+from .train import RESULT, Trained, TrainSettings, train
 
-GRAPH, TEACHER = "graph.json", "teacher"
 Teacher = Literal["none", "float"]
 
 
@@ -111,11 +112,19 @@ class TrainConfig:
 
 
 _ADAPTER = TypeAdapter(TrainConfig)
+# What a config means that was written before it could say so.
+_LATER: dict[str, Mapping[str, object]] = {"settings": {"real_weight_epochs": 0}}
 
 
 def train_config(fields: Row, *, what: str) -> TrainConfig:
     """Return the config that a file's fields hold. Raises SpaceError about `what`."""
-    return parse_strict(json.dumps(_upgraded(fields)), _ADAPTER, what=what)
+    return parse_strict(json.dumps(_upgraded(fields)), _ADAPTER, what=what, later=_LATER)
+
+
+def _today(fields: Row) -> Row:
+    """An older version's config with the fields of today's."""
+    found: Row = json.loads(dump_strict(train_config(fields, what=CONFIG), _ADAPTER))
+    return found
 
 
 def _upgraded(fields: Row) -> Row:
@@ -134,6 +143,8 @@ def training_run(
 ) -> Trained:
     """Train in a folder of its own; see `train` for what it leaves there, beside graph.json.
 
+    Where the network comes from a search, the result has that search's gap too.
+
     A reference that has budgets and no channels yet is trained with the most that keep to them,
     which config.json then names: see `scaled`.
     """
@@ -143,15 +154,27 @@ def training_run(
         config = replace(config, reference=found)
     subject = read_subject(config.source, dataset, reference=config.reference or PUBLISHED)
     network = _initial_network(config, subject, dataset, device=device)
-    fields = json.loads(dump_strict(config, _ADAPTER))
-    open_run(folder, fields, resume=resume, upgrade=_upgraded)
-    write_atomically(folder / GRAPH, graph_to_json(subject.graph))
-    if subject.genotype is not None:
-        write_genotype(subject.genotype, folder / GENOTYPE)
+    if is_first():
+        fields = json.loads(dump_strict(config, _ADAPTER))
+        open_run(folder, fields, resume=resume, upgrade=_today)
+        write_atomically(folder / GRAPH, graph_to_json(subject.graph))
+        if subject.genotype is not None:
+            write_genotype(subject.genotype, folder / GENOTYPE)
     teacher = None
     if config.teacher == "float":
-        teacher = _float_teacher(config, subject, dataset, folder=folder / TEACHER, device=device)
-    return train(network, dataset, config.settings, folder=folder, device=device, teacher=teacher)
+        teacher = float_teacher(
+            subject.graph, dataset, config.settings, folder=folder / TEACHER, device=device
+        )
+    gap = None if subject.search_folder is None else last_gap(subject.search_folder)
+    trained = train(
+        network, dataset, config.settings, folder=folder, device=device, teacher=teacher
+    )
+    if gap is None:
+        return trained
+    trained = replace(trained, searched=gap)
+    if is_first():
+        write_json(folder / RESULT, asdict(trained))
+    return trained
 
 
 def _initial_network(
@@ -165,14 +188,3 @@ def _initial_network(
     search_config = read_search_config(subject.search_folder)
     state, _ = load_search(search_config, dataset, folder=subject.search_folder, device=device)
     return state.supernet.network_for(subject.genotype)
-
-
-def _float_teacher(
-    config: TrainConfig, subject: Subject, dataset: Dataset, *, folder: Path, device: torch.device
-) -> Network:
-    """Train the teacher, or go on with it, or only read it where it is finished."""
-    with initial_weights(config.settings.seed):
-        teacher = real_network(subject.graph, dataset.mean, dataset.std)
-    folder.mkdir(exist_ok=True)
-    train(teacher, dataset, config.settings, folder=folder, device=device, title="teacher")
-    return teacher.eval()

@@ -81,13 +81,13 @@ def read_board(path: Path, processors: Iterable[str], *, taken: Iterable[str] = 
         ) from error
     except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise TargetError(f"board {path} is no TOML: {error}; correct it") from error
-    except RecursionError as error:
-        raise TargetError(
-            f"board {path} holds lists in lists beyond all measure; a board has single values: "
-            "take them out"
-        ) from error
     except ValidationError as error:
         raise TargetError(f"board {path}: {_explained(error)}") from error
+    except (RecursionError, ValueError) as error:  # Python reads no number of 4301 digits
+        raise TargetError(
+            f"board {path} holds a number, or lists in lists, beyond all measure; a board has "
+            "single values: correct it"
+        ) from error
     known = list(processors)
     if found.processor not in known:
         raise TargetError(

@@ -1,6 +1,5 @@
 """Everything that is decided about a compiled network before any text is written."""
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -10,10 +9,8 @@ from .errors import TargetError
 from .kernel_constants import constants
 from .lower import Constant, KernelCall, lower
 from .memory import ALIGNMENT_BYTES, ArenaPlan, plan_arena
+from .network_name import require_network_name
 from .target import MOST_THREADS, Target
-
-# What may follow `#define NAME_` and stand in file names on every system.
-_NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,12 +42,9 @@ class Plan:
     weights: bytes
 
 
-def plan_network(frozen: FrozenNetwork, name: str, target: Target, *, threads: int = 1) -> Plan:
-    """Lower a network for a target and lay out its memory.
-
-    Raises TargetError where the name is no C identifier in lower case, integers are missing, or
-    there is no thread.
-    """
+def require_plannable(name: str, target: Target, *, threads: int) -> None:
+    """Raise TargetError where no network can have the name, or the threads on the target."""
+    require_network_name(name)
     if not 1 <= threads <= MOST_THREADS:
         raise TargetError(f"{threads} threads: a program has from 1 to {MOST_THREADS} of them")
     if target.is_bare_metal and threads > 1:
@@ -58,11 +52,14 @@ def plan_network(frozen: FrozenNetwork, name: str, target: Target, *, threads: i
             f"{threads} threads: target {target.name} has no operating system that starts them; "
             "compile for it with --threads 1"
         )
-    if not _NAME.fullmatch(name):
-        raise TargetError(
-            f"name {name!r} must be a C identifier: lower-case letters, digits and _, "
-            f"a letter first; choose another"
-        )
+
+
+def plan_network(frozen: FrozenNetwork, name: str, target: Target, *, threads: int = 1) -> Plan:
+    """Lower a network for a target and lay out its memory.
+
+    Raises TargetError where integers are missing, or what require_plannable does.
+    """
+    require_plannable(name, target, threads=threads)
     weights = _Weights(bytearray(), {})
     variants = []
     for index, processor in enumerate(target.processors):

@@ -1,6 +1,7 @@
 """`barsctl compile`: a trained run as programs that compute exactly what was trained."""
 
 import json
+import os
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -15,6 +16,10 @@ from .options import Json, MemoryBudgets, notify
 
 if TYPE_CHECKING:
     from barsctl.package_report import Package, TargetReport
+    from targets.onnx_import.given import GivenModel
+
+# Of what a default name is made from: with its beginning, no more than a name may have.
+_LONGEST_NAME = 59
 
 
 def compile_run(
@@ -77,7 +82,7 @@ def compile_run(
         raise BarsError(f"{run} is no .onnx file: leave out --calibrate, its training has images")
     settings = PackageSettings(
         tuple(dict.fromkeys(map(named_target, target))),
-        name or (given.program_name if given else None) or default_name(run),
+        default_name(run, given) if name is None else name,
         images=images,
         table=None if table is None else read_latency_table(table),
         threads=threads,
@@ -94,12 +99,18 @@ def compile_run(
         notes = ()
     uses = memory_uses(package, asked or (() if given is not None else searched_budgets(run)))
     write_memory_uses(package, uses)
-    over = [str(use) for use in uses if not use.kept]
+    over = [str(use) for use in uses if use.kept is False]
+    unknown = [
+        f"{use}: what was not measured may be more than the rest of the budget, and nothing here "
+        "runs the target: barsctl doctor"
+        for use in uses
+        if use.kept is None
+    ]
     if as_json:
         typer.echo(json.dumps(summary(package), indent=2))
     else:
         _print(package)
-    for warning in (*notes, *package.warnings, *(() if asked else over)):
+    for warning in (*notes, *package.warnings, *(() if asked else over), *unknown):
         typer.echo(f"warning: {warning}", err=True)
     if package.mismatches:
         raise VerificationError("; ".join(package.mismatches))
@@ -107,13 +118,14 @@ def compile_run(
         raise BudgetError(f"{'; '.join(over)}; raise the budget, or search with a smaller one")
 
 
-def default_name(run: Path) -> str:
-    """A C identifier from the run's name."""
-    from targets.onnx_import.given import is_onnx
-
-    path = run.resolve()
-    name = path.stem if is_onnx(path) else path.name if path.is_dir() else path.parent.name
-    return "net_" + re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_")
+def default_name(run: Path, given: "GivenModel | None") -> str:
+    """The name in an ONNX file of ours, else a C identifier from the run's or the file's."""
+    if given is not None and given.program_name is not None:
+        return given.program_name
+    # Not Path.resolve: it fails where a link leads to itself, which reading the run tells better.
+    path = Path(os.path.realpath(run))
+    name = path.stem if given is not None else path.name if path.is_dir() else path.parent.name
+    return "net_" + re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_")[:_LONGEST_NAME]
 
 
 def _print(package: "Package") -> None:

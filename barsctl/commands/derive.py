@@ -39,13 +39,17 @@ def derive(
     """
     from barsctl.derive import DeriveSettings, derive, derived_json
     from barsctl.devices import find_device
-    from barsctl.judge import JudgeSettings
+    from barsctl.judge import JudgeSettings, judging_ranks
 
     settings = DeriveSettings(candidates, JudgeSettings(seed), not unmeasured, on)
-    ranking = derive(
-        run, settings, device=find_device(device), notify=notify,
-        budgets=budget or None, tables=tuple(map(str, table)) if table else None,
-    )  # fmt: skip
+    found = find_device(device)
+    with judging_ranks(run, settings.judge, device=found) as asks:
+        if not asks:
+            return
+        ranking = derive(
+            run, settings, device=found, notify=notify,
+            budgets=budget or None, tables=tuple(map(str, table)) if table else None,
+        )  # fmt: skip
     if as_json:
         typer.echo(json.dumps(derived_json(ranking), indent=2))
         return

@@ -37,14 +37,18 @@ def pareto(
     Example: barsctl pareto runs/search --table host.jsonl --points 12
     """
     from barsctl.devices import find_device
-    from barsctl.judge import JudgeSettings
+    from barsctl.judge import JudgeSettings, judging_ranks
     from barsctl.pareto import ParetoSettings, front_json, pareto
 
-    folder = out or run
-    front = pareto(
-        run, ParetoSettings(points, candidates, JudgeSettings(seed)), device=find_device(device),
-        out=folder, budgets=budget or (), table=None if table is None else str(table),
-    )  # fmt: skip
+    folder, found = out or run, find_device(device)
+    settings = ParetoSettings(points, candidates, JudgeSettings(seed))
+    with judging_ranks(run, settings.judge, device=found) as asks:
+        if not asks:
+            return
+        front = pareto(
+            run, settings, device=found, out=folder,
+            budgets=budget or (), table=None if table is None else str(table),
+        )  # fmt: skip
     if as_json:
         typer.echo(json.dumps(front_json(front), indent=2))
         return

@@ -66,6 +66,14 @@ def search(
             help="Above 0 drives towards decisions, below 0 away from them.",
         ),
     ] = 0.01,
+    teacher: Annotated[
+        str,
+        typer.Option(
+            metavar="none|float|RUN",
+            help="Whom the weights learn from too; float: a real-valued twin of the largest "
+            "network, trained first; RUN: a training's folder.",
+        ),
+    ] = "none",
     keep: Annotated[
         Literal["layout", "topology"] | None,
         typer.Option(
@@ -112,6 +120,7 @@ def search(
             architecture_learning_rate=architecture_learning_rate, sampling=sampling,
             entropy_weight=entropy, refine_epochs=refine_epochs,
         ),
+        teacher=teacher,
         kept=read_kept_part(keep, like, space=described),
     )  # fmt: skip
     last = search_run(config, dataset, folder=out, resume=resume, device=find_device(device))

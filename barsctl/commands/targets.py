@@ -70,7 +70,7 @@ def _lines(row: BoardRow) -> "Iterator[str]":
     core = f"by LLVM's model of {row.core}" if row.models_here else "no"
     yield f"{row.name}: {row.summary} ({row.kind})"
     yield f"kernels of        {row.processor}, {row.vector_bits}-bit vectors"
-    yield f"needs             {' '.join(row.instructions)}"
+    yield f"needs             {' '.join(row.instructions) or '-'}"
     yield f"LLVM              {row.triple} {' '.join((row.cpu, *row.features))}"
     yield f"clock             {cores}{clock}{ram}"
     yield f"emulator          {emulator}"

@@ -39,6 +39,12 @@ def train(
     data_dir: DataDir = None,
     image_size: ImageSize = None,
     epochs: Annotated[int, typer.Option(min=1, help="Passes over the images.")] = 60,
+    real_weight_epochs: Annotated[
+        int,
+        typer.Option(
+            min=0, help="Of them, the first with binary activations and real weights; then again."
+        ),
+    ] = 0,
     batch_size: Annotated[int, typer.Option(min=2, help="Images per step.")] = 128,
     optimizer: Annotated[Literal["adamw", "sgd"], typer.Option(help="Of the weights.")] = "adamw",
     learning_rate: Annotated[
@@ -121,7 +127,7 @@ def train(
         settings=TrainSettings(
             seed=seed, epochs=epochs, batch_size=batch_size, optimizer=optimizer,
             learning_rate=learning_rate, weight_decay=weight_decay,
-            label_smoothing=label_smoothing, ema_decay=ema,
+            label_smoothing=label_smoothing, ema_decay=ema, real_weight_epochs=real_weight_epochs,
         ),
     )  # fmt: skip
     trained = training_run(
@@ -130,8 +136,12 @@ def train(
     if as_json:
         typer.echo(json.dumps({"run": str(out), **asdict(trained)}, indent=2))
         return
+    gap = trained.searched
+    before = ""
+    if gap is not None:
+        before = f", in the search {gap.discretised:.2%} and its mixture {gap.relaxed:.2%}"
     typer.echo(
         f"{out}: test accuracy {trained.test_accuracy:.2%}, validation "
-        f"{trained.validation_accuracy:.2%} (epoch {trained.best_epoch + 1}); "
+        f"{trained.validation_accuracy:.2%} (epoch {trained.best_epoch + 1}){before}; "
         f"now run: barsctl compile {out}"
     )

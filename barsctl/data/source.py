@@ -13,6 +13,25 @@ Labels = NDArray[np.int64]
 Indices = NDArray[np.int64]
 
 
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Of `count` images those from `first` up to, not including, `end`."""
+
+    first: int
+    end: int
+    count: int
+
+    @property
+    def rows(self) -> slice:
+        """The part's place in an array of all the images."""
+        return slice(self.first, self.end)
+
+    @property
+    def share(self) -> float:
+        """The part's share of the images."""
+        return (self.end - self.first) / self.count
+
+
 class ImageSource(Protocol):
     """Square images of one size with a label each, drawn by index."""
 

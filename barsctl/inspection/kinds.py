@@ -10,10 +10,12 @@ from .compiled import machine_code_report, manifest_report, onnx_report
 from .networks import front_report, genotype_report, graph_report, ranking_report
 from .report import ForeignError, Report
 from .runs import (
+    cell_report,
     judged_report,
     metrics_report,
     result_report,
     search_config_report,
+    sweep_config_report,
     train_config_report,
 )
 from .tables import csv_report, table_report
@@ -26,6 +28,8 @@ DOCUMENTS: dict[tuple[str, ...], Reader] = {
     ("space", "topologies"): genotype_report,
     ("command", "space"): search_config_report,
     ("command", "source"): train_config_report,
+    ("command", "spaces"): sweep_config_report,
+    ("validation_accuracy", "error"): cell_report,
     ("nodes", "image_channels"): graph_report,
     ("candidates",): ranking_report,
     ("points", "judged"): front_report,

@@ -1,7 +1,7 @@
 """Files of searches and trainings beside their networks: configs, results and rows."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from pydantic import TypeAdapter
@@ -17,10 +17,17 @@ from .report import Report
 
 
 @dataclass(frozen=True, slots=True)
+class _Searched:
+    relaxed: float
+    discretised: float
+
+
+@dataclass(frozen=True, slots=True)
 class _Result:
     best_epoch: int
     validation_accuracy: float
     test_accuracy: float
+    searched: _Searched | None
 
 
 _RESULT = TypeAdapter(_Result)
@@ -43,6 +50,8 @@ def search_config_report(path: Path) -> Report:
             "data": _data(config.data),
             "budgets": budgets,
             "tables": list(config.tables),
+            "teacher": config.teacher,
+            "kept": dict(config.kept),
             "epochs": config.settings.epochs,
             "seed": config.settings.seed,
         },
@@ -63,9 +72,34 @@ def train_config_report(path: Path) -> Report:
             "inherit": config.inherit,
             **_reference(config.reference),
             "epochs": config.settings.epochs,
+            "real_weight_epochs": config.settings.real_weight_epochs,
             "seed": config.settings.seed,
         },
     )
+
+
+def sweep_config_report(path: Path) -> Report:
+    """What a sweep was asked for."""
+    from barsctl.sweep import read_sweep_config
+
+    config = read_sweep_config(path)
+    return Report(
+        "config of a sweep",
+        {
+            "spaces": list(config.spaces),
+            "data": _data(config.data),
+            "budgets": [str(budget) for budget in config.budgets],
+            "tables": list(config.tables),
+            "seeds": list(config.seeds),
+        },
+    )
+
+
+def cell_report(path: Path) -> Report:
+    """What came out of a sweep's cell."""
+    from barsctl.sweep import read_cell
+
+    return Report("result of a sweep's cell", {**asdict(read_cell(path))})
 
 
 def _reference(choice: ReferenceChoice | None) -> dict[str, Json]:
@@ -86,13 +120,19 @@ def _data(choice: DataChoice) -> str:
 
 def result_report(path: Path) -> Report:
     """What a training came to."""
-    result = parse_strict(path.read_bytes(), _RESULT, what=str(path))
+    later = {"": {"searched": None}}
+    result = parse_strict(path.read_bytes(), _RESULT, what=str(path), later=later)
+    gap = result.searched
+    searched: dict[str, Json] = {}
+    if gap is not None:
+        searched = {"searched_relaxed": gap.relaxed, "searched_discretised": gap.discretised}
     return Report(
         "result of a training",
         {
             "best_epoch": result.best_epoch,
             "validation_accuracy": result.validation_accuracy,
             "test_accuracy": result.test_accuracy,
+            **searched,
         },
     )
 

@@ -1,6 +1,8 @@
-"""The real-valued counterpart of a network: the same graph, for a binary one to learn from."""
+"""Real values where a network is binary: to learn from, and to start a training with."""
 
 from collections.abc import Sequence
+
+from torch import nn
 
 from space.graph import BlockGraph
 
@@ -22,3 +24,13 @@ def real_network(
         if isinstance(module, BinaryConvOperator | BatchNormSign):
             module.is_real = True
     return network
+
+
+def set_real_weights(network: nn.Module, *, real: bool) -> None:
+    """Have binary convolutions take their weights as they are, or their signs again.
+
+    Activations are binary either way. The tensors of the network stay the same.
+    """
+    for module in network.modules():
+        if isinstance(module, BinaryConvOperator):
+            module.is_real = real

@@ -29,7 +29,8 @@ _JSON = {
     "ranking": {"format": 1, "candidates": [_CANDIDATE]},
     "front": {"format": 1, "cost": "latency", "unit": "ms", "target": "host", "judged": 3,
               "points": [_CANDIDATE]},
-    "result": {"best_epoch": 3, "validation_accuracy": 0.75, "test_accuracy": 0.5},
+    "result": {"best_epoch": 3, "validation_accuracy": 0.75, "test_accuracy": 0.5,
+               "searched": {"relaxed": 0.75, "discretised": 0.625}},
 }  # fmt: skip
 _ROWS: dict[str, list[dict[str, object]]] = {
     "metrics": [{"epoch": 0, "loss": 1.0}, {"epoch": 1, "loss": 0.5}],

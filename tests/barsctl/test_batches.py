@@ -2,10 +2,11 @@ import numpy as np
 import pytest
 import torch
 
-from barsctl.batches import all_batches, random_images, split_in_halves, training_batches
+from barsctl.batches import Batch, all_batches, random_images, split_in_halves, training_batches
 from barsctl.data.augment import Augmentation
 from barsctl.data.source import Images
 from barsctl.errors import BarsError
+from barsctl.launch import Ranks
 from tests.barsctl.tiny_runs import CPU
 
 
@@ -67,3 +68,29 @@ def test_random_images_are_at_most_the_count() -> None:
     assert random_images(source, count=9, seed=0) is source
     chosen = random_images(source, count=4, seed=0).labels
     assert len(set(chosen.tolist())) == 4
+
+
+def test_parts_of_three_processes_are_the_whole() -> None:
+    """7 images in batches of 5, augmented: parts of 1, 2 and 2 images."""
+    augmentation = Augmentation(pad_pixels=1, flip=True, min_area_share=0.5)
+
+    def batches(ranks: Ranks) -> list[Batch]:
+        numbers = np.random.default_rng(3)
+        return list(
+            training_batches(
+                numbered(7), numbers, batch_size=5, augmentation=augmentation, device=CPU,
+                ranks=ranks,
+            )
+        )  # fmt: skip
+
+    (whole,) = batches(Ranks())
+    parts = [batches(Ranks(rank, 3))[0] for rank in range(3)]
+    assert torch.equal(torch.cat([part.pixels for part in parts]), whole.pixels)
+    assert torch.equal(torch.cat([part.labels for part in parts]), whole.labels)
+    assert [part.share for part in parts] == [0.2, 0.4, 0.4]
+    seen = [
+        batch.labels.tolist()
+        for rank in range(3)
+        for batch in all_batches(numbered(7), batch_size=2, device=CPU, ranks=Ranks(rank, 3))
+    ]
+    assert seen == [[0, 1], [2, 3], [4, 5], [6]]

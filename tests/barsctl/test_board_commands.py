@@ -176,4 +176,13 @@ def test_help_shows_an_example(command: str, barsctl: CommandLine) -> None:
 
 
 def test_names_are_identifiers(tmp_path: Path) -> None:
-    assert default_name(tmp_path / "My Run-2" / "best.safetensors") == "net_my_run_2"
+    assert default_name(tmp_path / "My Run-2" / "best.safetensors", None) == "net_my_run_2"
+    (tmp_path / ("x" * 80)).mkdir()
+    assert default_name(tmp_path / ("x" * 80), None) == "net_" + "x" * 59
+
+
+def test_link_to_itself_is_told(barsctl: CommandLine, tmp_path: Path) -> None:
+    (tmp_path / "run").symlink_to("run")
+    answer = barsctl("compile", tmp_path / "run")
+    assert answer.exit_code == 1
+    assert f"{tmp_path / 'run'} is not there; give the folder of a finished" in answer.err

@@ -63,6 +63,8 @@ def test_target_is_told_by_name_and_by_file(
 ) -> None:
     targets("cortex-a76")
     assert "needs             asimd asimddp" in capsys.readouterr().out
+    targets("cortex-m4f")
+    assert "needs             -" in capsys.readouterr().out.splitlines()
     path = tmp_path / "new.toml"
     path.write_text('name = "new"\nprocessor = "armv7"\nclock_ghz = 0.9\nram_mb = 256\n')
     targets(str(path), as_json=True)

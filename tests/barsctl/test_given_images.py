@@ -2,6 +2,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.lib.format import write_array_header_1_0
 from PIL import Image
 
 from barsctl.errors import DataError
@@ -44,6 +45,20 @@ def test_folder_of_images_or_of_classes_is_read(folders: tuple[str, ...], tmp_pa
     assert found.class_names == (None if folders == ("",) else folders)
 
 
+@pytest.mark.parametrize("folder", ["", "cat"])
+def test_folder_becomes_grey_for_one_channel(folder: str, tmp_path: Path) -> None:
+    (tmp_path / "dog").mkdir()
+    (tmp_path / folder).mkdir(exist_ok=True)
+    Image.fromarray(PIXELS[5]).save(tmp_path / folder / "1.png")
+    Image.new("RGB", (4, 4), (200, 100, 50)).save(tmp_path / folder / "2.png")
+    found = read_images(tmp_path, image_size=4, channels=1).test
+    assert (found.channels, len(found.subset(np.array([1])))) == (1, 1)
+    grey, colour = found.batch(np.array([0, 1]))
+    assert np.array_equal(grey[..., 0], PIXELS[5])
+    # (19595 * 200 + 38470 * 100 + 7471 * 50 + 32768) >> 16, as in the program.
+    assert np.unique(colour).tolist() == [124]
+
+
 def test_images_of_another_size_are_refused(tmp_path: Path) -> None:
     np.save(tmp_path / "images.npy", PIXELS)
     with pytest.raises(DataError, match="size 4 with 1 channels; the model reads size 8 with 3"):
@@ -71,3 +86,11 @@ def test_files_that_are_no_arrays_are_refused(tmp_path: Path) -> None:
     np.save(path, np.uint8(3))
     with pytest.raises(DataError, match=r"images of shape \(\): expected \[count, size, size"):
         read_images(path, image_size=4, channels=1)
+
+
+def test_array_larger_than_any_memory_is_refused(tmp_path: Path) -> None:
+    header = {"descr": "|u1", "fortran_order": False, "shape": (10**15, 4, 4)}
+    with (tmp_path / "images.npy").open("wb") as file:
+        write_array_header_1_0(file, header)
+    with pytest.raises(DataError, match=r"images\.npy is no plain array \(Unable to allocate"):
+        read_images(tmp_path / "images.npy", image_size=4, channels=1)

@@ -28,7 +28,7 @@ def examples(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
         ("train config", "config of a training", {"source": "search", "data": "cifar10"}),
         ("ranking", "ranking of derive", {"networks": 1, "best_cost": {"latency": 2.0}}),
         ("front", "front of pareto", {"target": "host", "best_accuracy": 0.5}),
-        ("result", "result of a training", {"best_epoch": 3, "test_accuracy": 0.5}),
+        ("result", "result of a training", {"best_epoch": 3, "searched_relaxed": 0.75}),
         ("metrics", "metrics of a run", {"epochs": 2, "last": {"epoch": 1, "loss": 0.5}}),
         ("judged", "judged networks of a search", {"networks": 1, "best_accuracy": 0.25}),
         ("table", "latency table", {"way": "rpc", "kernels": 2, "tuned_kernels": 1}),
@@ -49,6 +49,12 @@ def test_kind_is_found_in_the_content(
     report = inspect(examples[kind])
     assert report.kind == told
     assert {name: report.details[name] for name in details} == details
+
+
+def test_result_of_an_older_version_is_read(tmp_path: Path) -> None:
+    result = {"best_epoch": 3, "validation_accuracy": 0.75, "test_accuracy": 0.5}
+    (tmp_path / "result.json").write_text(json.dumps(result))
+    assert inspect(tmp_path / "result.json").details == result
 
 
 def test_programs_say_what_they_are() -> None:

@@ -66,6 +66,7 @@ def test_search_derive_and_train_follow_one_another(barsctl: Command, tmp_path: 
     trained = barsctl("train", run, *images, "--out", tmp_path / "train", "--epochs", "1")
     assert trained.exit_code == 0
     assert "test accuracy" in trained.out
+    assert ", in the search " in trained.out
     assert (tmp_path / "train" / "genotype.json").read_bytes() == (
         run / "genotype.json"
     ).read_bytes()
@@ -114,7 +115,7 @@ def test_wrong_words_exit_two(
     assert message in " ".join(answer.err.replace("│", " ").split())
 
 
-@pytest.mark.parametrize("command", ["search", "derive", "pareto", "train", "spaces"])
+@pytest.mark.parametrize("command", ["search", "derive", "pareto", "train", "sweep", "spaces"])
 def test_help_shows_an_example(command: str, barsctl: Command) -> None:
     answer = barsctl(command, "--help")
     assert answer.exit_code == 0

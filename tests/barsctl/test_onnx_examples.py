@@ -16,6 +16,11 @@ def test_labels_beyond_the_classes_are_refused(label: int, tmp_path: Path) -> No
     path = tmp_path / "images.npz"
     np.savez(path, images=np.zeros(shape, np.uint8), labels=np.array([0, label]))
     with pytest.raises(DataError, match=rf"label {label} among the given images: .*; correct"):
-        images_for(GRAPH, path)
+        images_for(GRAPH, path, notify=print)
     np.savez(path, images=np.zeros(shape, np.uint8), labels=np.array([0, GRAPH.classes - 1]))
-    assert len(images_for(GRAPH, path).test) == 2
+    assert len(images_for(GRAPH, path, notify=print).test) == 2
+
+
+def test_noise_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    assert len(images_for(GRAPH, None, notify=print).test) == 256
+    assert capsys.readouterr().out == "no images are given: taking 256 of noise\n"

@@ -147,3 +147,27 @@ def test_calibration_of_a_training_is_refused(
     answer = CommandLine(monkeypatch, capsys)("compile", tmp_path, "--calibrate", tmp_path)
     assert answer.exit_code == 1
     assert "is no .onnx file: leave out --calibrate" in answer.err
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("--name", ""), "name '' must be a C identifier"),
+        (("--name", "stdint"), "choose another, as net_stdint"),
+        (("--target", "cortex-m4f", "--threads", "2"), "2 threads: target cortex-m4f has no"),
+    ],
+)
+def test_refused_compilation_leaves_an_earlier_package_whole(
+    words: tuple[str, ...], message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    export_onnx(frozen_example("cell"), tmp_path / "model.onnx", class_names=None)
+    earlier = tmp_path / "compiled"
+    earlier.mkdir()
+    (earlier / "model.onnx").write_text("an earlier network")
+    given = tmp_path / "model.onnx"
+    answer = CommandLine(monkeypatch, capsys)("compile", given, "--target", "host", *words)
+    assert answer.exit_code == 1
+    assert message in answer.err
+    assert [each.name for each in earlier.iterdir()] == ["model.onnx"]
+    assert (earlier / "model.onnx").read_text() == "an earlier network"

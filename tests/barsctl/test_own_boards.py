@@ -115,6 +115,12 @@ def test_one_board_is_compiled_for_once(board: Path) -> None:
         PackageSettings((own, faster), "tiny")
 
 
+def test_board_named_as_a_file_of_packages_is_refused(board: Path) -> None:
+    own = replace(named_target(str(board)), name="model.onnx")
+    with pytest.raises(BarsError, match=r"target model\.onnx has the name of a file of every"):
+        PackageSettings((own,), "tiny")
+
+
 def test_programs_of_a_board_are_known_without_its_file() -> None:
     fields = TargetFields("my-board", "aarch64", "cortex-a72", (), ())
     target = described_target(fields)

@@ -11,6 +11,8 @@ from barsctl.package_budgets import memory_budgets, searched_budgets
 from barsctl.run_folder import CONFIG
 from barsctl.search_run import SearchConfig
 from space.strict_json import dump_strict
+from targets.boards import AARCH64
+from targets.host import runs_here
 from tests.barsctl.command_line import CommandLine
 from tests.barsctl.tiny_packages import train_tiny
 from tests.barsctl.tiny_runs import tiny_config
@@ -36,6 +38,23 @@ def test_library_over_a_budget_exits_three(
     assert answer.exit_code == 3
     assert answer.err.splitlines()[-1].startswith("barsctl: host takes ")
     assert "of size=1KB; raise the budget" in answer.err
+
+
+@pytest.mark.skipif(runs_here(AARCH64), reason="ARM runs here")
+def test_budget_is_not_kept_by_a_stack_that_nobody_measured(
+    run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("PATH", "")  # no emulator
+    words = ("compile", run, "--out", tmp_path, "--images", 4, "--target", "aarch64", "--budget")
+    answer = CommandLine(monkeypatch, capsys)(*words, "ram=1MB", "--budget", "ram=2B")
+    manifest = json.loads((tmp_path / "aarch64" / "manifest.json").read_text())
+    arena = manifest["arena_bytes"]
+    assert manifest["budgets"] == [
+        {"budget": "ram=1MB", "bytes": arena, "kept": None},
+        {"budget": "ram=2B", "bytes": arena, "kept": False},
+    ]
+    assert f"(arena {arena}, stack not measured) of ram=1MB: what was not" in answer.err
+    assert answer.exit_code == 3
 
 
 def test_budgets_of_a_search_are_checked_too(run: Path, tmp_path: Path) -> None:

@@ -10,12 +10,14 @@ from torch.nn import functional as F
 from barsctl.batches import all_batches
 from barsctl.checkpoint import load_checkpoint
 from barsctl.data.dataset import Dataset
+from barsctl.errors import BarsError
 from barsctl.evaluate import accuracy
 from barsctl.random_numbers import initial_weights
 from barsctl.run_folder import LAST, read_metrics
 from barsctl.train import BEST, TrainSettings, distillation_loss, train
 from space.decode import decode
 from space.genotype import random_genotype
+from space.nn.layers import BinaryConvOperator
 from space.nn.network import Network
 from tests.barsctl.tiny_runs import CPU, SPACE, PowerCut, cut_after, tiny_dataset
 
@@ -53,20 +55,76 @@ def test_training_learns_and_keeps_its_best(tmp_path: Path) -> None:
         "best_epoch": trained.best_epoch,
         "validation_accuracy": trained.validation_accuracy,
         "test_accuracy": trained.test_accuracy,
+        "searched": None,
     }
 
 
-def test_killed_training_resumes_to_the_same_bits(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("real_weight_epochs", "batches"),
+    [(0, 12), (1, 12), (2, 12), (2, 7)],
+    ids=["one stage", "in the second", "between", "in the first"],
+)
+def test_killed_training_resumes_to_the_same_bits(
+    tmp_path: Path, real_weight_epochs: int, batches: int
+) -> None:
     dataset = tiny_dataset(tmp_path)
+    settings = replace(SETTINGS, real_weight_epochs=real_weight_epochs)
     whole, killed = new_folder(tmp_path / "whole"), new_folder(tmp_path / "killed")
-    train(fresh_network(dataset), dataset, SETTINGS, folder=whole, device=CPU)
-    cut = cut_after(dataset, batches=12)
+    train(fresh_network(dataset), dataset, settings, folder=whole, device=CPU)
+    cut = cut_after(dataset, batches=batches)
     with pytest.raises(PowerCut):
-        train(fresh_network(dataset), cut, SETTINGS, folder=killed, device=CPU)
-    assert len(read_metrics(killed)) == 2
-    train(fresh_network(dataset), dataset, SETTINGS, folder=killed, device=CPU)
+        train(fresh_network(dataset), cut, settings, folder=killed, device=CPU)
+    assert len(read_metrics(killed)) == batches // 5
+    train(fresh_network(dataset), dataset, settings, folder=killed, device=CPU)
     for name in (LAST, BEST, "result.json", "metrics.jsonl"):
         assert (whole / name).read_bytes() == (killed / name).read_bytes()
+
+
+def weights_are_real(network: Network) -> set[bool]:
+    return {each.is_real for each in network.modules() if isinstance(each, BinaryConvOperator)}
+
+
+def test_first_stage_has_real_weights_and_no_result(tmp_path: Path) -> None:
+    dataset, folder = tiny_dataset(tmp_path), new_folder(tmp_path / "run")
+    network = fresh_network(dataset)
+    settings = replace(SETTINGS, real_weight_epochs=2)
+    with pytest.raises(PowerCut):
+        train(network, cut_after(dataset, batches=9), settings, folder=folder, device=CPU)
+    assert weights_are_real(network) == {True}
+    assert not (folder / BEST).exists()
+    # With real weights or with their signs: another loss.
+    other = new_folder(tmp_path / "other")
+    with pytest.raises(PowerCut):
+        train(
+            fresh_network(dataset), cut_after(dataset, batches=9), SETTINGS,
+            folder=other, device=CPU,
+        )  # fmt: skip
+    assert read_metrics(folder)[0]["loss"] != read_metrics(other)[0]["loss"]
+
+
+def test_second_stage_trains_the_binary_network_anew(tmp_path: Path) -> None:
+    dataset, folder = tiny_dataset(tmp_path), new_folder(tmp_path / "run")
+    network = fresh_network(dataset)
+    settings = replace(SETTINGS, epochs=4, real_weight_epochs=2, ema_decay=0.0)
+    trained = train(network, dataset, settings, folder=folder, device=CPU)
+    assert weights_are_real(network) == {False}
+    rows = read_metrics(folder)
+    rates = [row["learning_rate"] for row in rows]
+    assert rates[:2] == rates[2:]
+    assert rates[0] > rates[1]
+    validation = [row["accuracy"]["validation"] for row in rows]
+    assert trained.validation_accuracy == max(validation[2:])
+    assert trained.best_epoch == 2 + int(np.argmax(validation[2:]))
+    assert load_checkpoint(folder / LAST, device=CPU).tensors["optimizer/0/step"] == 2 * 5
+    best = fresh_network(dataset)
+    best.load_state_dict(load_checkpoint(folder / BEST, device=CPU).part("network"))
+    batches = all_batches(dataset.test, batch_size=32, device=CPU)
+    assert accuracy(best, batches) == trained.test_accuracy
+
+
+def test_stages_leave_binary_weights_an_epoch() -> None:
+    with pytest.raises(BarsError, match="real weights in 3 epochs of a training of 3"):
+        replace(SETTINGS, real_weight_epochs=3)
 
 
 def test_average_moves_towards_the_weights(tmp_path: Path) -> None:

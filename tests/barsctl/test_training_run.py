@@ -8,6 +8,8 @@ import pytest
 from barsctl.data_choice import DataChoice
 from barsctl.derive import DeriveSettings, derive
 from barsctl.errors import BarsError
+from barsctl.gap import Gap
+from barsctl.inspection.inspect import inspect
 from barsctl.judge import JudgeSettings
 from barsctl.run_folder import read_metrics
 from barsctl.scaled_reference import ReferenceChoice
@@ -72,16 +74,47 @@ def test_inherited_weights_are_the_supernets(tmp_path: Path) -> None:
         training_run(chosen, folder=tmp_path / "other", resume=False, device=CPU, notify=print)
 
 
+def test_trained_network_is_told_beside_its_search(tmp_path: Path) -> None:
+    data, run = write_images(tmp_path), tmp_path / "run"
+    search = searched(tmp_path, data)
+    gap = read_metrics(search)[-1]["gap"]
+    trained = training_run(config(search, data), folder=run, resume=False, device=CPU, notify=print)
+    assert trained.searched == Gap(gap["relaxed"], gap["discretised"])
+    details = inspect(run / "result.json").details
+    assert details["searched_relaxed"] == gap["relaxed"]
+    assert details["searched_discretised"] == gap["discretised"]
+    assert details["validation_accuracy"] == trained.validation_accuracy
+    # A search's metrics may be gone, and a genotype alone has none.
+    (search / "metrics.jsonl").unlink()
+    again = training_run(config(search, data), folder=run, resume=True, device=CPU, notify=print)
+    assert again == replace(trained, searched=None)
+    assert "searched_relaxed" not in inspect(run / "result.json").details
+
+
 def test_float_teacher_is_kept_in_the_run(tmp_path: Path) -> None:
     data, source = write_images(tmp_path), genotype_file(tmp_path)
     taught = replace(config(source, data), teacher="float")
     run = tmp_path / "run"
     trained = training_run(taught, folder=run, resume=False, device=CPU, notify=print)
     teacher = json.loads((run / "teacher" / "result.json").read_text())
-    assert set(teacher) == {"best_epoch", "validation_accuracy", "test_accuracy"}
+    assert set(teacher) == {"best_epoch", "validation_accuracy", "test_accuracy", "searched"}
     before = (run / "teacher" / "best.safetensors").read_bytes()
     assert training_run(taught, folder=run, resume=True, device=CPU, notify=print) == trained
     assert (run / "teacher" / "best.safetensors").read_bytes() == before
+
+
+def test_real_weights_first_change_nothing_of_the_teacher(tmp_path: Path) -> None:
+    data, source = write_images(tmp_path), genotype_file(tmp_path)
+    losses, teachers = [], []
+    for stages in (1, 2):
+        settings = replace(SETTINGS, epochs=2, real_weight_epochs=stages - 1)
+        taught = replace(config(source, data), teacher="float", settings=settings)
+        run = tmp_path / f"run{stages}"
+        training_run(taught, folder=run, resume=False, device=CPU, notify=print)
+        losses.append(read_metrics(run)[0]["loss"])
+        teachers.append((run / "teacher" / "best.safetensors").read_bytes())
+    assert losses[0] != losses[1]
+    assert teachers[0] == teachers[1]
 
 
 def test_source_that_is_nothing_names_what_it_may_be(tmp_path: Path) -> None:
@@ -109,7 +142,9 @@ def test_resume_refuses_another_source(tmp_path: Path) -> None:
 
 def test_config_of_format_1_still_loads() -> None:
     fields = json.loads(OLD_CONFIG.read_text())
-    assert train_config(fields, what="old").reference == ReferenceChoice()
+    found = train_config(fields, what="old")
+    assert found.reference == ReferenceChoice()
+    assert found.settings.real_weight_epochs == 0
     of_path = train_config({**fields, "source": "search"}, what="old")
     assert of_path.reference is None
 
@@ -119,7 +154,7 @@ def test_training_of_format_1_goes_on(tmp_path: Path) -> None:
     run = tmp_path / "run"
     trained = training_run(config(source, data), folder=run, resume=False, device=CPU, notify=print)
     fields = json.loads((run / "config.json").read_text())
-    del fields["reference"]
+    del fields["reference"], fields["settings"]["real_weight_epochs"]
     (run / "config.json").write_text(json.dumps({**fields, "format": 1}))
     again = training_run(config(source, data), folder=run, resume=True, device=CPU, notify=print)
     assert again == trained

@@ -1,10 +1,8 @@
 from dataclasses import replace
 
 import numpy as np
-import pytest
 
 from targets.boards import X86_64_VPOPCNT
-from targets.errors import TargetError
 from targets.lower import Constant
 from targets.network_plan import plan_network
 
@@ -24,9 +22,3 @@ def test_constants_are_aligned_and_equal_ones_stored_once() -> None:
     assert all(offset % 64 == 0 for offset in offsets.values())
     stored = np.frombuffer(plan.weights, np.int32, 13, offsets[Constant("stem", "multiplier")])
     np.testing.assert_array_equal(stored, same.multiplier)
-
-
-@pytest.mark.parametrize("name", ["", "Net", "2net", "my-net", "net.so", "é", "a" * 64, "a/b"])
-def test_names_that_are_no_c_words_are_refused(name: str) -> None:
-    with pytest.raises(TargetError, match=r"must be a C identifier: lower-case letters"):
-        plan_network(frozen_example("one-pixel"), name, X86_64_VPOPCNT)

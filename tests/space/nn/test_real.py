@@ -8,7 +8,7 @@ from space.genotype import random_genotype
 from space.nn.binarize import BatchNormSign, binary_sign
 from space.nn.layers import BinaryConvOperator
 from space.nn.network import Network
-from space.nn.real import real_network
+from space.nn.real import real_network, set_real_weights
 from space.presets import named_space
 
 GRAPH = decode(
@@ -53,3 +53,17 @@ def test_real_network_is_smooth_in_its_weights() -> None:
     after = [network(pixels()) for network in (binary, real)]
     assert torch.equal(before[0], after[0])
     assert not torch.equal(before[1], after[1])
+
+
+def test_real_weights_leave_activations_binary() -> None:
+    """Weights of one size are signs to the batch norm behind them, which binary inputs need."""
+    network, _ = networks()
+    before = network(pixels())
+    set_real_weights(network, real=True)
+    assert not torch.equal(network(pixels()), before)
+    for module in network.modules():
+        if isinstance(module, BinaryConvOperator):
+            module.weight.data = binary_sign(module.weight.detach())
+    torch.testing.assert_close(network(pixels()), before)
+    set_real_weights(network, real=False)
+    assert torch.equal(network(pixels()), before)

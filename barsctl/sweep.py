@@ -1,0 +1,276 @@
+"""A sweep: search, derive and train for every space, budget and seed, by any number of workers.
+
+A cell has a folder of its own, in which each step goes on where it was killed. So a worker may end
+at any moment: another takes its cell over.
+"""
+
+import json
+import time
+import traceback
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from itertools import product
+from pathlib import Path
+from typing import Literal
+
+import torch
+from pydantic import TypeAdapter
+
+from costmodels.errors import CostError
+from space.atomic import write_atomically
+from space.errors import SpaceError
+from space.presets import named_space
+from space.search_space import SearchSpace
+from space.strict_json import dump_strict, parse_strict
+from targets.errors import TargetError
+from targets.toolchain import Notify
+
+from .budgets import Budget
+from .data.dataset import Dataset
+from .data_choice import DataChoice, load_choice
+from .derive import DeriveSettings, derive
+from .errors import BarsError
+from .judge import JudgeSettings
+from .lease import LostLease, renewed
+from .pricing import hard_budgets, read_tables
+from .run_folder import Json, open_run, write_json
+from .search import SearchSettings
+from .search_run import SearchConfig, search_run
+from .sweep_journal import CELLS, ENDED, Journal, State, open_journal
+from .train import TrainSettings
+from .training_run import TrainConfig, training_run
+
+SEARCH, TRAINING, RESULT, TRACEBACK = "search", "train", "cell.json", "traceback.txt"
+# Between looks for a cell whose worker is gone.
+LOOK_EVERY_S = 5.0
+_USERS_ERRORS = (BarsError, CostError, SpaceError, TargetError)
+
+
+@dataclass(frozen=True, slots=True)
+class SweepConfig:
+    """Everything that decides what a sweep does, as config.json holds it.
+
+    data, search and training have the seed 0; a cell has its own. measured: see DeriveSettings.
+    """
+
+    format: Literal[1]
+    command: Literal["sweep"]
+    spaces: tuple[str, ...]
+    budgets: tuple[Budget, ...]
+    seeds: tuple[int, ...]
+    data: DataChoice
+    tables: tuple[str, ...]
+    search: SearchSettings
+    candidates: int
+    measured: bool
+    training: TrainSettings
+
+    def __post_init__(self) -> None:
+        names = sorted({budget.name for budget in self.budgets})
+        if len(names) != 1:
+            raise BarsError(
+                f"budgets of {', '.join(names)}: a sweep compares what networks cost of one thing; "
+                "give budgets of one cost, and a sweep of its own for each other"
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One space, budget and seed."""
+
+    space: str
+    budget: Budget
+    seed: int
+
+    @property
+    def name(self) -> str:
+        """Its folder's name."""
+        return f"{self.space}-{self.budget}-seed{self.seed}"
+
+
+@dataclass(frozen=True, slots=True)
+class CellResult:
+    """What came out of a cell: accuracies as shares, the cost in the cost model's unit; or why not.
+
+    cost: as measured where the network was, else as predicted.
+    """
+
+    validation_accuracy: float | None = None
+    test_accuracy: float | None = None
+    cost: float | None = None
+    error: str | None = None
+
+    def objectives(self) -> tuple[float, float] | None:
+        """What a sweep makes large, and what it makes small; None where the cell failed."""
+        if self.validation_accuracy is None or self.cost is None:
+            return None
+        return self.validation_accuracy, self.cost
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A cell, how it stands, and its folder; on_front: none is cheaper and more accurate."""
+
+    cell: Cell
+    state: State
+    folder: Path
+    result: CellResult
+    on_front: bool
+
+
+_CONFIG, _RESULT = TypeAdapter(SweepConfig), TypeAdapter(CellResult)
+
+
+def cells(config: SweepConfig) -> tuple[Cell, ...]:
+    """Return the cells of a sweep. Raises BarsError where two would share a folder."""
+    found = tuple(
+        Cell(space, budget, seed)
+        for space, budget, seed in product(config.spaces, config.budgets, config.seeds)
+    )
+    names = [cell.name for cell in found]
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        raise BarsError(
+            f"{twice} is twice in the sweep (three digits of a budget count); leave one out"
+        )
+    return found
+
+
+def sweep(
+    config: SweepConfig, *, folder: Path, device: torch.device, notify: Notify
+) -> tuple[Row, ...]:
+    """Compute the cells that nobody has computed, and return all when all have ended.
+
+    Any number of workers may do so in one folder at a time. What fails of a cell is kept as its
+    error and stops no other. Raises BarsError where the folder is of another sweep, and what a
+    search raises where it has no images, no such space, or no table for a budget.
+    """
+    _require_possible(config)
+    fields = json.loads(dump_strict(config, _CONFIG))
+    open_run(folder, fields, resume=True)
+    # Of workers that start at once, the last one's config stays: compare with what is there.
+    open_run(folder, fields, resume=True)
+    by_name = {cell.name: cell for cell in cells(config)}
+    journal = open_journal(folder, tuple(by_name))
+    told = False
+    while not all(trial.state in ENDED for trial in journal.trials()):
+        claim = journal.claim()
+        if claim is None:
+            if not told:
+                notify("the other cells are with other workers; waiting for them to end")
+            told = True
+            time.sleep(LOOK_EVERY_S)
+            continue
+        place = folder / CELLS / claim.trial.cell
+        notify(f"cell {claim.trial.cell}:")
+        with renewed(place, claim.lease):
+            result = _result(config, by_name[claim.trial.cell], place, device=device, notify=notify)
+            write_json(place / RESULT, {**asdict(result)})
+            journal.end(claim.trial, result.objectives())
+    return tuple(_rows(journal, by_name))
+
+
+def _require_possible(config: SweepConfig) -> None:
+    """Raise what every cell would, before it is kept as the error of each."""
+    dataset, tables = load_choice(config.data), read_tables(map(Path, config.tables))
+    for space, budget in product(config.spaces, config.budgets):
+        hard_budgets((budget,), _space(space, dataset), tables=tables)
+
+
+def _space(name: str, dataset: Dataset) -> SearchSpace:
+    return named_space(
+        name, image_channels=dataset.channels, image_size=dataset.image_size,
+        classes=len(dataset.class_names),
+    )  # fmt: skip
+
+
+def _result(
+    config: SweepConfig, cell: Cell, folder: Path, *, device: torch.device, notify: Notify
+) -> CellResult:
+    """What comes out of a cell, or why nothing does. What the system refuses ends the worker."""
+    try:
+        return _computed(config, cell, folder, device=device, notify=notify)
+    except (OSError, LostLease):
+        raise
+    except _USERS_ERRORS as error:
+        return CellResult(error=" ".join(str(error).split()))
+    except Exception as error:
+        # A bug, or no memory left: the other cells may do without.
+        write_atomically(folder / TRACEBACK, traceback.format_exc())
+        return CellResult(error=f"{type(error).__name__}; see {folder / TRACEBACK}")
+
+
+def _computed(
+    config: SweepConfig, cell: Cell, folder: Path, *, device: torch.device, notify: Notify
+) -> CellResult:
+    """Search, derive and train in a cell's folder, or go on there."""
+    data = replace(config.data, seed=cell.seed)
+    dataset = load_choice(data)
+    searching = SearchConfig(
+        format=2,
+        command="search",
+        space=_space(cell.space, dataset),
+        data=data,
+        budgets=(cell.budget,),
+        tables=config.tables,
+        settings=replace(config.search, seed=cell.seed),
+    )
+    search_run(searching, dataset, folder=folder / SEARCH, resume=True, device=device)
+    choosing = DeriveSettings(config.candidates, JudgeSettings(cell.seed), measured=config.measured)
+    best = derive(folder / SEARCH, choosing, device=device, notify=notify)[0]
+    training = TrainConfig(
+        format=2,
+        command="train",
+        source=str(folder / SEARCH),
+        data=data,
+        teacher="none",
+        inherit=False,
+        reference=None,
+        settings=replace(config.training, seed=cell.seed),
+    )
+    trained = training_run(
+        training, folder=folder / TRAINING, resume=True, device=device, notify=notify
+    )
+    name = cell.budget.name
+    cost = best.measured.get(name, best.costs[name])
+    return CellResult(trained.validation_accuracy, trained.test_accuracy, cost)
+
+
+def _rows(journal: Journal, found: Mapping[str, Cell]) -> Iterator[Row]:
+    front = journal.front()
+    for trial in journal.trials():
+        folder = journal.folder / CELLS / trial.cell
+        path = folder / RESULT
+        if not path.exists():
+            raise BarsError(f"{path} is gone; remove {folder} to have the cell computed again")
+        on_front = trial.cell in front
+        yield Row(found[trial.cell], trial.state, folder, read_cell(path), on_front)
+
+
+def read_sweep_config(path: Path) -> SweepConfig:
+    """Return the config of a sweep's config.json. Raises SpaceError where it is damaged."""
+    return parse_strict(path.read_bytes(), _CONFIG, what=str(path))
+
+
+def read_cell(path: Path) -> CellResult:
+    """Return the result of a cell.json. Raises SpaceError where it is damaged."""
+    return parse_strict(path.read_bytes(), _RESULT, what=str(path))
+
+
+def sweep_json(rows: Sequence[Row]) -> Json:
+    """Return a sweep as scripts read it."""
+    return {
+        "format": 1,
+        "cells": [
+            {
+                "space": row.cell.space,
+                "budget": {row.cell.budget.name: row.cell.budget.limit},
+                "seed": row.cell.seed,
+                "state": row.state,
+                "folder": str(row.folder),
+                **asdict(row.result),
+                "on_front": row.on_front,
+            }
+            for row in rows
+        ],
+    }

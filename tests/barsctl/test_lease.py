@@ -1,0 +1,101 @@
+import json
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from barsctl.lease import (
+    LEASE,
+    STALE_AFTER_S,
+    LostLease,
+    Watch,
+    holds,
+    own_lease,
+    renewed,
+    write_lease,
+)
+
+
+class Clock:
+    """A clock that is set by hand."""
+
+    now_s = 1000.0
+
+    def __call__(self) -> float:
+        return self.now_s
+
+
+def test_folder_without_a_lease_is_free(tmp_path: Path) -> None:
+    assert Watch().is_free(tmp_path)
+
+
+def test_living_process_keeps_its_folder(tmp_path: Path) -> None:
+    write_lease(tmp_path, own_lease())
+    assert not Watch().is_free(tmp_path)
+
+
+def test_killed_process_of_this_machine_leaves_at_once(tmp_path: Path) -> None:
+    program = (
+        "import os, sys; from pathlib import Path; from barsctl.lease import *\n"
+        "write_lease(Path(sys.argv[1]), own_lease()); os.kill(os.getpid(), 9)\n"
+    )
+    root = Path(__file__).parents[2]
+    ended = subprocess.run([sys.executable, "-c", program, tmp_path], check=False, cwd=root)
+    assert ended.returncode == -9
+    assert Watch().is_free(tmp_path)
+
+
+def test_number_that_another_process_got_is_free(tmp_path: Path) -> None:
+    write_lease(tmp_path, replace(own_lease(), started="1"))
+    assert Watch().is_free(tmp_path)
+
+
+def test_lease_of_another_machine_ends_unrenewed(tmp_path: Path) -> None:
+    clock, lease = Clock(), replace(own_lease(), machine="another", process=2**22)
+    watch = Watch(clock)
+    write_lease(tmp_path, lease)
+    assert not watch.is_free(tmp_path)
+    clock.now_s += STALE_AFTER_S - 1
+    write_lease(tmp_path, lease, renewals=1)
+    assert not watch.is_free(tmp_path)
+    clock.now_s += STALE_AFTER_S
+    assert not watch.is_free(tmp_path)
+    clock.now_s += 1
+    assert watch.is_free(tmp_path)
+
+
+def test_torn_lease_ends_unrenewed_too(tmp_path: Path) -> None:
+    clock = Clock()
+    watch = Watch(clock)
+    (tmp_path / LEASE).write_text('{"machine": ')
+    assert not watch.is_free(tmp_path)
+    clock.now_s += STALE_AFTER_S + 1
+    assert watch.is_free(tmp_path)
+
+
+def test_lease_is_renewed_and_given_back(tmp_path: Path) -> None:
+    lease = own_lease()
+    write_lease(tmp_path, lease)
+    with renewed(tmp_path, lease, every_s=0.001):
+        while json.loads((tmp_path / LEASE).read_bytes())["renewals"] < 2:
+            pass
+        assert holds(tmp_path, lease)
+    assert not (tmp_path / LEASE).exists()
+
+
+def test_worker_that_lost_its_folder_is_stopped(tmp_path: Path) -> None:
+    lease, other = own_lease(), own_lease()
+    write_lease(tmp_path, lease)
+
+    def work_on() -> None:
+        with renewed(tmp_path, lease, every_s=0.001):
+            while True:  # a renewal under way may overwrite it
+                write_lease(tmp_path, other)
+                time.sleep(0.001)
+
+    with pytest.raises(LostLease, match="another worker took it over"):
+        work_on()
+    assert holds(tmp_path, other)

@@ -1,0 +1,143 @@
+"""Two processes on this CPU do what one does."""
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from barsctl import devices
+from barsctl.batches import training_batches
+from barsctl.data.augment import Augmentation
+from barsctl.errors import BarsError
+from barsctl.evaluate import Tally
+from barsctl.launch import Ranks
+from barsctl.ranks import from_first, is_first, own_ranks
+from barsctl.run_folder import LAST, read_metrics
+from barsctl.train import RESULT
+from tests.barsctl.rank_program import (
+    BATCHES_OF_TWO_EPOCHS,
+    SINGLE,
+    derive_and_train,
+    search_in,
+)
+from tests.barsctl.tiny_runs import CPU, tiny_dataset, write_images
+
+ROOT = Path(__file__).parents[2]
+
+
+def torchrun(*words: object) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "-m", *words]
+    return subprocess.run(
+        list(map(str, command)), cwd=ROOT, check=False, capture_output=True, text=True
+    )
+
+
+def two_processes(*words: object) -> None:
+    """Run a program of the tests twice at once, without torchrun, which takes seconds to start."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    place = {
+        "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "WORLD_SIZE": "2",
+        "OMP_NUM_THREADS": "1",  # as torchrun does
+    }  # fmt: skip
+    command = [sys.executable, "-m", *map(str, words)]
+    processes = [
+        subprocess.Popen(command, cwd=ROOT, env={**os.environ, **place, "RANK": rank})
+        for rank in ("0", "1")
+    ]
+    assert [process.wait() for process in processes] == [0, 0]
+
+
+@pytest.fixture
+def in_float64(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setattr(devices, "BFLOAT16_FLAGS", frozenset())
+    torch.set_default_dtype(torch.float64)
+    yield
+    torch.set_default_dtype(torch.float32)
+
+
+def require_equal_weights(first: Path, second: Path) -> None:
+    one, two = load_file(first), load_file(second)
+    assert one.keys() == two.keys()
+    for name, tensor in one.items():
+        torch.testing.assert_close(two[name], tensor, rtol=1e-6, atol=1e-6, msg=name)
+
+
+def require_equal_searches(first: Path, second: Path) -> None:
+    require_equal_weights(first / LAST, second / LAST)
+    for expected, row in zip(read_metrics(first), read_metrics(second), strict=True):
+        losses = {name: loss for name, loss in expected["loss"].items() if loss is not None}
+        assert {name: row["loss"][name] for name in losses} == pytest.approx(losses, rel=1e-6)
+        assert row["accuracy"] == expected["accuracy"]
+        assert row["multiplier"] == pytest.approx(expected["multiplier"], rel=1e-6)
+        assert row.get("gap") == expected.get("gap")
+
+
+@pytest.mark.usefixtures("in_float64")
+def test_two_processes_compute_what_one_does(tmp_path: Path) -> None:
+    """Searches that the other number began, one of single networks; derivation and training."""
+    one, two = tmp_path / "one", tmp_path / "two"
+    images = Path(write_images(tmp_path, count=60).data_dir or "")
+    search_in(one / "whole", images)
+    search_in(one / "single", images, settings=SINGLE)
+    search_in(two / "resumed", images, batches=BATCHES_OF_TWO_EPOCHS)
+    for folder in (one, two):
+        shutil.copytree(one / "whole", folder / "derived")
+    derive_and_train(one / "derived", images, out=one / "trained")
+    two_processes("tests.barsctl.rank_program", two, images)
+    assert len(read_metrics(two / "cut")) == 2
+    search_in(two / "cut", images)
+
+    require_equal_searches(one / "whole", two / "resumed")
+    require_equal_searches(one / "whole", two / "cut")
+    require_equal_searches(one / "single", two / "single")
+    assert "sampled" in read_metrics(two / "single")[-1]["loss"]
+    assert read_metrics(two / "cut")[-1]["multiplier"]["bops"] > 0
+    for name in ("judged.jsonl", "derive.json", "genotype.json"):
+        assert (one / "derived" / name).read_bytes() == (two / "derived" / name).read_bytes()
+    for name in (LAST, "best.safetensors", "teacher/best.safetensors"):
+        require_equal_weights(one / "trained" / name, two / "trained" / name)
+    assert (one / "trained" / RESULT).read_bytes() == (two / "trained" / RESULT).read_bytes()
+
+
+def test_command_of_two_processes_answers_once(tmp_path: Path) -> None:
+    """The budget is out of reach, as both find."""
+    images = write_images(tmp_path).data_dir
+    answer = torchrun(
+        "barsctl", "search", "--data", "npz", "--data-dir", images, "--device", "cpu",
+        "--budget", "bops=1k", "--out", tmp_path / "run",
+    )  # fmt: skip
+    assert answer.returncode == 1
+    assert answer.stdout == ""
+    lines = [line for line in answer.stderr.splitlines() if line.startswith("barsctl: ")]
+    assert lines == [
+        "barsctl: no network keeps to bops 1000 BOPs (smallest reachable 4608); raise a budget"
+    ]
+
+
+def test_process_of_its_own_is_the_first_of_one() -> None:
+    assert own_ranks() == Ranks(rank=0, size=1)
+    assert is_first()
+    assert from_first(b"as it is") == b"as it is"
+    tally = Tally()
+    tally.add(torch.eye(2), torch.tensor([0, 0]), torch.tensor(3.0))
+    tally.count_all_ranks()
+    assert (tally.loss, tally.accuracy, tally.images) == (3.0, 0.5, 2)
+
+
+def test_batch_smaller_than_the_processes_is_refused(tmp_path: Path) -> None:
+    batches = training_batches(
+        tiny_dataset(tmp_path).train, np.random.default_rng(0), batch_size=2,
+        augmentation=Augmentation(), device=CPU, ranks=Ranks(0, 3),
+    )  # fmt: skip
+    with pytest.raises(BarsError, match="a batch of 2 images over 3 processes: each needs one"):
+        next(batches)

@@ -1,0 +1,131 @@
+"""Sweeps over a handful of images: by one worker, by two, and by two of which one is killed."""
+
+import json
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from barsctl.run_folder import read_metrics
+from tests.barsctl.command_line import CommandLine
+from tests.barsctl.tiny_runs import write_images
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def barsctl(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> CommandLine:
+    return CommandLine(monkeypatch, capsys)
+
+
+def words(folder: Path, *budgets: str, seeds: int = 1) -> list[str]:
+    images = write_images(folder, count=60).data_dir
+    return list(map(str, [
+        "sweep", "--out", folder / "sweep", "--data", "npz", "--data-dir", images,
+        "--device", "cpu", "--batch-size", 16, "--epochs", 1, "--train-epochs", 1,
+        "--candidates", 1, "--json",
+        *(word for budget in budgets for word in ("--budget", budget)),
+        *(word for seed in range(seeds) for word in ("--seed", seed)),
+    ]))  # fmt: skip
+
+
+def kill_when_another_works(doomed: subprocess.Popen[str], cells: Path) -> None:
+    while doomed.poll() is None and len(list(cells.glob("*/lease.json"))) < 2:
+        time.sleep(0.001)
+    doomed.kill()
+
+
+def started(asked: list[str]) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "barsctl", *asked]
+    return subprocess.Popen(
+        command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+
+
+def finished_trials(folder: Path) -> int:
+    """Lines of the journal that end a trial with its values."""
+    rows = map(json.loads, (folder / "sweep" / "journal.log").read_text().splitlines())
+    return sum(bool(row.get("values")) for row in rows if row["op_code"] == 6)
+
+
+def test_killed_workers_cell_is_finished_once_by_another(
+    barsctl: CommandLine, tmp_path: Path
+) -> None:
+    """Two workers on two cells; one is killed as soon as both have one."""
+    asked = words(tmp_path, "bops=100k", seeds=2)
+    doomed, cells = started(asked), tmp_path / "sweep" / "cells"
+    while not list(cells.glob("*/lease.json")):
+        time.sleep(0.01)
+    killer = threading.Thread(target=kill_when_another_works, args=(doomed, cells))
+    killer.start()
+    answer = barsctl(*asked)
+    killer.join()
+    doomed.communicate()
+    assert doomed.returncode == -signal.SIGKILL
+    assert answer.exit_code == 0, answer.err
+    rows = json.loads(answer.out)["cells"]
+    assert [(row["seed"], row["state"]) for row in rows] == [
+        (0, "finished"), (1, "finished"),
+    ]  # fmt: skip
+    assert finished_trials(tmp_path) == 2
+    for row in rows:
+        for step in ("search", "train"):
+            assert len(read_metrics(Path(row["folder"]) / step)) == 1
+        assert 0 < row["cost"] <= row["budget"]["bops"]
+        assert not (Path(row["folder"]) / "lease.json").exists()
+    front = [row for row in rows if row["on_front"]]
+    assert max(row["validation_accuracy"] for row in rows) in [
+        row["validation_accuracy"] for row in front
+    ]
+
+
+def test_failed_cell_is_told_and_stops_no_other(barsctl: CommandLine, tmp_path: Path) -> None:
+    asked = words(tmp_path, "bops=1k", "bops=100k")
+    answer = barsctl(*asked)
+    assert answer.exit_code == 1
+    first, second = json.loads(answer.out)["cells"]
+    assert "bops=1k, bops=100k\n" in barsctl("inspect", tmp_path / "sweep").out
+    told = barsctl("inspect", Path(first["folder"]) / "cell.json").out
+    assert "no network keeps to bops 1000 BOPs" in told
+    assert first["state"] == "failed"
+    assert first["error"].startswith("no network keeps to bops 1000 BOPs")
+    assert (second["state"], second["on_front"]) == ("finished", True)
+    assert "1 of 2 cells failed" in answer.err.splitlines()[-1]
+
+    again = barsctl(*asked)
+    assert json.loads(again.out) == json.loads(answer.out)
+    assert "cell" not in again.err.splitlines()[0].split(":")[0].split()
+    shutil.rmtree(first["folder"])
+    assert "1 of 2 cells failed" in barsctl(*asked).err
+    assert Path(first["folder"], "cell.json").exists()
+    Path(second["folder"], "cell.json").unlink()
+    assert f"remove {second['folder']} to have the cell computed again" in barsctl(*asked).err
+    assert finished_trials(tmp_path) == 1
+
+
+def test_sweep_refuses_what_it_cannot_compare(barsctl: CommandLine, tmp_path: Path) -> None:
+    asked = words(tmp_path, "bops=1M", "size=64KB")
+    assert "budgets of bops, size: a sweep compares" in barsctl(*asked).err
+    asked = words(tmp_path, "bops=1M", "bops=1.0001M")
+    assert "demo-bops=1M-seed0 is twice in the sweep" in barsctl(*asked).err
+
+
+def test_sweep_that_no_cell_can_do_keeps_nothing(barsctl: CommandLine, tmp_path: Path) -> None:
+    asked = words(tmp_path, "latency=1ms")
+    assert "latency" in barsctl(*asked).err
+    assert "table gone.jsonl cannot be read" in barsctl(*asked, "--table", "gone.jsonl").err
+    assert "moon" in barsctl(*words(tmp_path, "bops=1M"), "--space", "moon").err
+    assert not (tmp_path / "sweep").exists()
+
+
+def test_worker_with_other_words_is_refused(barsctl: CommandLine, tmp_path: Path) -> None:
+    asked = words(tmp_path, "bops=1k")
+    assert barsctl(*asked).exit_code == 1
+    answer = barsctl(*asked, "--seed", "5")
+    assert answer.exit_code == 1
+    assert "was started with seeds=[0], not [0, 5]" in answer.err
