@@ -1,14 +1,20 @@
 """Candidates: the networks that an architecture's probabilities stand for, within budgets."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from costmodels.selection import AnyBudget, budget_cost, most_probable, within
+from costmodels.selection import (
+    AnyBudget,
+    budget_cost,
+    most_probable,
+    most_probable_of_layouts,
+    within,
+)
 from costmodels.term_index import TermIndex, term_index
 from space.cost_terms import cost_terms
-from space.decisions import Choices, decisions, is_connected
+from space.decisions import Choices, Decisions, decisions, is_connected, node_decisions
 from space.genotype import genotype_of
 from space.search_space import SearchSpace
 
@@ -16,6 +22,10 @@ from .judged import kept_choices
 
 LogProbabilities = Mapping[str, NDArray[np.float64]]
 TRIES_PER_CANDIDATE = 50
+LAYOUT_TRIES_PER_CANDIDATE = 4
+# Of the candidates, the most probable ones of their widths and depths, at most. Shared weights rank
+# these best, and probabilities of widths are the first to be decided.
+LAYOUTS_SHARE = 0.75
 # Networks that cost less of every budget leave accuracy on the table.
 USED_SHARE = 0.85
 # A decided architecture has few networks within a budget below its own; flatter ones have more.
@@ -30,10 +40,11 @@ def candidate_choices(
     count: int,
     generator: np.random.Generator,
 ) -> list[Choices]:
-    """Return the most probable network within the budgets and up to count - 1 samples within them.
+    """Return the most probable network within the budgets and up to count - 1 others within them.
 
-    The samples are drawn from the probabilities, from flatter ones where those give too few; they
-    are all different and keep to the budgets. Those that make use of a budget come first: the most
+    Others are the most probable networks of widths and depths that are drawn from their
+    probabilities, then samples. Both are drawn from flatter probabilities where those give too few;
+    all are different and keep to the budgets. Those that make use of a budget come first: the most
     accurate networks are among them. An option of -inf is in none.
     Raises BudgetUnreachable where no network does.
     """
@@ -42,21 +53,49 @@ def candidate_choices(
     best = most_probable(options, terms, log_probabilities, budgets)
     found, tried = [best], {kept_choices(genotype_of(space, best))}
     sparing: list[Choices] = []
-    for flattening in np.repeat(FLATTENINGS, TRIES_PER_CANDIDATE * count):
-        if len(found) >= count:
-            break
-        choices = {
-            name: _draw(values / flattening, generator)
-            for name, values in log_probabilities.items()
-        }
-        if not is_connected(options, choices):
-            continue
+
+    def add(choices: Choices) -> None:
         network = kept_choices(genotype_of(space, choices))
-        if network not in tried and within(index, budgets, choices):
+        if network not in tried:
             makes_use = _used_share(index, budgets, choices) >= USED_SHARE
             (found if makes_use else sparing).append(choices)
         tried.add(network)
+
+    layouts = list(_drawn_layouts(options, log_probabilities, count=count, generator=generator))
+    for choices in most_probable_of_layouts(options, terms, log_probabilities, budgets, layouts):
+        if len(found) > LAYOUTS_SHARE * count:
+            break
+        add(choices)
+    for flattening in np.repeat(FLATTENINGS, TRIES_PER_CANDIDATE * count):
+        if len(found) >= count:
+            break
+        choices = _drawn(log_probabilities, flattening, generator)
+        if is_connected(options, choices) and within(index, budgets, choices):
+            add(choices)
     return [*found, *sparing][:count]
+
+
+def _drawn_layouts(
+    options: Decisions, log_probabilities: LogProbabilities, *, count: int,
+    generator: np.random.Generator,
+) -> Iterator[Choices]:  # fmt: skip
+    """Yield different options of all widths and depths, from flatter and flatter probabilities."""
+    edges = {edge for edges in node_decisions(options).values() for edge in edges}
+    layout = {name: values for name, values in log_probabilities.items() if name not in edges}
+    seen = set()
+    for flattening in np.repeat(FLATTENINGS, LAYOUT_TRIES_PER_CANDIDATE * count):
+        choices = _drawn(layout, flattening, generator)
+        if (key := tuple(choices.values())) not in seen:
+            seen.add(key)
+            yield choices
+
+
+def _drawn(
+    log_probabilities: LogProbabilities, flattening: float, generator: np.random.Generator
+) -> Choices:
+    return {
+        name: _draw(values / flattening, generator) for name, values in log_probabilities.items()
+    }
 
 
 def _used_share(index: TermIndex, budgets: Sequence[AnyBudget], choices: Choices) -> float:

@@ -9,7 +9,7 @@ budget names choices that must not come together; that combination is forbidden,
 and the search for the best goes on (logic-based Benders cuts).
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from heapq import heapify, heappop, heappush
 
@@ -99,6 +99,46 @@ def most_probable(
     log_probabilities: [options] of each decision; -inf for an option that is not allowed, however
     much a budget asks for it. Raises BudgetUnreachable where there are none.
     """
+    space, lowest = _opened(options, terms, log_probabilities, budgets)
+    bounds = _bounds(space.tables, space.layouts, values=space.values, limits=space.limits)
+    bounds[~space.feasible] = -np.inf
+    best = _best_choices(space, bounds)
+    if best is None:
+        added = [budget for budget in budgets if isinstance(budget, Budget)]
+        kept = _kept(log_probabilities)
+        raise BudgetUnreachable(_unreachable(added, lowest, space.others, kept=kept))
+    return best
+
+
+def most_probable_of_layouts(
+    options: Decisions,
+    terms: Sequence[CostTerm],
+    log_probabilities: Mapping[str, Floats],
+    budgets: Sequence[AnyBudget],
+    drawn: Iterable[Choices],
+) -> Iterator[Choices]:
+    """Yield the most probable choices with each of some widths and depths that has any.
+
+    drawn: the options of all widths and depths. As `most_probable` otherwise.
+    """
+    space, _ = _opened(options, terms, log_probabilities, budgets)
+    names, counts = space.layouts.names, space.layouts.counts
+    for each in drawn:
+        layout = int(np.ravel_multi_index([each[name] for name in names], counts))
+        alone = np.full(space.layouts.size, -np.inf)
+        alone[layout] = 0.0 if space.feasible[layout] else -np.inf
+        best = _best_choices(space, alone)
+        if best is not None:
+            yield best
+
+
+def _opened(
+    options: Decisions,
+    terms: Sequence[CostTerm],
+    log_probabilities: Mapping[str, Floats],
+    budgets: Sequence[AnyBudget],
+) -> tuple["_Choosing", Floats]:
+    """A space to choose from, and the smallest costs of its layouts: see `_lowest_costs`."""
     added = [budget for budget in budgets if isinstance(budget, Budget)]
     others = [budget for budget in budgets if not isinstance(budget, Budget)]
     costs = np.array([budget.costs for budget in added]).reshape(len(added), len(terms))
@@ -110,14 +150,7 @@ def most_probable(
     values = _values(all_layouts, log_probabilities)
     lowest = _lowest_costs(tables, all_layouts)
     lowest[:, values == -np.inf] = np.inf
-    bounds = _bounds(tables, all_layouts, values=values, limits=limits)
-    bounds[~fits(lowest, limits)] = -np.inf
-    space = _Choosing(tables, all_layouts, values, limits)
-    best = _best_choices(space, bounds, others)
-    if best is None:
-        kept = _kept(log_probabilities)
-        raise BudgetUnreachable(_unreachable(added, lowest, others, kept=kept))
-    return best
+    return _Choosing(tables, all_layouts, values, limits, others, fits(lowest, limits)), lowest
 
 
 def _kept(log_probabilities: Mapping[str, Floats]) -> Choices:
@@ -128,12 +161,18 @@ def _kept(log_probabilities: Mapping[str, Floats]) -> Choices:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class _Choosing:
-    """A space to choose from, with what was found to break a budget; values [layouts]."""
+    """A space to choose from, with what was found to break a budget.
+
+    values [layouts]: log probabilities of widths and depths; feasible [layouts]: whether each of
+    the limits alone could be kept; others: budgets that do not add up.
+    """
 
     tables: Sequence[NodeTable]
     layouts: Layouts
     values: Floats
     limits: Floats
+    others: Sequence[ChoicesBudget]
+    feasible: NDArray[np.bool_]
     conflicts: list[Conflict] = field(default_factory=list)
 
     def solve(self, layout: int) -> tuple[float, Choices] | None:
@@ -177,9 +216,7 @@ class _Choosing:
         return found
 
 
-def _best_choices(
-    space: _Choosing, bounds: Floats, others: Sequence[ChoicesBudget]
-) -> Choices | None:
+def _best_choices(space: _Choosing, bounds: Floats) -> Choices | None:
     """The best of all layouts; bounds [layouts] of their values, -inf where nothing can fit.
 
     Always the layout of the highest bound is looked at; what is solved is its own bound, until it
@@ -192,11 +229,11 @@ def _best_choices(
     while queue:
         _, layout, choices = heappop(queue)
         if choices is not None:
-            conflict = _first_conflict(others, choices)
+            conflict = _first_conflict(space.others, choices)
             if conflict is None:
                 return choices
             if len(space.conflicts) == MAX_CONFLICTS:
-                names = ", ".join(budget.name for budget in others)
+                names = ", ".join(budget.name for budget in space.others)
                 raise BudgetUnreachable(
                     f"the {MAX_CONFLICTS} most probable combinations of choices are all over the "
                     f"budget {names}, and no more are tried; raise it"

@@ -139,6 +139,20 @@ def test_candidates_are_different_networks() -> None:
     assert sorted(choices["width/0"] for choices in found) == [0, 1]
 
 
+def test_candidates_have_other_widths_than_decided_ones() -> None:
+    """Three layouts share the most probable topology; without its cell the fourth has none."""
+    nearly = {
+        name: np.log(np.array([1 - 1e-9] + [1e-9 / (len(options) - 1)] * (len(options) - 1)))
+        for name, options in decisions(ONE_STAGE).items()
+    }
+    nearly |= {
+        name: np.log(np.array([1e-9, 1 - 2e-9, 1e-9])) for name in nearly if name.startswith("op/")
+    }
+    found = candidate_choices(ONE_STAGE, nearly, (), count=4, generator=np.random.default_rng(0))
+    layouts = {(choices["width/0"], choices["depth/0"]) for choices in found}
+    assert len(layouts) == 3
+
+
 def test_samples_follow_the_probabilities() -> None:
     nearly = {
         name: np.log(np.array([0.998] + [0.002 / (len(options) - 1)] * (len(options) - 1)))

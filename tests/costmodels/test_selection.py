@@ -1,6 +1,7 @@
 """Choices under budgets: what enumeration finds, on made-up and on real spaces."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from itertools import pairwise, product
 
@@ -11,7 +12,13 @@ from numpy.typing import NDArray
 from costmodels.errors import BudgetUnreachable, CostError
 from costmodels.protocol import term_costs
 from costmodels.registry import COST_MODELS
-from costmodels.selection import Budget, most_probable, smallest_cost, within
+from costmodels.selection import (
+    Budget,
+    most_probable,
+    most_probable_of_layouts,
+    smallest_cost,
+    within,
+)
 from costmodels.term_index import choices_cost, term_index
 from space.blocks import Epilogue, Sum
 from space.cost_terms import CostTerm, Event, cost_terms
@@ -230,3 +237,26 @@ def test_paper_scale_space_under_two_budgets() -> None:
         values.append(log_probability(log_probabilities, found))
     # A tighter budget never finds a more probable network.
     assert all(looser >= tighter for looser, tighter in pairwise(values))
+
+
+def test_most_probable_of_a_layout_is_that_of_no_other() -> None:
+    options, terms = decisions(TINY), cost_terms(TINY)
+    log_probabilities = random_log_probabilities(options, 3)
+    costs = np.random.default_rng(3).uniform(0.1, 1.0, len(terms))
+    budgets = [budget(costs, 0.07 * costs.sum())]
+    names = [name for name in options if name.startswith(("width", "depth"))]
+    drawn = [
+        dict(zip(names, picks, strict=True))
+        for picks in product(*(range(len(options[name])) for name in names))
+    ]
+    expected = []
+    for layout in drawn:
+        alone = dict(log_probabilities)
+        for name, option in layout.items():
+            alone[name] = np.full(len(options[name]), -np.inf)
+            alone[name][option] = 0.0
+        with suppress(BudgetUnreachable):
+            expected.append(most_probable(options, terms, alone, budgets))
+    found = list(most_probable_of_layouts(options, terms, log_probabilities, budgets, drawn))
+    assert found == expected
+    assert 0 < len(found) < len(drawn)
