@@ -75,20 +75,20 @@ def cells(space: SearchSpace, rows: Sequence[Row]) -> Iterator[Cell]:
     rows so far.
     """
     forms = [str(form) for form in reference_forms()]
-    for budget in (MIDDLE_US, *(each for each in BUDGETS_US if each != MIDDLE_US)):
-        yield from (Cell("searched", budget, seed) for seed in SEEDS)
+    yield from _best_again("uniform", MIDDLE_US, uniform_designs(space), rows)
+    budgets = (MIDDLE_US, *(each for each in BUDGETS_US if each != MIDDLE_US))
+    for budget in budgets:
         yield from _best_again("reference", budget, forms, rows)
-        if budget == MIDDLE_US:
-            yield from _best_again("uniform", budget, uniform_designs(space), rows)
-    for index in range(RANDOM_NETWORKS):
-        yield Cell("random", MIDDLE_US, 0, str(index))
+    yield from (Cell("random", MIDDLE_US, 0, str(index)) for index in range(RANDOM_NETWORKS))
+    for kind in get_args(FloatKind):
+        yield from (Cell("float", MIDDLE_US, 0, f"{kind} {convs}") for convs in FLOAT_CONVS)
+    for budget in budgets:
+        yield from (Cell("searched", budget, seed) for seed in SEEDS)
     alone: tuple[Group, ...] = ("topology", "layout")
     for group in alone:
         yield from (Cell(group, MIDDLE_US, seed) for seed in SEEDS)
     yield from (Cell("without", MIDDLE_US, 0, name) for name in COUNTER_MEASURES)
     yield from (Cell("candidate", MIDDLE_US, 0, str(index)) for index in range(CANDIDATES))
-    for kind in get_args(FloatKind):
-        yield from (Cell("float", MIDDLE_US, 0, f"{kind} {convs}") for convs in FLOAT_CONVS)
     yield Cell("full", MIDDLE_US, 0, "searched")
     others: tuple[Group, ...] = ("reference", "uniform")
     for group in others:

@@ -65,6 +65,8 @@ SPACE: Final = named_space("fashion-small")
 DATA: Final = DataChoice("fashion-mnist", None, None, 0)
 IMAGES: Final = Images(SPACE.image_channels, SPACE.image_size, SPACE.classes)
 TABLE = "host.jsonl"
+# Networks that derive compares.
+COMPARED = 4 * CANDIDATES
 REFERENCE_CHANNELS = range(8, 49, 8)
 # Of the budget: what makes less use of it, for the steps of its channels, is no opponent.
 USED_SHARE = 0.7
@@ -197,10 +199,10 @@ def _random(cell: Cell, table: LatencyTable) -> Genotype:
 
 
 def _candidate(folder: Path, index: int) -> tuple[Genotype, float]:
-    """The index-th of the networks that the middle budget's first search was derived to."""
+    """The index-th of CANDIDATES, evenly over what the middle budget's first search compared."""
     searched = Cell("searched", MIDDLE_US, SEEDS[0])
     derived = json.loads((folder / searched.key / SEARCH / DERIVED).read_text())
-    found = derived["candidates"][index]
+    found = derived["candidates"][index * COMPARED // CANDIDATES]
     return genotype_of(SPACE, found["choices"]), found["accuracy"]
 
 
@@ -239,7 +241,7 @@ def _made_search(
     start = time.monotonic()
     try:
         search_run(config, dataset, folder=search, resume=True, device=CPU)
-        derive(search, DeriveSettings(CANDIDATES), device=CPU, notify=print)
+        derive(search, DeriveSettings(COMPARED), device=CPU, notify=print)
     finally:
         seconds = before + time.monotonic() - start
         write_atomically(clock, str(seconds))
