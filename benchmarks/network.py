@@ -20,7 +20,7 @@ import numpy as np
 import onnx
 import torch
 from harness.float_twin import float_twin
-from harness.int8_onnx import write_int8_onnx
+from harness.int8_onnx import random_images, write_int8_onnx
 from harness.interleaved import Engine, interleaved_ms
 from harness.onnx_latency import onnx_command
 from harness.random_program import random_program
@@ -94,7 +94,7 @@ def contest_engines(
         model = float_model(name, graph)
         paths = {kind: folder / f"{name}-{kind}.onnx" for kind in ("fp32", "int8")}
         onnx.save(model, paths["fp32"])
-        write_int8_onnx(model, paths["int8"], np.random.default_rng(1))
+        write_int8_onnx(model, paths["int8"], random_images(model, np.random.default_rng(1)))
         commands |= {f"{name}, {kind}": onnx_command(path) for kind, path in paths.items()}
     return {
         (name, threads): Engine(command, threads)

@@ -15,6 +15,10 @@ SPACES = {
         "fashion", image_channels=1, image_size=28, classes=10, stem_kernel_size=5, stem_stride=2,
         stages=(Stage(32, 1), Stage(64, 2)), nodes=3, stem_blocks=3, widths=(0.5, 0.75, 1.0),
     ),
+    "fashion-small": SearchSpace(
+        "fashion-small", image_channels=1, image_size=28, classes=10, stem_kernel_size=5,
+        stem_stride=2, stages=(Stage(32, 3), Stage(64, 3)), nodes=3,
+    ),
     "bars-cifar": SearchSpace(
         "bars-cifar", image_channels=3, image_size=32, classes=10, stem_kernel_size=3,
         stem_stride=1, stages=(Stage(64, 2), Stage(128, 2), Stage(256, 2)),

@@ -7,6 +7,7 @@ NHWC by itself and leaves two transpositions, of the image and of the features. 
 between would stop it from fusing, so the float model is simplified first.
 """
 
+from collections.abc import Iterable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -17,22 +18,22 @@ from numpy.typing import NDArray
 from .onnx_builder import IMAGE
 
 CALIBRATION_IMAGES = 4
+Image = NDArray[np.float32]
+"""[1, channels, size, size]"""
 
 
-def write_int8_onnx(model: onnx.ModelProto, path: Path, generator: np.random.Generator) -> None:
-    """Quantize a model of one float32 image, with ranges that random images give."""
+def write_int8_onnx(model: onnx.ModelProto, path: Path, images: Iterable[Image]) -> None:
+    """Quantize a model of one float32 image, with the ranges that some images give."""
     from onnxruntime.quantization import QuantFormat, QuantType, quantize_static
     from onnxruntime.quantization.shape_inference import quant_pre_process
 
-    image = model.graph.input[0].type.tensor_type.shape
-    shape = tuple(dimension.dim_value for dimension in image.dim)
     with TemporaryDirectory() as name:
         simplified = Path(name) / "simplified.onnx"
         quant_pre_process(model, simplified, skip_symbolic_shape=True)
         quantize_static(
             simplified,
             path,
-            _RandomImages(shape, generator),
+            _Images(images),
             quant_format=QuantFormat.QDQ,
             per_channel=True,
             activation_type=QuantType.QUInt8,
@@ -40,14 +41,21 @@ def write_int8_onnx(model: onnx.ModelProto, path: Path, generator: np.random.Gen
         )
 
 
-class _RandomImages:
+def random_images(model: onnx.ModelProto, generator: np.random.Generator) -> list[Image]:
+    """Images for a model that only its latency is asked of."""
+    image = model.graph.input[0].type.tensor_type.shape
+    shape = tuple(dimension.dim_value for dimension in image.dim)
+    drawn = (generator.standard_normal(shape) for _ in range(CALIBRATION_IMAGES))
+    return [each.astype(np.float32) for each in drawn]
+
+
+class _Images:
     """What onnxruntime's calibration asks for images, until there is None."""
 
-    def __init__(self, shape: tuple[int, ...], generator: np.random.Generator) -> None:
-        images = (generator.standard_normal(shape) for _ in range(CALIBRATION_IMAGES))
-        self._images = iter([image.astype(np.float32) for image in images])
+    def __init__(self, images: Iterable[Image]) -> None:
+        self._images = iter(images)
 
-    def get_next(self) -> dict[str, NDArray[np.float32]] | None:
+    def get_next(self) -> dict[str, Image] | None:
         """The next image by the name of the model's input."""
         image = next(self._images, None)
         return None if image is None else {IMAGE: image}

@@ -8,7 +8,7 @@ import numpy as np
 import onnx
 import onnxruntime
 import pytest
-from harness.int8_onnx import write_int8_onnx
+from harness.int8_onnx import random_images, write_int8_onnx
 from harness.onnx_latency import run_times_ms
 from harness.resnet18 import resnet18
 
@@ -58,7 +58,9 @@ def test_logits_are_finite_and_one_per_class() -> None:
 
 
 def test_int8_leaves_no_convolution_in_float(tmp_path: Path) -> None:
-    write_int8_onnx(model_of(32, 10), tmp_path / "int8.onnx", np.random.default_rng(1))
+    model = model_of(32, 10)
+    images = random_images(model, np.random.default_rng(1))
+    write_int8_onnx(model, tmp_path / "int8.onnx", images)
     options = onnxruntime.SessionOptions()
     options.optimized_model_filepath = str(tmp_path / "optimized.onnx")
     options.log_severity_level = 3

@@ -1,0 +1,102 @@
+"""What the evidence comes to: means, differences, and the figures that were asked for."""
+
+import math
+import statistics
+from collections.abc import Iterator, Sequence
+
+from scipy.stats import kendalltau
+
+from .evidence_matrix import BUDGETS_US, MIDDLE_US, SEEDS, Group, Row, best_name
+from .report import Cell as Shown
+from .report import Check
+
+
+def accuracies(rows: Sequence[Row], group: Group, budget_us: float, name: str = "") -> list[float]:
+    """Test accuracies in % of all seeds that are there, in the order of the rows."""
+    return [
+        100 * row["test"]
+        for row in rows
+        if (row["group"], row["budget_us"], row["name"]) == (group, budget_us, name)
+        and row["test"] is not None
+    ]
+
+
+def mean_of_seeds(rows: Sequence[Row], group: Group, budget_us: float, name: str = "") -> float:
+    """The mean over all seeds, in %; not a number while one is missing."""
+    found = accuracies(rows, group, budget_us, name)
+    return statistics.mean(found) if len(found) == len(SEEDS) else math.nan
+
+
+def best_mean(rows: Sequence[Row], group: Group, budget_us: float) -> float:
+    """The mean of what was best on validation images from the first seed."""
+    name = best_name(group, budget_us, rows)
+    return math.nan if name is None else mean_of_seeds(rows, group, budget_us, name)
+
+
+def random_tests(rows: Sequence[Row]) -> list[float]:
+    """Test accuracies in % of the random networks."""
+    return [100 * row["test"] for row in rows if row["group"] == "random"]
+
+
+def candidate_pairs(rows: Sequence[Row]) -> list[tuple[float, float]]:
+    """(With shared weights, trained) accuracies in % of the derived candidates.
+
+    Shared on validation images, as derive ranks them; trained on test images.
+    """
+    return [(100 * row["shared"], 100 * row["test"]) for row in rows if row["group"] == "candidate"]
+
+
+def checks(rows: Sequence[Row]) -> list[Check]:
+    """The figures; a missing one is not a number, which holds for no check."""
+    return list(_checks(rows))
+
+
+def _checks(rows: Sequence[Row]) -> Iterator[Check]:
+    for budget in BUDGETS_US:
+        ahead = mean_of_seeds(rows, "searched", budget) - best_mean(rows, "reference", budget)
+        yield Check(f"searched over the best reference at {budget:g} us, points", ahead, 1.0)
+    searched = mean_of_seeds(rows, "searched", MIDDLE_US)
+    uniform = best_mean(rows, "uniform", MIDDLE_US)
+    yield Check("searched over the best uniform design, points", searched - uniform, 0.5)
+    drawn = random_tests(rows)
+    median, best = (statistics.median(drawn), max(drawn)) if drawn else (math.nan, math.nan)
+    yield Check("searched over the median of random networks, points", searched - median, 1.5)
+    yield Check("searched over the best random network, points", searched - best, 0.3)
+    alone: tuple[Group, ...] = ("topology", "layout")
+    for group in alone:
+        ahead = searched - mean_of_seeds(rows, group, MIDDLE_US)
+        yield Check(f"searched over a search of the {group} alone, points", ahead, 0.0)
+    yield Check("rank correlation of shared and trained accuracy", rank_correlation(rows), 0.5)
+    yield Check("searched networks within their budgets as measured", within_budgets(rows), 1.0)
+
+
+def rank_correlation(rows: Sequence[Row]) -> float:
+    """Kendall's tau over the derived candidates; not a number below two of them."""
+    pairs = candidate_pairs(rows)
+    return float(kendalltau(*zip(*pairs, strict=True)).statistic) if len(pairs) > 1 else math.nan
+
+
+def within_budgets(rows: Sequence[Row]) -> float:
+    """The share of searched networks that were measured within their budgets."""
+    found = [row["measured_us"] <= row["budget_us"] for row in rows if row["group"] == "searched"]
+    return sum(found) / len(found) if found else math.nan
+
+
+def summary_rows(rows: Sequence[Row]) -> list[dict[str, Shown]]:
+    """A line per budget and kind of network: the best of the kind, as far as the rows go."""
+    lines: list[dict[str, Shown]] = []
+    for budget in BUDGETS_US:
+        groups: tuple[Group, ...] = ("searched", "reference", "uniform")
+        for group in groups:
+            name = "" if group == "searched" else best_name(group, budget, rows)
+            found = [] if name is None else accuracies(rows, group, budget, name)
+            if found:
+                lines.append(
+                    {
+                        "budget, us": budget,
+                        "network": f"{group} {name}".strip(),
+                        "seeds": len(found),
+                        "test accuracy, %": statistics.mean(found),
+                    }
+                )
+    return lines

@@ -1,0 +1,129 @@
+"""The cells of the evidence: which network, under which budget, from which seed."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, get_args
+
+from space.reference_names import ReferenceName, Stem
+from space.search_space import SearchSpace
+from space.uniform import UniformKind, most_cells
+
+Group = Literal[
+    "searched", "reference", "uniform", "random", "topology", "layout", "without", "candidate",
+    "float", "full",
+]  # fmt: skip
+Row = dict[str, Any]
+FloatKind = Literal["fp32", "int8"]
+BUDGETS_US = (8.5, 15.0, 20.0)
+MIDDLE_US = BUDGETS_US[1]
+SEEDS = (0, 1, 2)
+RANDOM_NETWORKS = 16
+CANDIDATES = 16
+# Convolutions behind the stem of a float network.
+FLOAT_CONVS = (1, 2, 3)
+# What a search has against collapse, each left out once.
+COUNTER_MEASURES = ("warm-up", "noise", "entropy", "refinement")
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One network to be made, trained and measured.
+
+    name: what tells the cells of a group apart, as "bireal-18 3 strided", "chain 2" or "7"; empty
+    where nothing does.
+    """
+
+    group: Group
+    budget_us: float
+    seed: int
+    name: str = ""
+
+    @property
+    def key(self) -> str:
+        """What the results and the run's folder call the cell."""
+        words = (self.group, self.name.replace(" ", "-"), f"{self.budget_us:g}us", str(self.seed))
+        return "_".join(word for word in words if word)
+
+
+@dataclass(frozen=True, slots=True)
+class ReferenceForm:
+    """A reference with its first stages and a stem; a cell's name is its text."""
+
+    reference: ReferenceName
+    stages: int
+    stem: Stem
+
+    def __str__(self) -> str:
+        return f"{self.reference} {self.stages} {self.stem}"
+
+
+def reference_forms() -> Iterator[ReferenceForm]:
+    """Every reference, from two stages on, with each stem.
+
+    Behind the strided stem images of 28 pixels are 14, and 2 in the fourth stage.
+    """
+    for reference in get_args(ReferenceName):
+        for stem in get_args(Stem):
+            for stages in range(2, 4 if reference == "xnor-resnet-20" else 5):
+                yield ReferenceForm(reference, stages, stem)
+
+
+def cells(space: SearchSpace, rows: Sequence[Row]) -> Iterator[Cell]:
+    """The cells of the matrix, those first that others are chosen by.
+
+    Which reference and which uniform design are trained from more than one seed follows from the
+    rows so far.
+    """
+    forms = [str(form) for form in reference_forms()]
+    yield from _best_again("uniform", MIDDLE_US, uniform_designs(space), rows)
+    budgets = (MIDDLE_US, *(each for each in BUDGETS_US if each != MIDDLE_US))
+    for budget in budgets:
+        yield from _best_again("reference", budget, forms, rows)
+    yield from (Cell("random", MIDDLE_US, 0, str(index)) for index in range(RANDOM_NETWORKS))
+    for kind in get_args(FloatKind):
+        yield from (Cell("float", MIDDLE_US, 0, f"{kind} {convs}") for convs in FLOAT_CONVS)
+    for budget in budgets:
+        yield from (Cell("searched", budget, seed) for seed in SEEDS)
+    alone: tuple[Group, ...] = ("topology", "layout")
+    for group in alone:
+        yield from (Cell(group, MIDDLE_US, seed) for seed in SEEDS)
+    yield from (Cell("without", MIDDLE_US, 0, name) for name in COUNTER_MEASURES)
+    yield from (Cell("candidate", MIDDLE_US, 0, str(index)) for index in range(CANDIDATES))
+    yield Cell("full", MIDDLE_US, 0, "searched")
+    others: tuple[Group, ...] = ("reference", "uniform")
+    for group in others:
+        best = best_name(group, MIDDLE_US, rows)
+        if best is not None:
+            yield Cell("full", MIDDLE_US, 0, f"{group} {best}")
+
+
+def uniform_designs(space: SearchSpace) -> list[str]:
+    """The names of all uniform designs, as wide as they may be: kind and depth."""
+    kinds = get_args(UniformKind)
+    return [f"{kind} {depth}" for kind in kinds for depth in range(most_cells(space) + 1)]
+
+
+def _best_again(
+    group: Literal["reference", "uniform"], budget: float, names: Sequence[str], rows: Sequence[Row]
+) -> Iterator[Cell]:
+    """Every name from one seed; the best of them, once all are there, from the others."""
+    first = [Cell(group, budget, SEEDS[0], name) for name in names]
+    yield from first
+    done = {row["cell"] for row in rows}
+    best = best_name(group, budget, rows)
+    if best is not None and all(cell.key in done for cell in first):
+        yield from (Cell(group, budget, seed, best) for seed in SEEDS[1:])
+
+
+def best_name(group: Group, budget: float, rows: Sequence[Row]) -> str | None:
+    """The most accurate of a group on validation images, from the first seed; None without rows.
+
+    Not on test images: those are for what is chosen by others.
+    """
+    found = [
+        row
+        for row in rows
+        if (row["group"], row["budget_us"], row["seed"]) == (group, budget, SEEDS[0])
+        and row["validation"] is not None
+    ]
+    return max(found, key=lambda row: float(row["validation"]))["name"] if found else None

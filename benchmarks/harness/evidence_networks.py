@@ -1,0 +1,265 @@
+"""Making the networks of the evidence, by the library's own functions."""
+
+import json
+import time
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Final, cast
+
+import numpy as np
+import torch
+
+from barsctl.budgets import Budget
+from barsctl.data_choice import DataChoice, load_choice
+from barsctl.derive import DERIVED, DeriveSettings, derive
+from barsctl.kept_part import kept_part
+from barsctl.pricing import hard_budgets
+from barsctl.profile import ProfileSettings, graph_specs, profile, space_specs
+from barsctl.run_folder import GENOTYPE
+from barsctl.scaled_reference import Images, ReferenceChoice, reference_graph, widest
+from barsctl.search import SearchSettings
+from barsctl.search_run import SearchConfig, search_run
+from costmodels.errors import BudgetUnreachable
+from costmodels.latency_table import LatencyTable
+from costmodels.scaled_uniform import widest_uniform
+from costmodels.selection import Budget as AddedBudget
+from costmodels.selection import budget_cost
+from costmodels.table_file import read_table
+from costmodels.term_index import term_index
+from space.atomic import write_atomically
+from space.cost_terms import cost_terms
+from space.decisions import Choices
+from space.decode import decode
+from space.genotype import (
+    Genotype,
+    choices_of,
+    genotype_of,
+    kept_cells,
+    random_genotype,
+    read_genotype,
+    write_genotype,
+)
+from space.graph import BlockGraph
+from space.presets import named_space
+from space.search_space import stage_channels
+from space.uniform import UniformKind
+from targets.catalog import named_target
+
+from .evidence_matrix import (
+    CANDIDATES,
+    MIDDLE_US,
+    SEEDS,
+    Cell,
+    ReferenceForm,
+    Row,
+    best_name,
+    reference_forms,
+)
+
+CPU: Final = torch.device("cpu")
+SEARCH, SECONDS = "search", "search-seconds"
+SPACE: Final = named_space("fashion-small")
+DATA: Final = DataChoice("fashion-mnist", None, None, 0)
+IMAGES: Final = Images(SPACE.image_channels, SPACE.image_size, SPACE.classes)
+TABLE = "host.jsonl"
+# Networks that derive compares.
+COMPARED = 4 * CANDIDATES
+REFERENCE_CHANNELS = range(8, 49, 8)
+# Of the budget: what makes less use of it, for the steps of its channels, is no opponent.
+USED_SHARE = 0.7
+# Random networks are drawn until one uses this much of the budget, as a searched one does.
+RANDOM_USED_SHARE = 0.9
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A network to be trained, and what it took to find it.
+
+    source, reference: as a training takes them. shared_accuracy: of a candidate with the weights
+    of its search. search_seconds, search_images: of the search.
+    """
+
+    source: str
+    graph: BlockGraph
+    described: str
+    reference: ReferenceChoice | None = None
+    shared_accuracy: float | None = None
+    search_seconds: float = 0.0
+    search_images: int = 0
+
+
+def open_table(folder: Path) -> LatencyTable:
+    """The table of this machine that prices all cells, measured where it is not there yet."""
+    graphs = [
+        _reference(form, channels) for form in reference_forms() for channels in REFERENCE_CHANNELS
+    ]
+    specs = tuple(dict.fromkeys((*space_specs([SPACE]), *graph_specs(graphs))))
+    path = folder / TABLE
+    settings = ProfileSettings(named_target("host"))
+    profile(specs, settings, table=path, resume=True, notify=print)
+    return read_table(path)
+
+
+def make_network(
+    cell: Cell, run: Path, folder: Path, *, table: LatencyTable, rows: Sequence[Row]
+) -> Made | None:
+    """The network of a cell, from where its run was left; None where none keeps to the budget.
+
+    folder: of all runs. rows: of the cells so far, on which some networks depend.
+    """
+    match cell.group:
+        case "reference":
+            return _made_reference(cell.name, cell.budget_us, table)
+        case "uniform":
+            found = _uniform(cell.name, cell.budget_us, table)
+            return None if found is None else _made_genotype(found, run)
+        case "random":
+            return _made_genotype(_random(cell, table), run)
+        case "candidate":
+            genotype, accuracy = _candidate(folder, int(cell.name))
+            return replace(_made_genotype(genotype, run), shared_accuracy=accuracy)
+        case "full":
+            return _made_again(cell, run, folder, table)
+        case _:
+            return _made_search(cell, run, folder, table, rows)
+
+
+def _uniform(name: str, budget_us: float, table: LatencyTable) -> Genotype | None:
+    kind, depth = name.split()
+    budgets = hard_budgets([_budget(budget_us)], SPACE, tables=[table])
+    return widest_uniform(SPACE, cast(UniformKind, kind), budgets, depth=int(depth))
+
+
+def _made_again(cell: Cell, run: Path, folder: Path, table: LatencyTable) -> Made | None:
+    """What the cell of the short recipe trained that a full-length cell's name stands for."""
+    group, _, name = cell.name.partition(" ")
+    if group == "searched":
+        searched = folder / replace(cell, group="searched", name="").key
+        return _made_genotype(read_genotype(searched / SEARCH / GENOTYPE), run)
+    if group == "uniform":
+        found = _uniform(name, cell.budget_us, table)
+        return None if found is None else _made_genotype(found, run)
+    return _made_reference(name, cell.budget_us, table)
+
+
+def _reference(form: ReferenceForm, channels: int) -> BlockGraph:
+    choice = ReferenceChoice(channels, form.stem, form.stages)
+    return reference_graph(form.reference, choice, IMAGES)
+
+
+def _made_reference(name: str, budget_us: float, table: LatencyTable) -> Made | None:
+    form = next(form for form in reference_forms() if str(form) == name)
+    try:
+        channels, (cost_ms,) = widest(
+            name, partial(_reference, form), [_budget(budget_us)], [table]
+        )
+    except BudgetUnreachable:
+        return None
+    if 1e3 * cost_ms < USED_SHARE * budget_us:
+        return None
+    choice = ReferenceChoice(channels, form.stem, form.stages)
+    return Made(form.reference, _reference(form, channels), f"{form}, {channels} channels", choice)
+
+
+def _made_genotype(genotype: Genotype, run: Path) -> Made:
+    path = run / GENOTYPE
+    write_genotype(genotype, path)
+    return Made(str(path), decode(genotype), described(genotype))
+
+
+def described(genotype: Genotype) -> str:
+    """Channels and cells by stage, and how many edges of each primitive the kept cells have."""
+    stages = range(len(genotype.widths))
+    channels = [stage_channels(genotype.space, stage, genotype.widths[stage]) for stage in stages]
+    kept = {cell.group for cell in kept_cells(genotype)}
+    edges = Counter(
+        op
+        for group, topology in genotype.topologies.items()
+        if group in kept
+        for ops in topology
+        for op in ops
+    )
+    parts = (f"{count} {op}" for op, count in sorted(edges.items()))
+    return f"channels {channels}, cells {list(genotype.depths)}, {', '.join(parts)}"
+
+
+def _random(cell: Cell, table: LatencyTable) -> Genotype:
+    (budget,) = hard_budgets([_budget(cell.budget_us)], SPACE, tables=[table])
+    assert isinstance(budget, AddedBudget)
+    index = term_index(cost_terms(SPACE))
+    generator = np.random.default_rng([cell.seed, int(cell.name)])
+    while True:
+        found = random_genotype(SPACE, generator)
+        share = budget_cost(index, budget, choices_of(found)) / budget.limit
+        if RANDOM_USED_SHARE <= share <= 1:
+            return found
+
+
+def _candidate(folder: Path, index: int) -> tuple[Genotype, float]:
+    """The index-th of CANDIDATES, evenly over what the middle budget's first search compared."""
+    searched = Cell("searched", MIDDLE_US, SEEDS[0])
+    derived = json.loads((folder / searched.key / SEARCH / DERIVED).read_text())
+    found = derived["candidates"][index * COMPARED // CANDIDATES]
+    return genotype_of(SPACE, found["choices"]), found["accuracy"]
+
+
+def _budget(budget_us: float) -> Budget:
+    return Budget("latency", 1e-3 * budget_us)
+
+
+def search_settings(cell: Cell) -> SearchSettings:
+    """Those of all searches, but for the counter-measure that a cell does without."""
+    settings = SearchSettings(seed=cell.seed, epochs=8, warmup_epochs=3, refine_epochs=2)
+    if cell.group != "without":
+        return settings
+    match cell.name:
+        case "warm-up":
+            return replace(settings, warmup_epochs=0)
+        case "noise":
+            return replace(settings, sampling="softmax")
+        case "entropy":
+            return replace(settings, entropy_weight=0.0)
+        case "refinement":
+            return replace(settings, refine_epochs=0)
+    raise ValueError(f"{cell.name!r} is no counter-measure")
+
+
+def _made_search(
+    cell: Cell, run: Path, folder: Path, table: LatencyTable, rows: Sequence[Row]
+) -> Made:
+    """Search and derive; the seconds are of all processes that went on with the run."""
+    settings = search_settings(cell)
+    config = SearchConfig(
+        format=2, command="search", space=SPACE, data=DATA, budgets=(_budget(cell.budget_us),),
+        tables=(str(folder / TABLE),), settings=settings, kept=_kept(cell, table, rows),
+    )  # fmt: skip
+    dataset, search, clock = load_choice(DATA), run / SEARCH, run / SECONDS
+    before = float(clock.read_text()) if clock.exists() else 0.0
+    start = time.monotonic()
+    try:
+        search_run(config, dataset, folder=search, resume=True, device=CPU)
+        derive(search, DeriveSettings(COMPARED), device=CPU, notify=print)
+    finally:
+        seconds = before + time.monotonic() - start
+        write_atomically(clock, str(seconds))
+    halves, whole = len(dataset.train) // 2, len(dataset.train)
+    images = halves * (2 * settings.epochs - settings.warmup_epochs)
+    return replace(
+        _made_genotype(read_genotype(search / GENOTYPE), run),
+        search_seconds=seconds,
+        search_images=images + whole * settings.refine_epochs,
+    )
+
+
+def _kept(cell: Cell, table: LatencyTable, rows: Sequence[Row]) -> Choices:
+    """What a search of the topology or the layout alone keeps of the best uniform design."""
+    if cell.group not in ("topology", "layout"):
+        return {}
+    name = best_name("uniform", cell.budget_us, rows)
+    assert name is not None, "uniform designs come first"
+    design = _uniform(name, cell.budget_us, table)
+    assert design is not None
+    return kept_part(design, "layout" if cell.group == "topology" else "topology")

@@ -1,0 +1,157 @@
+"""docs/results/search.md, made from the rows: tables, plots, and what is missing."""
+
+import math
+import statistics
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+from space.atomic import write_atomically
+
+from .evidence_figures import candidate_pairs, checks, random_tests
+from .evidence_matrix import BUDGETS_US, MIDDLE_US, Cell, Group, Row
+from .evidence_plots import write_budget_plot, write_rank_plot
+
+INTRODUCTION = """# Is the search worth its time?
+
+`python benchmarks/evidence.py --json FILE --check` trains what is missing of a matrix of networks,
+appends each to [search.jsonl](search.jsonl) as it ends, and makes this page. It may be killed and
+started again at any time, also several times side by side.
+
+The whole of Fashion-MNIST, the space `fashion-small`, one recipe for all: {epochs} epochs of AdamW
+on 54 000 images. Latencies are of one thread; every network is the widest of its kind that keeps to
+the budget. What was chosen among several was chosen on the 6 000 validation images, from the first
+seed. Accuracies are on the 10 000 test images, of the epoch that was best on validation images.
+Trained on: {machines}.
+"""
+TITLES = ("network", "measured, us", "seeds", "test, %", "each", "made of")
+
+
+def write_page(rows: Sequence[Row], missing: Sequence[Cell], path: Path, *, epochs: int) -> None:
+    """Write the page, and its plots next to it."""
+    trained = [row for row in rows if row["test"] is not None]
+    write_budget_plot(trained, path.with_name("search-budgets.svg"))
+    write_rank_plot(candidate_pairs(trained), path.with_name("search-ranks.svg"))
+    machines = ", ".join(sorted({row["machine"] for row in trained})) or "nothing yet"
+    parts = [
+        INTRODUCTION.format(epochs=epochs, machines=machines),
+        *_figures(trained),
+        *_budgets(trained),
+        *_middle(trained),
+        *_random(trained),
+        *_ranks(trained),
+        *_cost(trained),
+        *_missing(missing),
+    ]
+    write_atomically(path, "\n".join(parts))
+
+
+def _figures(rows: Sequence[Row]) -> Iterator[str]:
+    states = {True: "holds", False: "**missed**"}
+    lines = [
+        (each.name, f"{each.value:.2f}", f"{each.at_least:g}", states[each.ok])
+        if not math.isnan(each.value)
+        else (each.name, "", f"{each.at_least:g}", "not trained yet")
+        for each in checks(rows)
+    ]
+    yield from _table("What was asked", ("figure", "found", "at least", ""), lines)
+
+
+def _budgets(rows: Sequence[Row]) -> Iterator[str]:
+    for budget in BUDGETS_US:
+        groups: tuple[Group, ...] = ("searched", "reference")
+        lines = [line for group in groups for line in _lines(rows, group, budget)]
+        yield from _table(f"Searched and hand-crafted, {budget:g} us", TITLES, lines)
+    yield "![accuracy over measured latency](search-budgets.svg)\n"
+
+
+def _middle(rows: Sequence[Row]) -> Iterator[str]:
+    titled: dict[str, tuple[Group, ...]] = {
+        "Uniform designs": ("searched", "uniform"),
+        "Searches of a part, and without a counter-measure against collapse": (
+            "searched", "topology", "layout", "without",
+        ),
+        "Float networks in onnxruntime": ("searched", "float"),
+        "The full-length recipe": ("full",),
+    }  # fmt: skip
+    for title, groups in titled.items():
+        lines = [line for group in groups for line in _lines(rows, group, MIDDLE_US)]
+        yield from _table(f"{title}, {MIDDLE_US:g} us", TITLES, lines)
+
+
+def _lines(rows: Sequence[Row], group: Group, budget_us: float) -> list[tuple[str, ...]]:
+    """A line per network of a group, over its seeds; the most accurate first."""
+    named: dict[str, list[Row]] = {}
+    for row in rows:
+        if (row["group"], row["budget_us"]) == (group, budget_us):
+            named.setdefault(row["name"], []).append(row)
+    ranked = sorted(named.items(), key=lambda pair: -_mean(pair[1], "test"))
+    return [
+        (
+            f"{group} {name}".strip(),
+            f"{_mean(found, 'measured_us'):.1f}",
+            str(len(found)),
+            f"{100 * _mean(found, 'test'):.2f}",
+            ", ".join(f"{100 * row['test']:.2f}" for row in found) if len(found) > 1 else "",
+            found[0]["network"],
+        )
+        for name, found in ranked
+    ]
+
+
+def _mean(rows: Sequence[Row], field: str) -> float:
+    values = [row[field] for row in rows if row[field] is not None]
+    return statistics.mean(values) if values else math.nan
+
+
+def _random(rows: Sequence[Row]) -> Iterator[str]:
+    drawn = sorted(random_tests(rows))
+    if drawn:
+        yield f"## Random networks, {MIDDLE_US:g} us\n"
+        yield (
+            f"{len(drawn)} networks that use at least 90 % of the budget: median "
+            f"{statistics.median(drawn):.2f} %, from {drawn[0]:.2f} to {drawn[-1]:.2f} %.\n"
+        )
+
+
+def _ranks(rows: Sequence[Row]) -> Iterator[str]:
+    if candidate_pairs(rows):
+        yield "## What accuracies with shared weights foretell\n"
+        yield (
+            "The networks that the middle budget's first search was derived to, judged by shared "
+            "weights and then trained on their own.\n"
+        )
+        yield "![trained accuracy over shared](search-ranks.svg)\n"
+
+
+def _cost(rows: Sequence[Row]) -> Iterator[str]:
+    searches = [row for row in rows if row["search_images"]]
+    lines = [
+        (
+            row["cell"],
+            str(row["search_seconds"]),
+            str(row["search_images"]),
+            str(row["train_seconds"]),
+        )
+        for row in searches
+    ]
+    titles = ("cell", "search and derive, s", "images seen by the search", "training, s")
+    yield from _table("What a search costs, one thread", titles, lines)
+
+
+def _missing(missing: Sequence[Cell]) -> Iterator[str]:
+    yield "## What is missing\n"
+    if not missing:
+        yield "Nothing.\n"
+    for cell in missing:
+        yield f"- `{cell.key}`"
+    yield ""
+
+
+def _table(title: str, titles: Sequence[str], lines: Iterable[Sequence[str]]) -> Iterator[str]:
+    """A section with a table; nothing where it has no lines."""
+    found = list(lines)
+    if found:
+        yield f"## {title}\n"
+        for cells in (titles, ["---"] * len(titles), *found):
+            yield f"| {' | '.join(cells)} |"
+        yield ""

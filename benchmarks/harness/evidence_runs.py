@@ -1,0 +1,62 @@
+"""Training and measuring the cells of the evidence: one recipe for all networks."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+from barsctl.machine import cpu_name
+from barsctl.measured_networks import measured_networks
+from barsctl.train import TrainSettings
+from barsctl.training_run import TrainConfig, training_run
+from costmodels.latency_table import LatencyTable
+from costmodels.protocol import network_cost
+from targets.measuring.measured import Measured
+
+from .evidence_float import float_result
+from .evidence_matrix import Cell, Row
+from .evidence_networks import CPU, DATA, make_network
+
+EPOCHS, FULL_EPOCHS = 10, 60
+NOTHING = {"validation": None, "test": None, "why": "nothing keeps to the budget and uses it"}
+
+
+def train_settings(cell: Cell) -> TrainSettings:
+    """The recipe, the same for all networks."""
+    epochs = FULL_EPOCHS if cell.group == "full" else EPOCHS
+    return TrainSettings(seed=cell.seed, epochs=epochs, label_smoothing=0.0)
+
+
+def run_cell(cell: Cell, folder: Path, *, table: LatencyTable, rows: Sequence[Row]) -> Row:
+    """Make, train and measure a cell's network in its run's folder, from where that was left.
+
+    Where no network keeps to the budget the row has no accuracy and says so.
+    """
+    run = folder / cell.key
+    run.mkdir(parents=True, exist_ok=True)
+    row: Row = {"cell": cell.key, **asdict(cell), "machine": cpu_name()}
+    if cell.group == "float":
+        return {**row, **(float_result(cell, run, train_settings(cell)) or NOTHING)}
+    made = make_network(cell, run, folder, table=table, rows=rows)
+    if made is None:
+        return {**row, **NOTHING}
+    config = TrainConfig(
+        format=2, command="train", source=made.source, reference=made.reference, data=DATA,
+        teacher="none", inherit=False, settings=train_settings(cell),
+    )  # fmt: skip
+    start = time.monotonic()
+    trained = training_run(config, folder=run / "train", resume=True, device=CPU, notify=print)
+    seconds = time.monotonic() - start
+    (measured,) = measured_networks([made.graph], table, notify=print)
+    return {
+        **row,
+        "validation": trained.validation_accuracy,
+        "test": trained.test_accuracy,
+        "predicted_us": 1e3 * network_cost(table, made.graph.blocks),
+        "measured_us": measured.median if isinstance(measured, Measured) else None,
+        "train_seconds": round(seconds),
+        "search_seconds": round(made.search_seconds),
+        "search_images": made.search_images,
+        "shared": made.shared_accuracy,
+        "network": made.described,
+    }
