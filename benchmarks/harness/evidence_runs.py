@@ -7,7 +7,7 @@ from pathlib import Path
 
 from barsctl.machine import cpu_name
 from barsctl.measured_networks import measured_networks
-from barsctl.train import TrainSettings
+from barsctl.train_settings import TrainSettings
 from barsctl.training_run import TrainConfig, training_run
 from costmodels.latency_table import LatencyTable
 from costmodels.protocol import network_cost
