@@ -20,8 +20,8 @@ from barsctl.pricing import hard_budgets
 from barsctl.profile import ProfileSettings, graph_specs, profile, space_specs
 from barsctl.run_folder import GENOTYPE
 from barsctl.scaled_reference import Images, ReferenceChoice, reference_graph, widest
-from barsctl.search_settings import SearchSettings
 from barsctl.search_run import SearchConfig, search_run
+from barsctl.search_settings import SearchSettings
 from costmodels.errors import BudgetUnreachable
 from costmodels.latency_table import LatencyTable
 from costmodels.scaled_uniform import widest_uniform
