@@ -20,9 +20,6 @@ from .gap import Gap
 
 DECIDED = 0.5
 """The probability of an option that outweighs all others together."""
-SURE = 0.8
-"""The probability of one that is hardly left again. Until a search ends, only such decisions count:
-half-open ones have been seen to turn, and the networks that they stood for with them."""
 SETTLED_SHARE = 0.5
 """Of the edges: from there on a search is judged; before, no network is expected of it yet."""
 LARGEST_GAP = 0.15
@@ -81,7 +78,7 @@ def collapse_warnings(
     probabilities: Probabilities, network: Discretised, gap: Gap, *, last: bool
 ) -> tuple[str, ...]:
     """Return a line per rule that is broken. last: nothing will be decided any more."""
-    decided = _decided_primitives(probabilities, network, at_least=DECIDED if last else SURE)
+    decided = _decided_primitives(probabilities, network)
     # Of two widths or depths one always outweighs the other: without edges it is told at the end.
     settled = bool(network.edges) and len(decided) >= SETTLED_SHARE * len(network.edges)
     if not settled and not last:
@@ -91,7 +88,7 @@ def collapse_warnings(
         f"the search collapses: {line}"
         for line in (
             _without_weights(decided, network.space) if spare else None,
-            _narrow(network) if spare and (last or _sure_widths(probabilities, network)) else None,
+            _narrow(network) if spare else None,
             _large_gap(gap),
         )
         if line is not None
@@ -104,17 +101,10 @@ def parameter_free_share(primitives: Sequence[str]) -> float:
     return free / len(primitives) if primitives else 0.0
 
 
-def _sure_widths(probabilities: Probabilities, network: Discretised) -> bool:
-    stages = map(width_decision, range(len(network.space.stages)))
-    return all(float(probabilities[stage].max()) >= SURE for stage in stages)
-
-
-def _decided_primitives(
-    probabilities: Probabilities, network: Discretised, *, at_least: float
-) -> list[str]:
+def _decided_primitives(probabilities: Probabilities, network: Discretised) -> list[str]:
     primitives = network.space.primitives
     edges = (probabilities[edge] for edge in network.edges)
-    return [primitives[int(each.argmax())] for each in edges if float(each.max()) >= at_least]
+    return [primitives[int(each.argmax())] for each in edges if float(each.max()) >= DECIDED]
 
 
 def _without_weights(decided: Sequence[str], space: SearchSpace) -> str | None:

@@ -67,25 +67,6 @@ def test_undecided_searches_are_not_judged_yet() -> None:
     assert "90% of the held-out images rightly" in found
 
 
-def test_half_open_decisions_count_at_the_end_alone() -> None:
-    narrow, without_weights = choices(op=CONV, width=0), choices(op=SKIP)
-    for found in (narrow, without_weights):
-        assert warnings(found, probability=0.7) == ()
-        assert len(warnings(found, probability=0.7, last=True)) == 1
-        assert len(warnings(found, probability=0.85)) == 1
-
-
-def test_open_widths_are_not_narrow_yet() -> None:
-    found = choices(op=CONV, width=0)
-    half_open = {"width/0": torch.tensor([0.6, 0.4])}
-    costs = np.ones(len(TERMS))
-    budget = Budget("blocks", "", costs, 2 * choices_cost(INDEX, costs, found))
-    network = Discretised(SPACE, found, INDEX, [budget])
-    probabilities = {**leaning_to(found), **half_open}
-    assert collapse_warnings(probabilities, network, NO_GAP, last=False) == ()
-    assert len(collapse_warnings(probabilities, network, NO_GAP, last=True)) == 1
-
-
 def test_gap_of_more_than_fifteen_points_is_a_collapse() -> None:
     (found,) = warnings(choices(op=CONV), gap=Gap(relaxed=0.75, discretised=0.59))
     assert "75%" in found
