@@ -210,6 +210,13 @@ class Pool:
         return conv_out_size(self.in_size, self.kernel_size, self.stride)
 
 
+def halving_pool(in_channels: int, out_channels: int, period: int, in_size: int) -> Pool:
+    """A pool that halves a size: a 2x2 average; of an odd one, which it rounds up, a 3x3 max."""
+    if in_size % 2 == 0:
+        return Pool("average", in_channels, out_channels, period, 2, 2, in_size, Epilogue())
+    return Pool("max", in_channels, out_channels, period, 3, 2, in_size, Epilogue())
+
+
 @dataclass(frozen=True, slots=True)
 class Classifier:
     """Global average pool over the concatenated real sources, then a dense layer to the logits."""

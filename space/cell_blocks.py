@@ -10,7 +10,7 @@ exact. The edge from x_j to x_i reads inner_sign{i - j - 1}.
 
 from dataclasses import dataclass
 
-from .blocks import BinaryConv, Block, Classifier, Conv, Epilogue, Pool, Sum
+from .blocks import BinaryConv, Block, Classifier, Conv, Epilogue, Pool, Sum, halving_pool
 from .errors import SpaceError
 from .search_space import KERNEL_SIZES, Form, SearchSpace
 
@@ -107,7 +107,7 @@ def downsample_block(wide: WideShape, *, channels: int, period: int) -> Pool:
 
     period: channels of the previous stage at full width, after which they repeat.
     """
-    return Pool("average", wide.channels, channels, period, 2, 2, wide.size, Epilogue())
+    return halving_pool(wide.channels, channels, period, wide.size)
 
 
 def node_blocks(

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from .blocks import BinaryConv, Classifier, Conv, Epilogue, MaxPool, Pool
+from .blocks import BinaryConv, Classifier, Conv, Epilogue, MaxPool, halving_pool
 from .errors import SpaceError
 from .graph import IMAGE_VALUE, BlockGraph, Inputs, Value
 from .reference_names import Stem
@@ -72,11 +72,9 @@ def first_stages(layers: tuple[int, ...], stages: int | None) -> tuple[int, ...]
 
 
 def add_halving(graph: BlockGraph, name: str, features: Features) -> Features:
-    """A 2x2 average pool; where the size is odd, a padded 3x3 max pool, which rounds it up."""
-    channels, size = features.channels, features.size
-    odd = size % 2 == 1
-    block = Pool("max" if odd else "average", channels, channels, channels, 3 if odd else 2, 2,
-                 size, Epilogue())  # fmt: skip
+    """A pool that halves the size and leaves the channels as they are."""
+    channels = features.channels
+    block = halving_pool(channels, channels, channels, features.size)
     added = graph.add(name, block, Inputs(sources=(features.real,)))
     return Features(added, channels, block.out_size)
 

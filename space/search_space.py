@@ -103,9 +103,9 @@ def groups(space: SearchSpace) -> tuple[str, ...]:
 
 
 def stage_size(space: SearchSpace, stage: int) -> int:
-    """Height and width of a stage's tensors."""
+    """Height and width of a stage's tensors: each reduction halves them and rounds up."""
     size = conv_out_size(space.image_size, space.stem_kernel_size, space.stem_stride)
-    return size >> stage
+    return ((size - 1) >> stage) + 1
 
 
 def stage_channels(space: SearchSpace, stage: int, width: float) -> int:
@@ -186,11 +186,10 @@ def _check_width(space: SearchSpace, stage: Stage, width: float) -> None:
 
 
 def _check_sizes(space: SearchSpace) -> None:
-    size = stage_size(space, 0)
-    factor: int = 2 ** (len(space.stages) - 1)
-    if size % factor:
+    last = len(space.stages) - 1
+    if last > 0 and stage_size(space, last - 1) < 2:
         raise SpaceError(
-            f"{space.name}: images of {space.image_size} pixels are {size} after the stem; each of "
-            f"{len(space.stages) - 1} reductions halves an even size, so {size} must be a multiple "
-            f"of {factor}: resize the images, change stem_stride or take fewer stages"
+            f"{space.name}: images of {space.image_size} pixels are {stage_size(space, 0)} after "
+            f"the stem and end as one before the last of {last} reductions; resize the images, "
+            "change stem_stride or take fewer stages"
         )

@@ -39,9 +39,16 @@ BARE_SPACES = {
     ),
 }
 
-EXAMPLE_SPACES = BARE_SPACES | {
+ODD_SPACES = {
+    "odd-sizes": replace(SMALL, image_size=14, stages=(Stage(16, 1), Stage(32, 0), Stage(32, 1))),
+    "odd-edge": replace(SMALL, image_size=5, form="edge", stem_blocks=3),
+}
+
+CROSSED_SPACES = {
     f"{form}-{sharing}-{stems}-{layout}": replace(
         SMALL, form=form, sharing=sharing, stem_blocks=stems, stages=LAYOUTS[layout]
     )
     for form, sharing, stems, layout in product(FORMS, SHARINGS, (1, 3), LAYOUTS)
 }
+
+EXAMPLE_SPACES = BARE_SPACES | ODD_SPACES | CROSSED_SPACES

@@ -13,11 +13,10 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from space.cell_blocks import passing_primitives, shortcut_sources, sign_port
 
-from .layers import duplicate_channels
+from .layers import duplicate_channels, halved
 from .mixed_cell import Masks, MixedCell, MixedNode, slots, weighted_sum
 
 
@@ -111,7 +110,7 @@ def _chosen_node(
 
 
 def _downsampled(cell: MixedCell, x: Tensor, channels: int, mask: Tensor | None) -> Tensor:
-    pooled = F.avg_pool2d(x, 2)
+    pooled = halved(x)
     if mask is not None:
         pooled = pooled * mask.view(1, -1, 1, 1)
     return duplicate_channels(pooled, channels, period=cell.process.in_channels)

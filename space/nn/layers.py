@@ -22,6 +22,7 @@ from space.blocks import (
     MaxPool,
     Pool,
     Sum,
+    halving_pool,
     is_sign,
     ports,
 )
@@ -128,6 +129,19 @@ class BinaryConvOperator(nn.Module):
         return activated
 
 
+def window_pooled(x: Tensor, block: Pool) -> Tensor:
+    """The pooled windows of a pool's input, without its duplicated channels."""
+    if block.kind == "average":
+        return F.avg_pool2d(x, block.kernel_size, block.stride)
+    return max_pooled(x, block)
+
+
+def halved(x: Tensor) -> Tensor:
+    """Pooled to half the size [images, channels, size, size], as the shortcuts of reductions."""
+    channels, size = x.shape[1], x.shape[-1]
+    return window_pooled(x, halving_pool(channels, channels, channels, size))
+
+
 def max_pooled(x: Tensor, window: MaxPool | Pool) -> Tensor:
     """The largest value of each window of floating point numbers [images, channels, size, size]."""
     return F.max_pool2d(x, window.kernel_size, window.stride, padding=window.kernel_size // 2)
@@ -202,12 +216,8 @@ class PoolOperator(nn.Module):
         self.block = block
 
     def forward(self, sources: Sequence[Tensor]) -> Tensor:
-        block = self.block
-        if block.kind == "average":
-            pooled = F.avg_pool2d(sources[0], block.kernel_size, block.stride)
-        else:
-            pooled = max_pooled(sources[0], block)
-        return duplicate_channels(pooled, block.out_channels, period=block.period)
+        pooled = window_pooled(sources[0], self.block)
+        return duplicate_channels(pooled, self.block.out_channels, period=self.block.period)
 
 
 def duplicate_channels(x: Tensor, out_channels: int, *, period: int) -> Tensor:

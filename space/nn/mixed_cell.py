@@ -15,14 +15,13 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from space.blocks import Activation
 from space.cell_blocks import inner_signs, passing_primitives, sign_port
 from space.search_space import KERNEL_SIZES, Cell, SearchSpace
 
 from .binarize import BatchNormSign, binary_conv2d, binary_sign
-from .layers import NormActivation, duplicate_channels, latent_weights
+from .layers import NormActivation, duplicate_channels, halved, latent_weights
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,7 +220,7 @@ class MixedCell(nn.Module):
 
     def _downsampled(self, x: Tensor, masks: Masks) -> Tensor:
         # The one feature map that is masked: its masked channels are copied onto kept ones.
-        pooled = F.avg_pool2d(x, 2) * masks.input.view(1, -1, 1, 1)
+        pooled = halved(x) * masks.input.view(1, -1, 1, 1)
         return duplicate_channels(pooled, self.channels, period=x.shape[1])
 
 

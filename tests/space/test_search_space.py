@@ -31,6 +31,11 @@ def test_sizes_halve_at_each_reduction() -> None:
     assert [stage_size(SMALL, stage) for stage in range(3)] == [16, 8, 4]
 
 
+def test_odd_sizes_are_halved_upwards() -> None:
+    space = replace(SMALL, image_size=13)
+    assert [stage_size(space, stage) for stage in range(3)] == [13, 7, 4]
+
+
 def test_width_scales_the_channels() -> None:
     assert stage_channels(SMALL, 2, 0.5) == 16
 
@@ -61,8 +66,7 @@ def test_any_exact_multiple_of_8_is_a_width() -> None:
         ({"widths": (0.25, 1.0)}, "width 0.25 of 16 channels is 4; .* multiples of 8"),
         ({"widths": (0.75, 1.0)}, "width 0.75 of 16 channels is 12"),
         ({"widths": (2.0,)}, "width 2.0 must be above 0 and at most 1"),
-        ({"image_size": 18}, "18 pixels are 18 after the stem; .* multiple of 4"),
-        ({"image_size": 2}, "2 pixels are 2 after the stem; .* multiple of 4"),
+        ({"image_size": 2}, "2 pixels are 2 after the stem and end as one before the last of 2"),
     ],
 )
 def test_broken_rules_are_named(changes: dict[str, Any], message: str) -> None:
