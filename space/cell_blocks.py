@@ -10,7 +10,7 @@ exact. The edge from x_j to x_i reads inner_sign{i - j - 1}.
 
 from dataclasses import dataclass
 
-from .blocks import BinaryConv, Block, Classifier, Conv, Epilogue, Pool, Sum, halving_pool
+from .blocks import BinaryConv, Block, Classifier, Conv, Epilogue, Sum, halving_pool
 from .errors import SpaceError
 from .search_space import KERNEL_SIZES, Form, SearchSpace
 
@@ -102,12 +102,23 @@ def process_block(
     )  # fmt: skip
 
 
-def downsample_block(wide: WideShape, *, channels: int, period: int) -> Pool:
-    """The parameter-free shortcut of a reduction, for one wide tensor.
+def downsample_blocks(
+    space: SearchSpace, stage: int, wide: WideShape, *, channels: int
+) -> tuple[Block, ...]:
+    """The chain of blocks that is the shortcut of a stage's reduction, for one wide tensor.
 
-    period: channels of the previous stage at full width, after which they repeat.
+    Without parameters, channels repeat after those that the previous stage has at full width.
     """
-    return halving_pool(wide.channels, channels, period, wide.size)
+    if space.downsample == "pool":
+        period = space.stages[stage - 1].channels
+        return (halving_pool(wide.channels, channels, period, wide.size),)
+    pool = halving_pool(wide.channels, wide.channels, wide.channels, wide.size)
+    return pool, projection_block(wide.channels, channels, size=pool.out_size)
+
+
+def projection_block(in_channels: int, channels: int, *, size: int) -> Conv:
+    """The real convolution behind the pool of a reduction's shortcut."""
+    return Conv(in_channels, channels, 1, 1, size, image=False, epilogue=Epilogue())
 
 
 def node_blocks(

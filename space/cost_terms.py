@@ -13,7 +13,7 @@ from .blocks import Block
 from .cell_blocks import (
     WideShape,
     classifier_block,
-    downsample_block,
+    downsample_blocks,
     node_blocks,
     process_block,
     stem_block,
@@ -151,11 +151,10 @@ def _process_terms(space: SearchSpace, cell: Cell) -> Iterator[CostTerm]:
 def _downsample_terms(space: SearchSpace, cell: Cell) -> Iterator[CostTerm]:
     if not cell.is_reduction or not space.outer_shortcuts:
         return
-    period = space.stages[cell.stage - 1].channels
     for input_events, wide in _input_states(space, cell):
         for events, channels in _width_states(space, cell.stage):
-            block = downsample_block(wide, channels=channels, period=period)
-            yield from (CostTerm(block, input_events + events),) * wide.tensors
+            for block in downsample_blocks(space, cell.stage, wide, channels=channels):
+                yield from (CostTerm(block, input_events + events),) * wide.tensors
 
 
 def _node_terms(space: SearchSpace, cell: Cell) -> Iterator[CostTerm]:

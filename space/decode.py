@@ -6,7 +6,7 @@ from .cell_blocks import (
     WideShape,
     classifier_block,
     conv_groups,
-    downsample_block,
+    downsample_blocks,
     node_blocks,
     output_real,
     output_sign,
@@ -41,9 +41,9 @@ class _Wide:
 def decode(genotype: Genotype) -> BlockGraph:
     """The network that a genotype describes.
 
-    Nodes are named stem | stem{b}, {cell}.process, {cell}.down{i}, {cell}.node{i} and classifier,
-    cells s{stage}r and s{stage}c{index}, b and i from 1; the parts of a node that is a chain of
-    blocks are {cell}.node{i}.k0, .k1, ..., and {cell}.node{i} at the end.
+    Nodes are named stem | stem{b}, {cell}.process, {cell}.pool{i}, {cell}.down{i}, {cell}.node{i}
+    and classifier, cells s{stage}r and s{stage}c{index}, b and i from 1; the parts of a node that
+    is a chain of blocks are {cell}.node{i}.k0, .k1, ..., and {cell}.node{i} at the end.
     """
     space = genotype.space
     graph = BlockGraph(space.image_channels, space.image_size, space.classes)
@@ -96,16 +96,17 @@ def _add_downsample(
     graph: BlockGraph, genotype: Genotype, cell: Cell, wide: _Wide
 ) -> tuple[Value, ...]:
     space = genotype.space
-    block = downsample_block(
-        wide.shape,
-        channels=stage_channels(space, cell.stage, genotype.widths[cell.stage]),
-        period=space.stages[cell.stage - 1].channels,
-    )
-    pooled = {}
+    channels = stage_channels(space, cell.stage, genotype.widths[cell.stage])
+    *pools, block = downsample_blocks(space, cell.stage, wide.shape, channels=channels)
+    outers = {}
     for number, value in enumerate(wide.distinct, start=1):
-        name = graph.add(f"{cell.name}.down{number}", block, Inputs(sources=(value,)))
-        pooled[value] = Value(name, "inner")
-    return tuple(pooled[value] for value in wide.reals)
+        source = value
+        for pool in pools:
+            added = graph.add(f"{cell.name}.pool{number}", pool, Inputs(sources=(source,)))
+            source = Value(added, "inner")
+        name = graph.add(f"{cell.name}.down{number}", block, Inputs(sources=(source,)))
+        outers[value] = Value(name, "inner")
+    return tuple(outers[value] for value in wide.reals)
 
 
 def _add_node(

@@ -13,12 +13,13 @@ from .errors import SpaceError
 
 Form = Literal["node", "edge"]
 Sharing = Literal["cell", "stage", "kind"]
+Downsample = Literal["pool", "conv"]
 
 KERNEL_SIZES = {"bconv1x1": 1, "bconv3x3": 3, "bconv5x5": 5}
 PRIMITIVES = ("none", "skip", *KERNEL_SIZES)
 CHANNEL_MULTIPLE = 8
 # What a space means whose file was written before it could say so.
-LATER_SPACE_FIELDS = {"inner_shortcuts": True, "outer_shortcuts": True}
+LATER_SPACE_FIELDS = {"inner_shortcuts": True, "outer_shortcuts": True, "downsample": "pool"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +39,8 @@ class SearchSpace:
     the normal cells of a stage, or all cells of a kind (normal, reduction). stem_blocks: 1, with
     the wide value its tensor repeated, or one stem convolution per wide tensor. inner_shortcuts:
     whether an edge that is a convolution passes its source on too; outer_shortcuts: whether a cell
-    adds the wide value that it reads to the one that it writes.
+    adds the wide value that it reads to the one that it writes; downsample: what that is taken
+    through in a reduction, a pool that repeats channels, or a pool and a real 1x1 convolution.
     """
 
     name: str
@@ -57,6 +59,7 @@ class SearchSpace:
     activation: Activation = "prelu"
     inner_shortcuts: bool = True
     outer_shortcuts: bool = True
+    downsample: Downsample = "pool"
 
     def __post_init__(self) -> None:
         _check_numbers(self)
@@ -143,6 +146,7 @@ def _check_words(space: SearchSpace) -> None:
         "form": (space.form, get_args(Form)),
         "sharing": (space.sharing, get_args(Sharing)),
         "activation": (space.activation, get_args(Activation)),
+        "downsample": (space.downsample, get_args(Downsample)),
     }
     for name, (value, allowed) in words.items():
         if value not in allowed:

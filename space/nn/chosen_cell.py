@@ -16,7 +16,6 @@ from torch import Tensor
 
 from space.cell_blocks import passing_primitives, shortcut_sources, sign_port
 
-from .layers import duplicate_channels, halved
 from .mixed_cell import Masks, MixedCell, MixedNode, slots, weighted_sum
 
 
@@ -58,9 +57,15 @@ def chosen_cell(
     if not cell.outer_shortcuts:
         return reals[1:]
     outers = wide
-    if cell.is_reduction:
-        mask = None if factors is None else factors.masks.input
-        outers = [_downsampled(cell, tensor, choice.channels, mask) for tensor in wide]
+    if cell.downsample is not None:
+        mask, distinct = None, None
+        if factors is not None:
+            mask, distinct = factors.masks.input, factors.masks.sources
+        outers = cell.downsample(
+            wide[: choice.tensors], channels=choice.channels, mask=mask, distinct=distinct
+        )
+        # All others are copies of the first.
+        outers += outers[:1] * (len(wide) - len(outers))
     return [x + outer for x, outer in zip(reals[1:], outers, strict=True)]
 
 
@@ -107,10 +112,3 @@ def _chosen_node(
     passing = [space.primitives.index(name) for name in passing_primitives(space)]
     shares = weights[list(passed)][:, passing].sum(dim=1)
     return weighted_sum([reals[source] for source in passed], shares, start=total)
-
-
-def _downsampled(cell: MixedCell, x: Tensor, channels: int, mask: Tensor | None) -> Tensor:
-    pooled = halved(x)
-    if mask is not None:
-        pooled = pooled * mask.view(1, -1, 1, 1)
-    return duplicate_channels(pooled, channels, period=cell.process.in_channels)

@@ -16,6 +16,7 @@ from space.search_space import Cell, SearchSpace
 from .layers import (
     BinaryConvOperator,
     ClassifierOperator,
+    ConvOperator,
     ImageConvOperator,
     NormActivation,
     PReLU,
@@ -44,6 +45,10 @@ def inherit_cell(network: Network, genotype: Genotype, cell: Cell, mixed: MixedC
     _copy_conv(network, process, mixed.process, range(len(sources)))
     for index, value in enumerate(sources):
         _copy_sign(network, value, mixed.input_sign(index))
+    if genotype.space.downsample == "conv" and mixed.downsample is not None:
+        for number in range(1, len(sources) + 1):
+            projection = mixed.downsample.projection(number - 1)
+            _copy_projection(network, f"{cell.name}.down{number}", projection)
     for ops in genotype.topologies[cell.group]:
         _inherit_node(network, genotype.space, f"{cell.name}.node{len(ops)}", ops, mixed)
 
@@ -93,6 +98,14 @@ def _copy_conv(network: Network, name: str, mixed: MixedConv, sources: Sequence[
     kept = by_source[:out_channels, list(sources), : reads // len(sources)]
     operator.weight.copy_(kept.flatten(1, 2))
     _copy_affine(operator.affine, mixed.affine)
+
+
+def _copy_projection(network: Network, name: str, projection: ConvOperator) -> None:
+    operator = network.layer(name).operator
+    assert isinstance(operator, ConvOperator)
+    out_channels, in_channels = operator.weight.shape[:2]
+    operator.weight.copy_(projection.weight[:out_channels, :in_channels])
+    _copy_affine(operator.affine, projection.affine)
 
 
 def _copy_sign(network: Network, value: Value, source: nn.BatchNorm2d) -> None:

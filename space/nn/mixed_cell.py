@@ -18,10 +18,11 @@ from torch import Tensor, nn
 
 from space.blocks import Activation
 from space.cell_blocks import inner_signs, passing_primitives, sign_port
-from space.search_space import KERNEL_SIZES, Cell, SearchSpace
+from space.search_space import KERNEL_SIZES, Cell, SearchSpace, stage_size
 
 from .binarize import BatchNormSign, binary_conv2d, binary_sign
-from .layers import NormActivation, duplicate_channels, halved, latent_weights
+from .downsample import MixedDownsample
+from .layers import NormActivation, latent_weights
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,14 +165,19 @@ class MixedCell(nn.Module):
         self, space: SearchSpace, cell: Cell, *, tensors: int, in_channels: int, channels: int
     ) -> None:
         super().__init__()
-        self.is_reduction, self.channels = cell.is_reduction, channels
-        self.outer_shortcuts = space.outer_shortcuts
+        self.channels, self.outer_shortcuts = channels, space.outer_shortcuts
         self.input_signs = nn.ModuleList(BatchNormSign(in_channels) for _ in range(tensors))
         kernel_size, stride = (3, 2) if cell.is_reduction else (1, 1)
         self.process = MixedConv(
             tensors, in_channels, channels,
             kernel_size=kernel_size, stride=stride, activation=space.activation,
         )  # fmt: skip
+        self.downsample: MixedDownsample | None = None
+        if cell.is_reduction and space.outer_shortcuts:
+            size = stage_size(space, cell.stage)
+            self.downsample = MixedDownsample(
+                space, in_channels=in_channels, channels=channels, size=size
+            )
         self.signs = nn.ModuleList(_inner_signs(space, j, channels) for j in range(space.nodes))
         self.nodes = nn.ModuleList(
             MixedNode(space, node, channels) for node in range(1, space.nodes + 1)
@@ -208,20 +214,17 @@ class MixedCell(nn.Module):
                 bits.append(self.inner_bits(node, reals[node]))
         if not self.outer_shortcuts:
             return reals[1:]
-        outers = (
-            [self._downsampled(tensor, masks) for tensor in wide] if self.is_reduction else wide
-        )
+        outers = wide
+        if self.downsample is not None:
+            outers = self.downsample(
+                wide, channels=self.channels, mask=masks.input, distinct=masks.sources
+            )
         return [x + outer for x, outer in zip(reals[1:], outers, strict=True)]
 
     def inner_bits(self, source: int, x: Tensor) -> dict[str, Tensor]:
         ports = self.signs[source]
         assert isinstance(ports, nn.ModuleDict)
         return {port: self.inner_sign(source, port).bits(x) for port in ports}
-
-    def _downsampled(self, x: Tensor, masks: Masks) -> Tensor:
-        # The one feature map that is masked: its masked channels are copied onto kept ones.
-        pooled = halved(x) * masks.input.view(1, -1, 1, 1)
-        return duplicate_channels(pooled, self.channels, period=x.shape[1])
 
 
 def _inner_signs(space: SearchSpace, source: int, channels: int) -> nn.ModuleDict:
