@@ -59,4 +59,12 @@ CROSSED_SPACES = {
     for form, sharing, stems, layout in product(FORMS, SHARINGS, (1, 3), LAYOUTS)
 }
 
-EXAMPLE_SPACES = BARE_SPACES | ODD_SPACES | PROJECTED_SPACES | CROSSED_SPACES
+NARROW_SPACES = {
+    "narrow": replace(SMALL, path="narrow"),
+    "narrow-projected": replace(SMALL, path="narrow", downsample="conv", image_size=14),
+    "narrow-no-outer-shortcuts": replace(SMALL, path="narrow", outer_shortcuts=False),
+    "narrow-kind": replace(SMALL, path="narrow", sharing="kind", stages=LAYOUTS["one-stage"]),
+    "narrow-no-normal-cell": replace(SMALL, path="narrow", stages=LAYOUTS["reductions-only"]),
+}
+
+EXAMPLE_SPACES = BARE_SPACES | ODD_SPACES | PROJECTED_SPACES | NARROW_SPACES | CROSSED_SPACES

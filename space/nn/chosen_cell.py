@@ -47,16 +47,7 @@ def chosen_cell(
     cell: MixedCell, wide: Sequence[Tensor], choice: CellChoice, factors: Factors | None
 ) -> list[Tensor]:
     """The wide value that a cell writes, each of its tensors [images, channels, size, size]."""
-    read = [cell.input_sign(index).bits(wide[index]) for index in range(choice.tensors)]
-    mix = None if factors is None else factors.masks.sources[:, None] * factors.masks.input
-    x = cell.process.chosen(read, range(choice.tensors), choice.channels, mix=mix, gate=None)
-    reals, bits = [x], _Bits(cell)
-    for node, ops in enumerate(choice.ops, start=1):
-        found = _chosen_node(cell.node(node), reals, bits, ops, factors)
-        reals.append(torch.zeros_like(x) if found is None else found)
-    if not cell.outer_shortcuts:
-        return reals[1:]
-    outers = wide
+    outers, x = list(wide), wide[0]
     if cell.downsample is not None:
         mask, distinct = None, None
         if factors is not None:
@@ -66,7 +57,16 @@ def chosen_cell(
         )
         # All others are copies of the first.
         outers += outers[:1] * (len(wide) - len(outers))
-    return [x + outer for x, outer in zip(reals[1:], outers, strict=True)]
+    if cell.process is not None:
+        read = [cell.input_sign(index).bits(wide[index]) for index in range(choice.tensors)]
+        mix = None if factors is None else factors.masks.sources[:, None] * factors.masks.input
+        x = cell.process.chosen(read, range(choice.tensors), choice.channels, mix=mix, gate=None)
+        x = cell.entered(x, outers)
+    reals, bits = [x], _Bits(cell)
+    for node, ops in enumerate(choice.ops, start=1):
+        found = _chosen_node(cell.node(node), reals, bits, ops, factors)
+        reals.append(torch.zeros_like(x) if found is None else found)
+    return cell.passed_on(reals, outers)
 
 
 class _Bits:

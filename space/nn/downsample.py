@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from space.cell_blocks import projection_block
-from space.search_space import SearchSpace
+from space.search_space import SearchSpace, path_tensors
 
 from .layers import ConvOperator, duplicate_channels, halved
 
@@ -18,7 +18,7 @@ class MixedDownsample(nn.Module):
         super().__init__()
         self.in_channels = in_channels
         block = projection_block(in_channels, channels, size=size)
-        count = space.nodes if space.downsample == "conv" else 0
+        count = path_tensors(space) if space.downsample == "conv" else 0
         self.projections = nn.ModuleList(ConvOperator(block) for _ in range(count))
 
     def forward(

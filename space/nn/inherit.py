@@ -40,17 +40,21 @@ def inherit_stem(network: Network, name: str, stem: nn.Module) -> None:
 @torch.no_grad()
 def inherit_cell(network: Network, genotype: Genotype, cell: Cell, mixed: MixedCell) -> None:
     """Copy all blocks of a cell, and the signs that they read."""
-    process = f"{cell.name}.process"
-    sources = network.graph.node(process).inputs.sources
-    _copy_conv(network, process, mixed.process, range(len(sources)))
-    for index, value in enumerate(sources):
-        _copy_sign(network, value, mixed.input_sign(index))
-    if genotype.space.downsample == "conv" and mixed.downsample is not None:
-        for number in range(1, len(sources) + 1):
-            projection = mixed.downsample.projection(number - 1)
-            _copy_projection(network, f"{cell.name}.down{number}", projection)
+    if mixed.process is not None:
+        _inherit_entry(network, cell, mixed, mixed.process)
     for ops in genotype.topologies[cell.group]:
         _inherit_node(network, genotype.space, f"{cell.name}.node{len(ops)}", ops, mixed)
+
+
+def _inherit_entry(network: Network, cell: Cell, mixed: MixedCell, process: MixedConv) -> None:
+    name = f"{cell.name}.process"
+    sources = network.graph.node(name).inputs.sources
+    _copy_conv(network, name, process, range(len(sources)))
+    for index, value in enumerate(sources):
+        _copy_sign(network, value, mixed.input_sign(index))
+        if mixed.downsample is not None and mixed.downsample.projections:
+            projection = mixed.downsample.projection(index)
+            _copy_projection(network, f"{cell.name}.down{index + 1}", projection)
 
 
 def _inherit_node(

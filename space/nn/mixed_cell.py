@@ -17,8 +17,8 @@ import torch
 from torch import Tensor, nn
 
 from space.blocks import Activation
-from space.cell_blocks import inner_signs, passing_primitives, sign_port
-from space.search_space import KERNEL_SIZES, Cell, SearchSpace, stage_size
+from space.cell_blocks import has_outer, has_process, inner_signs, passing_primitives, sign_port
+from space.search_space import KERNEL_SIZES, Cell, SearchSpace, path_tensors, stage_size
 
 from .binarize import BatchNormSign, binary_conv2d, binary_sign
 from .downsample import MixedDownsample
@@ -156,22 +156,27 @@ def weighted_sum(
 
 
 class MixedCell(nn.Module):
-    """A normal or reduction cell over wide values of `nodes` tensors.
+    """A normal or reduction cell over wide values.
 
-    tensors: how many of them it reads as bits: the distinct ones.
+    tensors: how many of them its process convolution reads as bits: the distinct ones. Without that
+    convolution the sign of x_0 is that of the one tensor.
     """
 
     def __init__(
         self, space: SearchSpace, cell: Cell, *, tensors: int, in_channels: int, channels: int
     ) -> None:
         super().__init__()
-        self.channels, self.outer_shortcuts = channels, space.outer_shortcuts
-        self.input_signs = nn.ModuleList(BatchNormSign(in_channels) for _ in range(tensors))
-        kernel_size, stride = (3, 2) if cell.is_reduction else (1, 1)
-        self.process = MixedConv(
-            tensors, in_channels, channels,
-            kernel_size=kernel_size, stride=stride, activation=space.activation,
-        )  # fmt: skip
+        self.channels, self.written = channels, path_tensors(space)
+        self.has_outer = has_outer(space)
+        self.input_signs = nn.ModuleList()
+        self.process: MixedConv | None = None
+        if has_process(space, reduction=cell.is_reduction):
+            self.input_signs.extend(BatchNormSign(in_channels) for _ in range(tensors))
+            kernel_size, stride = (3, 2) if cell.is_reduction else (1, 1)
+            self.process = MixedConv(
+                tensors, in_channels, channels,
+                kernel_size=kernel_size, stride=stride, activation=space.activation,
+            )  # fmt: skip
         self.downsample: MixedDownsample | None = None
         if cell.is_reduction and space.outer_shortcuts:
             size = stage_size(space, cell.stage)
@@ -205,20 +210,31 @@ class MixedCell(nn.Module):
 
     def forward(self, wide: Sequence[Tensor], ops: Sequence[Tensor], masks: Masks) -> list[Tensor]:
         """The wide value that the cell writes; ops[i - 1] [i, primitives]: x_i's edges."""
-        read = [self.input_sign(index).bits(wide[index]) for index in range(len(self.input_signs))]
-        x = self.process(read, masks.sources, masks.input, None)
-        reals, bits = [x], [self.inner_bits(0, x)]
-        for node in range(1, len(wide) + 1):
-            reals.append(self.node(node)(reals, bits, ops[node - 1], masks.own))
-            if node < len(wide):
-                bits.append(self.inner_bits(node, reals[node]))
-        if not self.outer_shortcuts:
-            return reals[1:]
-        outers = wide
+        outers = list(wide)
         if self.downsample is not None:
             outers = self.downsample(
                 wide, channels=self.channels, mask=masks.input, distinct=masks.sources
             )
+        x = wide[0]
+        if self.process is not None:
+            tensors = range(len(self.input_signs))
+            read = [self.input_sign(index).bits(wide[index]) for index in tensors]
+            x = self.entered(self.process(read, masks.sources, masks.input, None), outers)
+        reals, bits = [x], [self.inner_bits(0, x)]
+        for node in range(1, len(self.nodes) + 1):
+            reals.append(self.node(node)(reals, bits, ops[node - 1], masks.own))
+            if node < len(self.nodes):
+                bits.append(self.inner_bits(node, reals[node]))
+        return self.passed_on(reals, outers)
+
+    def entered(self, x: Tensor, outers: Sequence[Tensor]) -> Tensor:
+        """x_0 of what its process convolution gives and of the shortcuts around the cell."""
+        return x if self.downsample is None or self.has_outer else x + outers[0]
+
+    def passed_on(self, reals: Sequence[Tensor], outers: Sequence[Tensor]) -> list[Tensor]:
+        """The wide value of x_0..x_n and of the shortcuts around the cell."""
+        if not self.has_outer:
+            return list(reals[-self.written :])
         return [x + outer for x, outer in zip(reals[1:], outers, strict=True)]
 
     def inner_bits(self, source: int, x: Tensor) -> dict[str, Tensor]:
