@@ -7,7 +7,7 @@ most of that follows from widths and depths; the edges decide how long the cell'
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from space.cell_blocks import sign_port
+from space.cell_blocks import has_process, sign_port
 from space.decisions import Choices, depth_decision, op_decision, width_decision
 from space.genotype import Genotype, kept_cells
 from space.graph import Value
@@ -119,9 +119,12 @@ class _Step:
         return self._reader(owner, source)
 
     def _source(self, owner: Value) -> int | None:
-        """The number of the node of this cell that writes a tensor; None for others' tensors."""
+        """The number of the node of this cell that a tensor is; None for other tensors."""
         cell, _, words = owner.node.partition(".")
-        if cell != self.cell.name or words.startswith("down"):
+        if cell != self.cell.name:
+            is_entry = not has_process(self.space, reduction=self.cell.is_reduction)
+            return 0 if is_entry else None
+        if words.startswith(("down", "pool")):
             return None
         return int(words.split(".")[0].removeprefix("node")) if words != "process" else 0
 

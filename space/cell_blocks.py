@@ -10,7 +10,7 @@ exact. The edge from x_j to x_i reads inner_sign{i - j - 1}.
 
 from dataclasses import dataclass
 
-from .blocks import BinaryConv, Block, Classifier, Conv, Epilogue, Pool, Sum, halving_pool
+from .blocks import BinaryConv, Block, Classifier, Conv, Epilogue, Sum, halving_pool
 from .errors import SpaceError
 from .search_space import KERNEL_SIZES, Form, SearchSpace
 
@@ -59,14 +59,24 @@ def shortcut_sources(space: SearchSpace, ops: tuple[str, ...]) -> tuple[int, ...
     return tuple(source for source, op in enumerate(ops) if op in passing)
 
 
+def has_outer(space: SearchSpace) -> bool:
+    """Whether nodes add what the cell reads: on a narrow path x_0 has it already."""
+    return space.outer_shortcuts and space.path == "wide"
+
+
+def has_process(space: SearchSpace, *, reduction: bool) -> bool:
+    """Whether x_0 is a convolution's; it is the tensor that the cell reads otherwise."""
+    return reduction or space.path == "wide"
+
+
 def output_real(space: SearchSpace) -> str:
     """The port of x_i that the cell passes on as a real tensor."""
-    return "outer" if space.outer_shortcuts else "inner"
+    return "outer" if has_outer(space) else "inner"
 
 
 def output_sign(space: SearchSpace, node: int) -> str:
     """The port of x_node that the next cell reads as bits."""
-    return "outer_sign0" if space.outer_shortcuts else f"inner_sign{inner_signs(space, node)}"
+    return "outer_sign0" if has_outer(space) else f"inner_sign{inner_signs(space, node)}"
 
 
 def sign_port(form: Form, *, source: int, node: int) -> str:
@@ -86,7 +96,8 @@ def stem_block(space: SearchSpace, channels: int, *, last: bool) -> Conv:
         space.image_channels, channels, space.stem_kernel_size, space.stem_stride,
         space.image_size, image=True,
         epilogue=Epilogue(
-            inner_stored=space.outer_shortcuts or last, inner_signs=0 if last else 1
+            inner_stored=space.outer_shortcuts or space.path == "narrow" or last,
+            inner_signs=0 if last else 1,
         ),
     )  # fmt: skip
 
@@ -96,18 +107,30 @@ def process_block(
 ) -> BinaryConv:
     """The convolution from a wide value's signs to x_0; it halves the size in a reduction."""
     kernel_size, stride = (3, 2) if reduction else (1, 1)
+    shortcuts = 1 if space.path == "narrow" and space.outer_shortcuts else 0
     return BinaryConv(
         (wide.channels,) * wide.tensors, channels, kernel_size, stride, wide.size,
-        Epilogue(space.activation, inner_signs=inner_signs(space, 0)),
+        Epilogue(space.activation, shortcuts=shortcuts, inner_signs=inner_signs(space, 0)),
     )  # fmt: skip
 
 
-def downsample_block(wide: WideShape, *, channels: int, period: int) -> Pool:
-    """The parameter-free shortcut of a reduction, for one wide tensor.
+def downsample_blocks(
+    space: SearchSpace, stage: int, wide: WideShape, *, channels: int
+) -> tuple[Block, ...]:
+    """The chain of blocks that is the shortcut of a stage's reduction, for one wide tensor.
 
-    period: channels of the previous stage at full width, after which they repeat.
+    Without parameters, channels repeat after those that the previous stage has at full width.
     """
-    return halving_pool(wide.channels, channels, period, wide.size)
+    if space.downsample == "pool":
+        period = space.stages[stage - 1].channels
+        return (halving_pool(wide.channels, channels, period, wide.size),)
+    pool = halving_pool(wide.channels, wide.channels, wide.channels, wide.size)
+    return pool, projection_block(wide.channels, channels, size=pool.out_size)
+
+
+def projection_block(in_channels: int, channels: int, *, size: int) -> Conv:
+    """The real convolution behind the pool of a reduction's shortcut."""
+    return Conv(in_channels, channels, 1, 1, size, image=False, epilogue=Epilogue())
 
 
 def node_blocks(
@@ -126,10 +149,12 @@ def node_blocks(
     groups = conv_groups(space.form, ops)
     partial_sums = max(0, len(groups) - 1)
     activation = space.activation if groups else "none"
-    outer, output_signs = space.outer_shortcuts, 0 if last else 1
+    outer, narrow = has_outer(space), space.path == "narrow"
+    passed_on = not narrow or node == space.nodes
+    output_signs = 1 if passed_on and not last else 0
     epilogue = Epilogue(
         activation, shortcuts=shortcuts + min(1, partial_sums),
-        inner_stored=node < space.nodes or (last and not outer),
+        inner_stored=node < space.nodes or narrow or (last and not outer),
         inner_signs=inner_signs(space, node) + (0 if outer else output_signs),
         outer=outer, outer_signs=output_signs if outer else 0,
     )  # fmt: skip

@@ -13,13 +13,14 @@ from .blocks import Block
 from .cell_blocks import (
     WideShape,
     classifier_block,
-    downsample_block,
+    downsample_blocks,
+    has_process,
     node_blocks,
     process_block,
     stem_block,
 )
 from .decisions import Choices, depth_decision, op_decision, width_decision
-from .search_space import Cell, SearchSpace, cells, stage_channels, stage_size
+from .search_space import Cell, SearchSpace, cells, path_tensors, stage_channels, stage_size
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,11 +102,11 @@ def _last_states(space: SearchSpace, stage: int, *, depth: int) -> list[tuple[Ev
 def _end_states(space: SearchSpace, stage: int) -> list[tuple[Events, int]]:
     """(events, distinct wide tensors) of what a stage passes on: its cells', or the stem's."""
     most = space.stages[stage].max_cells
-    if stage > 0 or space.stem_blocks == space.nodes:
-        return [((), space.nodes)]
+    if stage > 0 or space.stem_blocks == path_tensors(space):
+        return [((), path_tensors(space))]
     states = [(_depth_events(space, 0, least=0, most=0), space.stem_blocks)]
     if most > 0:
-        states.append((_depth_events(space, 0, least=1, most=most), space.nodes))
+        states.append((_depth_events(space, 0, least=1, most=most), path_tensors(space)))
     return states
 
 
@@ -118,7 +119,7 @@ def _input_states(space: SearchSpace, cell: Cell) -> Iterator[tuple[Events, Wide
                 yield depth_events + width_events, WideShape(tensors, channels, size)
         return
     after_stem = cell.stage == 0 and cell.index == 0
-    tensors = space.stem_blocks if after_stem else space.nodes
+    tensors = space.stem_blocks if after_stem else path_tensors(space)
     for events, channels in _width_states(space, cell.stage):
         yield events, WideShape(tensors, channels, stage_size(space, cell.stage))
 
@@ -139,6 +140,8 @@ def _classifier_terms(space: SearchSpace) -> Iterator[CostTerm]:
 
 
 def _process_terms(space: SearchSpace, cell: Cell) -> Iterator[CostTerm]:
+    if not has_process(space, reduction=cell.is_reduction):
+        return
     kept = _kept_events(space, cell)
     for input_events, wide in _input_states(space, cell):
         # A normal cell's input has its own stage's width, a reduction's the previous stage's.
@@ -151,11 +154,10 @@ def _process_terms(space: SearchSpace, cell: Cell) -> Iterator[CostTerm]:
 def _downsample_terms(space: SearchSpace, cell: Cell) -> Iterator[CostTerm]:
     if not cell.is_reduction or not space.outer_shortcuts:
         return
-    period = space.stages[cell.stage - 1].channels
     for input_events, wide in _input_states(space, cell):
         for events, channels in _width_states(space, cell.stage):
-            block = downsample_block(wide, channels=channels, period=period)
-            yield from (CostTerm(block, input_events + events),) * wide.tensors
+            for block in downsample_blocks(space, cell.stage, wide, channels=channels):
+                yield from (CostTerm(block, input_events + events),) * wide.tensors
 
 
 def _node_terms(space: SearchSpace, cell: Cell) -> Iterator[CostTerm]:

@@ -6,7 +6,9 @@ from .cell_blocks import (
     WideShape,
     classifier_block,
     conv_groups,
-    downsample_block,
+    downsample_blocks,
+    has_outer,
+    has_process,
     node_blocks,
     output_real,
     output_sign,
@@ -17,12 +19,12 @@ from .cell_blocks import (
 )
 from .genotype import Genotype, kept_cells
 from .graph import IMAGE_VALUE, BlockGraph, Inputs, Value
-from .search_space import Cell, stage_channels, stage_size
+from .search_space import Cell, path_tensors, stage_channels, stage_size
 
 
 @dataclass(frozen=True, slots=True)
 class _Wide:
-    """A wide value in a graph: `nodes` real tensors (maybe repeated), and their distinct signs."""
+    """A wide value in a graph: real tensors (maybe repeated), and their distinct signs."""
 
     reals: tuple[Value, ...]
     signs: tuple[Value, ...]
@@ -41,9 +43,9 @@ class _Wide:
 def decode(genotype: Genotype) -> BlockGraph:
     """The network that a genotype describes.
 
-    Nodes are named stem | stem{b}, {cell}.process, {cell}.down{i}, {cell}.node{i} and classifier,
-    cells s{stage}r and s{stage}c{index}, b and i from 1; the parts of a node that is a chain of
-    blocks are {cell}.node{i}.k0, .k1, ..., and {cell}.node{i} at the end.
+    Nodes are named stem | stem{b}, {cell}.process, {cell}.pool{i}, {cell}.down{i}, {cell}.node{i}
+    and classifier, cells s{stage}r and s{stage}c{index}, b and i from 1; the parts of a node that
+    is a chain of blocks are {cell}.node{i}.k0, .k1, ..., and {cell}.node{i} at the end.
     """
     space = genotype.space
     graph = BlockGraph(space.image_channels, space.image_size, space.classes)
@@ -63,7 +65,7 @@ def _add_stem(graph: BlockGraph, genotype: Genotype, *, last: bool) -> _Wide:
     names = ["stem"] if space.stem_blocks == 1 else [f"stem{number}" for number in numbers]
     for name in names:
         graph.add(name, block, Inputs(sources=(IMAGE_VALUE,)))
-    reals = tuple(Value(name, "inner") for name in names) * (space.nodes // len(names))
+    reals = tuple(Value(name, "inner") for name in names) * (path_tensors(space) // len(names))
     signs = () if last else tuple(Value(name, "inner_sign0") for name in names)
     return _Wide(reals, signs, channels, block.out_size)
 
@@ -73,39 +75,39 @@ def _add_cell(
 ) -> _Wide:
     space = genotype.space
     channels = stage_channels(space, cell.stage, genotype.widths[cell.stage])
-    process = process_block(space, wide.shape, channels=channels, reduction=cell.is_reduction)
-    inner = [graph.add(f"{cell.name}.process", process, Inputs(sources=wide.signs))]
-    outers: tuple[Value | None, ...] = (None,) * space.nodes
+    outers: tuple[Value, ...] = ()
     if space.outer_shortcuts:
         outers = _add_downsample(graph, genotype, cell, wide) if cell.is_reduction else wide.reals
-    for ops, outer in zip(genotype.topologies[cell.group], outers, strict=True):
+    if has_process(space, reduction=cell.is_reduction):
+        process = process_block(space, wide.shape, channels=channels, reduction=cell.is_reduction)
+        shortcuts = () if has_outer(space) else outers
+        inner = [graph.add(f"{cell.name}.process", process, Inputs(wide.signs, shortcuts))]
+    else:
+        inner = [wide.reals[0].node]
+    at_nodes = outers if has_outer(space) else (None,) * space.nodes
+    for ops, outer in zip(genotype.topologies[cell.group], at_nodes, strict=True):
         inner.append(_add_node(graph, genotype, cell, ops=ops, inner=inner, outer=outer, last=last))
-    names = inner[1:]
-    signs = (
-        ()
-        if last
-        else tuple(
-            Value(name, output_sign(space, node)) for node, name in enumerate(names, start=1)
-        )
-    )
-    reals = tuple(Value(name, output_real(space)) for name in names)
-    return _Wide(reals, signs, channels, stage_size(space, cell.stage))
+    passed_on = list(enumerate(inner))[-path_tensors(space) :]
+    signs = [] if last else [Value(name, output_sign(space, node)) for node, name in passed_on]
+    reals = [Value(name, output_real(space)) for _, name in passed_on]
+    return _Wide(tuple(reals), tuple(signs), channels, stage_size(space, cell.stage))
 
 
 def _add_downsample(
     graph: BlockGraph, genotype: Genotype, cell: Cell, wide: _Wide
 ) -> tuple[Value, ...]:
     space = genotype.space
-    block = downsample_block(
-        wide.shape,
-        channels=stage_channels(space, cell.stage, genotype.widths[cell.stage]),
-        period=space.stages[cell.stage - 1].channels,
-    )
-    pooled = {}
+    channels = stage_channels(space, cell.stage, genotype.widths[cell.stage])
+    *pools, block = downsample_blocks(space, cell.stage, wide.shape, channels=channels)
+    outers = {}
     for number, value in enumerate(wide.distinct, start=1):
-        name = graph.add(f"{cell.name}.down{number}", block, Inputs(sources=(value,)))
-        pooled[value] = Value(name, "inner")
-    return tuple(pooled[value] for value in wide.reals)
+        source = value
+        for pool in pools:
+            added = graph.add(f"{cell.name}.pool{number}", pool, Inputs(sources=(source,)))
+            source = Value(added, "inner")
+        name = graph.add(f"{cell.name}.down{number}", block, Inputs(sources=(source,)))
+        outers[value] = Value(name, "inner")
+    return tuple(outers[value] for value in wide.reals)
 
 
 def _add_node(

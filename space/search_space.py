@@ -1,8 +1,13 @@
 """Search spaces: cells of searched topology in stages of searched width and depth (BARS).
 
-A *wide* value is `nodes` real tensors that are never concatenated in memory. A cell reads one and
-writes one: a binary process convolution takes it to x_0, nodes x_1..x_n each sum their incoming
-edges, and each x_i is added to the i-th wide tensor, which so crosses the whole network.
+A *wide* value is real tensors that are never concatenated in memory. A cell reads one and writes
+one; its nodes x_1..x_n each sum their incoming edges. The value crosses the whole network:
+
+- On a wide path it has `nodes` tensors. A binary process convolution takes them to x_0, and each
+  x_i is added to the i-th of them.
+- On a narrow path it has one. A normal cell's x_0 is that tensor, a reduction's is a binary
+  convolution of it to which it is added, and x_n is the next one. Cells whose nodes read one after
+  the other are then the residual layers of Bi-Real-Net (arXiv 1808.00278).
 """
 
 from dataclasses import dataclass
@@ -13,12 +18,19 @@ from .errors import SpaceError
 
 Form = Literal["node", "edge"]
 Sharing = Literal["cell", "stage", "kind"]
+Downsample = Literal["pool", "conv"]
+Path = Literal["wide", "narrow"]
 
 KERNEL_SIZES = {"bconv1x1": 1, "bconv3x3": 3, "bconv5x5": 5}
 PRIMITIVES = ("none", "skip", *KERNEL_SIZES)
 CHANNEL_MULTIPLE = 8
 # What a space means whose file was written before it could say so.
-LATER_SPACE_FIELDS = {"inner_shortcuts": True, "outer_shortcuts": True}
+LATER_SPACE_FIELDS = {
+    "inner_shortcuts": True,
+    "outer_shortcuts": True,
+    "downsample": "pool",
+    "path": "wide",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +50,9 @@ class SearchSpace:
     the normal cells of a stage, or all cells of a kind (normal, reduction). stem_blocks: 1, with
     the wide value its tensor repeated, or one stem convolution per wide tensor. inner_shortcuts:
     whether an edge that is a convolution passes its source on too; outer_shortcuts: whether a cell
-    adds the wide value that it reads to the one that it writes.
+    adds the wide value that it reads to the one that it writes, on a narrow path a reduction to its
+    x_0; downsample: what that is taken through in a reduction, a pool that repeats channels, or a
+    pool and a real 1x1 convolution. path: see above.
     """
 
     name: str
@@ -57,6 +71,8 @@ class SearchSpace:
     activation: Activation = "prelu"
     inner_shortcuts: bool = True
     outer_shortcuts: bool = True
+    downsample: Downsample = "pool"
+    path: Path = "wide"
 
     def __post_init__(self) -> None:
         _check_numbers(self)
@@ -102,6 +118,11 @@ def groups(space: SearchSpace) -> tuple[str, ...]:
     return tuple(dict.fromkeys(cell.group for cell in cells(space)))
 
 
+def path_tensors(space: SearchSpace) -> int:
+    """Tensors of what cells pass on."""
+    return space.nodes if space.path == "wide" else 1
+
+
 def stage_size(space: SearchSpace, stage: int) -> int:
     """Height and width of a stage's tensors: each reduction halves them and rounds up."""
     size = conv_out_size(space.image_size, space.stem_kernel_size, space.stem_stride)
@@ -131,11 +152,16 @@ def _check_numbers(space: SearchSpace) -> None:
             f"{space.name}: stem_kernel_size={space.stem_kernel_size} must be odd; "
             f"take {space.stem_kernel_size + 1}"
         )
+    _check_words(space)
+    if space.path == "narrow" and (space.form, space.stem_blocks) != ("node", 1):
+        raise SpaceError(
+            f"{space.name}: form={space.form!r} with stem_blocks={space.stem_blocks} on a narrow "
+            "path; its tensors have one sign and one stem: take 'node' and 1, or path='wide'"
+        )
     if space.stem_blocks not in (1, space.nodes):
         raise SpaceError(
             f"{space.name}: stem_blocks={space.stem_blocks} must be 1 or nodes={space.nodes}"
         )
-    _check_words(space)
 
 
 def _check_words(space: SearchSpace) -> None:
@@ -143,6 +169,8 @@ def _check_words(space: SearchSpace) -> None:
         "form": (space.form, get_args(Form)),
         "sharing": (space.sharing, get_args(Sharing)),
         "activation": (space.activation, get_args(Activation)),
+        "downsample": (space.downsample, get_args(Downsample)),
+        "path": (space.path, get_args(Path)),
     }
     for name, (value, allowed) in words.items():
         if value not in allowed:

@@ -44,6 +44,14 @@ ODD_SPACES = {
     "odd-edge": replace(SMALL, image_size=5, form="edge", stem_blocks=3),
 }
 
+PROJECTED_SPACES = {
+    "projected": replace(SMALL, downsample="conv"),
+    "projected-odd-stems": replace(SMALL, downsample="conv", image_size=14, stem_blocks=3),
+    "projected-no-normal-cell": replace(
+        SMALL, downsample="conv", stages=LAYOUTS["reductions-only"]
+    ),
+}
+
 CROSSED_SPACES = {
     f"{form}-{sharing}-{stems}-{layout}": replace(
         SMALL, form=form, sharing=sharing, stem_blocks=stems, stages=LAYOUTS[layout]
@@ -51,4 +59,12 @@ CROSSED_SPACES = {
     for form, sharing, stems, layout in product(FORMS, SHARINGS, (1, 3), LAYOUTS)
 }
 
-EXAMPLE_SPACES = BARE_SPACES | ODD_SPACES | CROSSED_SPACES
+NARROW_SPACES = {
+    "narrow": replace(SMALL, path="narrow"),
+    "narrow-projected": replace(SMALL, path="narrow", downsample="conv", image_size=14),
+    "narrow-no-outer-shortcuts": replace(SMALL, path="narrow", outer_shortcuts=False),
+    "narrow-kind": replace(SMALL, path="narrow", sharing="kind", stages=LAYOUTS["one-stage"]),
+    "narrow-no-normal-cell": replace(SMALL, path="narrow", stages=LAYOUTS["reductions-only"]),
+}
+
+EXAMPLE_SPACES = BARE_SPACES | ODD_SPACES | PROJECTED_SPACES | NARROW_SPACES | CROSSED_SPACES

@@ -157,6 +157,7 @@ def _cell(
     ops: Mapping[tuple[int, int], Tensor], from_mask: Tensor, own: Tensor,
 ) -> list[Tensor]:  # fmt: skip
     process = cell.process
+    assert process is not None, "a cell on a wide path"
     parts = [
         _conv(_normed_sign(cell.input_sign(index), wide[index]), _edge(process, index),
               process.stride, from_mask) * read[index]

@@ -16,7 +16,6 @@ from torch import Tensor
 
 from space.cell_blocks import passing_primitives, shortcut_sources, sign_port
 
-from .layers import duplicate_channels, halved
 from .mixed_cell import Masks, MixedCell, MixedNode, slots, weighted_sum
 
 
@@ -48,20 +47,26 @@ def chosen_cell(
     cell: MixedCell, wide: Sequence[Tensor], choice: CellChoice, factors: Factors | None
 ) -> list[Tensor]:
     """The wide value that a cell writes, each of its tensors [images, channels, size, size]."""
-    read = [cell.input_sign(index).bits(wide[index]) for index in range(choice.tensors)]
-    mix = None if factors is None else factors.masks.sources[:, None] * factors.masks.input
-    x = cell.process.chosen(read, range(choice.tensors), choice.channels, mix=mix, gate=None)
+    outers, x = list(wide), wide[0]
+    if cell.downsample is not None:
+        mask, distinct = None, None
+        if factors is not None:
+            mask, distinct = factors.masks.input, factors.masks.sources
+        outers = cell.downsample(
+            wide[: choice.tensors], channels=choice.channels, mask=mask, distinct=distinct
+        )
+        # All others are copies of the first.
+        outers += outers[:1] * (len(wide) - len(outers))
+    if cell.process is not None:
+        read = [cell.input_sign(index).bits(wide[index]) for index in range(choice.tensors)]
+        mix = None if factors is None else factors.masks.sources[:, None] * factors.masks.input
+        x = cell.process.chosen(read, range(choice.tensors), choice.channels, mix=mix, gate=None)
+        x = cell.entered(x, outers)
     reals, bits = [x], _Bits(cell)
     for node, ops in enumerate(choice.ops, start=1):
         found = _chosen_node(cell.node(node), reals, bits, ops, factors)
         reals.append(torch.zeros_like(x) if found is None else found)
-    if not cell.outer_shortcuts:
-        return reals[1:]
-    outers = wide
-    if cell.is_reduction:
-        mask = None if factors is None else factors.masks.input
-        outers = [_downsampled(cell, tensor, choice.channels, mask) for tensor in wide]
-    return [x + outer for x, outer in zip(reals[1:], outers, strict=True)]
+    return cell.passed_on(reals, outers)
 
 
 class _Bits:
@@ -107,10 +112,3 @@ def _chosen_node(
     passing = [space.primitives.index(name) for name in passing_primitives(space)]
     shares = weights[list(passed)][:, passing].sum(dim=1)
     return weighted_sum([reals[source] for source in passed], shares, start=total)
-
-
-def _downsampled(cell: MixedCell, x: Tensor, channels: int, mask: Tensor | None) -> Tensor:
-    pooled = halved(x)
-    if mask is not None:
-        pooled = pooled * mask.view(1, -1, 1, 1)
-    return duplicate_channels(pooled, channels, period=cell.process.in_channels)

@@ -16,6 +16,7 @@ from space.search_space import Cell, SearchSpace
 from .layers import (
     BinaryConvOperator,
     ClassifierOperator,
+    ConvOperator,
     ImageConvOperator,
     NormActivation,
     PReLU,
@@ -39,13 +40,21 @@ def inherit_stem(network: Network, name: str, stem: nn.Module) -> None:
 @torch.no_grad()
 def inherit_cell(network: Network, genotype: Genotype, cell: Cell, mixed: MixedCell) -> None:
     """Copy all blocks of a cell, and the signs that they read."""
-    process = f"{cell.name}.process"
-    sources = network.graph.node(process).inputs.sources
-    _copy_conv(network, process, mixed.process, range(len(sources)))
-    for index, value in enumerate(sources):
-        _copy_sign(network, value, mixed.input_sign(index))
+    if mixed.process is not None:
+        _inherit_entry(network, cell, mixed, mixed.process)
     for ops in genotype.topologies[cell.group]:
         _inherit_node(network, genotype.space, f"{cell.name}.node{len(ops)}", ops, mixed)
+
+
+def _inherit_entry(network: Network, cell: Cell, mixed: MixedCell, process: MixedConv) -> None:
+    name = f"{cell.name}.process"
+    sources = network.graph.node(name).inputs.sources
+    _copy_conv(network, name, process, range(len(sources)))
+    for index, value in enumerate(sources):
+        _copy_sign(network, value, mixed.input_sign(index))
+        if mixed.downsample is not None and mixed.downsample.projections:
+            projection = mixed.downsample.projection(index)
+            _copy_projection(network, f"{cell.name}.down{index + 1}", projection)
 
 
 def _inherit_node(
@@ -93,6 +102,14 @@ def _copy_conv(network: Network, name: str, mixed: MixedConv, sources: Sequence[
     kept = by_source[:out_channels, list(sources), : reads // len(sources)]
     operator.weight.copy_(kept.flatten(1, 2))
     _copy_affine(operator.affine, mixed.affine)
+
+
+def _copy_projection(network: Network, name: str, projection: ConvOperator) -> None:
+    operator = network.layer(name).operator
+    assert isinstance(operator, ConvOperator)
+    out_channels, in_channels = operator.weight.shape[:2]
+    operator.weight.copy_(projection.weight[:out_channels, :in_channels])
+    _copy_affine(operator.affine, projection.affine)
 
 
 def _copy_sign(network: Network, value: Value, source: nn.BatchNorm2d) -> None:

@@ -158,14 +158,22 @@ class ConvOperator(nn.Module):
         self.weight = nn.Parameter(_channels_last(nn.init.kaiming_normal_(torch.empty(shape))))
         self.affine = NormActivation(block.epilogue.activation, block.out_channels)
 
-    def total(self, sources: Sequence[Tensor]) -> Tensor:
-        """The sums of weight * source, padded with 0."""
-        weight = rounded_to_int8(self.weight)
+    def total(
+        self, sources: Sequence[Tensor], *, channels: int | None = None, mask: Tensor | None = None
+    ) -> Tensor:
+        """The sums of weight * source, padded with 0; of the first channels where said so.
+
+        The source may have the first channels alone; mask: factors of them.
+        """
+        kept = self.weight[:channels, : sources[0].shape[1]]
+        weight = rounded_to_int8(kept if mask is None else kept * mask.view(1, -1, 1, 1))
         with full_precision(weight.device):
             return F.conv2d(sources[0], weight, stride=self.stride, padding=weight.shape[-1] // 2)
 
-    def forward(self, sources: Sequence[Tensor]) -> Tensor:
-        activated: Tensor = self.affine(self.total(sources))
+    def forward(
+        self, sources: Sequence[Tensor], *, channels: int | None = None, mask: Tensor | None = None
+    ) -> Tensor:
+        activated: Tensor = self.affine(self.total(sources, channels=channels, mask=mask))
         return activated if self.max_pool is None else max_pooled(activated, self.max_pool)
 
 

@@ -17,11 +17,12 @@ import torch
 from torch import Tensor, nn
 
 from space.blocks import Activation
-from space.cell_blocks import inner_signs, passing_primitives, sign_port
-from space.search_space import KERNEL_SIZES, Cell, SearchSpace
+from space.cell_blocks import has_outer, has_process, inner_signs, passing_primitives, sign_port
+from space.search_space import KERNEL_SIZES, Cell, SearchSpace, path_tensors, stage_size
 
 from .binarize import BatchNormSign, binary_conv2d, binary_sign
-from .layers import NormActivation, duplicate_channels, halved, latent_weights
+from .downsample import MixedDownsample
+from .layers import NormActivation, latent_weights
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,23 +156,33 @@ def weighted_sum(
 
 
 class MixedCell(nn.Module):
-    """A normal or reduction cell over wide values of `nodes` tensors.
+    """A normal or reduction cell over wide values.
 
-    tensors: how many of them it reads as bits: the distinct ones.
+    tensors: how many of them its process convolution reads as bits: the distinct ones. Without that
+    convolution the sign of x_0 is that of the one tensor.
     """
 
     def __init__(
         self, space: SearchSpace, cell: Cell, *, tensors: int, in_channels: int, channels: int
     ) -> None:
         super().__init__()
-        self.is_reduction, self.channels = cell.is_reduction, channels
-        self.outer_shortcuts = space.outer_shortcuts
-        self.input_signs = nn.ModuleList(BatchNormSign(in_channels) for _ in range(tensors))
-        kernel_size, stride = (3, 2) if cell.is_reduction else (1, 1)
-        self.process = MixedConv(
-            tensors, in_channels, channels,
-            kernel_size=kernel_size, stride=stride, activation=space.activation,
-        )  # fmt: skip
+        self.channels, self.written = channels, path_tensors(space)
+        self.has_outer = has_outer(space)
+        self.input_signs = nn.ModuleList()
+        self.process: MixedConv | None = None
+        if has_process(space, reduction=cell.is_reduction):
+            self.input_signs.extend(BatchNormSign(in_channels) for _ in range(tensors))
+            kernel_size, stride = (3, 2) if cell.is_reduction else (1, 1)
+            self.process = MixedConv(
+                tensors, in_channels, channels,
+                kernel_size=kernel_size, stride=stride, activation=space.activation,
+            )  # fmt: skip
+        self.downsample: MixedDownsample | None = None
+        if cell.is_reduction and space.outer_shortcuts:
+            size = stage_size(space, cell.stage)
+            self.downsample = MixedDownsample(
+                space, in_channels=in_channels, channels=channels, size=size
+            )
         self.signs = nn.ModuleList(_inner_signs(space, j, channels) for j in range(space.nodes))
         self.nodes = nn.ModuleList(
             MixedNode(space, node, channels) for node in range(1, space.nodes + 1)
@@ -199,29 +210,37 @@ class MixedCell(nn.Module):
 
     def forward(self, wide: Sequence[Tensor], ops: Sequence[Tensor], masks: Masks) -> list[Tensor]:
         """The wide value that the cell writes; ops[i - 1] [i, primitives]: x_i's edges."""
-        read = [self.input_sign(index).bits(wide[index]) for index in range(len(self.input_signs))]
-        x = self.process(read, masks.sources, masks.input, None)
+        outers = list(wide)
+        if self.downsample is not None:
+            outers = self.downsample(
+                wide, channels=self.channels, mask=masks.input, distinct=masks.sources
+            )
+        x = wide[0]
+        if self.process is not None:
+            tensors = range(len(self.input_signs))
+            read = [self.input_sign(index).bits(wide[index]) for index in tensors]
+            x = self.entered(self.process(read, masks.sources, masks.input, None), outers)
         reals, bits = [x], [self.inner_bits(0, x)]
-        for node in range(1, len(wide) + 1):
+        for node in range(1, len(self.nodes) + 1):
             reals.append(self.node(node)(reals, bits, ops[node - 1], masks.own))
-            if node < len(wide):
+            if node < len(self.nodes):
                 bits.append(self.inner_bits(node, reals[node]))
-        if not self.outer_shortcuts:
-            return reals[1:]
-        outers = (
-            [self._downsampled(tensor, masks) for tensor in wide] if self.is_reduction else wide
-        )
+        return self.passed_on(reals, outers)
+
+    def entered(self, x: Tensor, outers: Sequence[Tensor]) -> Tensor:
+        """x_0 of what its process convolution gives and of the shortcuts around the cell."""
+        return x if self.downsample is None or self.has_outer else x + outers[0]
+
+    def passed_on(self, reals: Sequence[Tensor], outers: Sequence[Tensor]) -> list[Tensor]:
+        """The wide value of x_0..x_n and of the shortcuts around the cell."""
+        if not self.has_outer:
+            return list(reals[-self.written :])
         return [x + outer for x, outer in zip(reals[1:], outers, strict=True)]
 
     def inner_bits(self, source: int, x: Tensor) -> dict[str, Tensor]:
         ports = self.signs[source]
         assert isinstance(ports, nn.ModuleDict)
         return {port: self.inner_sign(source, port).bits(x) for port in ports}
-
-    def _downsampled(self, x: Tensor, masks: Masks) -> Tensor:
-        # The one feature map that is masked: its masked channels are copied onto kept ones.
-        pooled = halved(x) * masks.input.view(1, -1, 1, 1)
-        return duplicate_channels(pooled, self.channels, period=x.shape[1])
 
 
 def _inner_signs(space: SearchSpace, source: int, channels: int) -> nn.ModuleDict:

@@ -18,7 +18,7 @@ from space.cell_blocks import stem_block
 from space.decisions import Choices, depth_decision, op_decision, width_decision
 from space.decode import decode
 from space.genotype import Genotype, kept_cells
-from space.search_space import Cell, SearchSpace, cells, stage_channels, stage_size
+from space.search_space import Cell, SearchSpace, cells, path_tensors, stage_channels, stage_size
 
 from .chosen_cell import CellChoice, Factors, chosen_cell
 from .inherit import inherit_cell, inherit_head, inherit_stem
@@ -46,9 +46,8 @@ class Supernet(nn.Module):
         )
         self.cells = nn.ModuleDict({cell.name: _mixed_cell(space, cell) for cell in cells(space)})
         last = len(widest) - 1
-        self.head = ClassifierOperator(
-            Classifier((widest[last],) * space.nodes, space.classes, stage_size(space, last))
-        )
+        features = (widest[last],) * path_tensors(space)
+        self.head = ClassifierOperator(Classifier(features, space.classes, stage_size(space, last)))
         for stage in range(len(widest)):
             self.register_buffer(f"prefixes{stage}", _prefixes(space, stage), persistent=False)
 
@@ -120,12 +119,12 @@ class Supernet(nn.Module):
             inherit_stem(network, name, stem)
         for cell in kept_cells(genotype):
             inherit_cell(network, genotype, cell, self.cell(cell.name))
-        inherit_head(network, self.head, tensors=self.space.nodes)
+        inherit_head(network, self.head, tensors=path_tensors(self.space))
         return network.train(self.training)
 
     def _stem(self, pixels: Tensor, *, channels: int | None = None) -> list[Tensor]:
         stems = [stem([pixels], channels=channels) for stem in self.stems]
-        return stems * (self.space.nodes // len(stems))
+        return stems * (path_tensors(self.space) // len(stems))
 
     def _mask(self, stage: int, probabilities: Probabilities) -> Tensor:
         """The probability that each channel of a stage exists."""
@@ -151,10 +150,10 @@ class Supernet(nn.Module):
 
         Without cells, a first stage passes on its stem's tensor, repeated.
         """
-        distinct = like.new_ones(self.space.nodes)
+        distinct = like.new_ones(path_tensors(self.space))
         if stage > 0 or self.space.stem_blocks > 1:
             return distinct
-        copies = torch.arange(self.space.nodes, device=like.device) > 0
+        copies = torch.arange(len(distinct), device=like.device) > 0
         no_cells = probabilities[depth_decision(stage)][0].to(like)
         return distinct - copies * no_cells
 
@@ -180,7 +179,7 @@ class Supernet(nn.Module):
         """How many wide tensors a cell reads as bits: after the stem alone, the distinct ones."""
         no_cells = cell.is_reduction and choices[depth_decision(cell.stage - 1)] == 0
         after_stem = (cell.stage, cell.index) == (0, 0) or (cell.stage == 1 and no_cells)
-        return self.space.stem_blocks if after_stem else self.space.nodes
+        return self.space.stem_blocks if after_stem else path_tensors(self.space)
 
     def _chosen_ops(self, cell: Cell, choices: Choices) -> tuple[tuple[str, ...], ...]:
         return tuple(
@@ -203,14 +202,14 @@ class Supernet(nn.Module):
     ) -> Tensor:  # fmt: skip
         stage = len(self.space.stages) - 1
         copies = stage == 0 and choices[depth_decision(0)] == 0
-        tensors = self.space.stem_blocks if copies else self.space.nodes
+        tensors = self.space.stem_blocks if copies else path_tensors(self.space)
         kept = ends if mixture is not None else ends[-1:]
         pooled = [[pooled_globally(tensor) for tensor in wide[:tensors]] for wide in kept]
         features = torch.stack(self._chosen_end(stage, pooled, mixture), dim=1)
         mix = None
         if mixture is not None and masks is not None:
             mix = self._distinct(stage, masks[-1], mixture)[:tensors, None] * masks[-1]
-        return self.head.first_features(features, mix, tensors=self.space.nodes)
+        return self.head.first_features(features, mix, tensors=path_tensors(self.space))
 
 
 def _mixed_cell(space: SearchSpace, cell: Cell) -> MixedCell:
@@ -218,7 +217,7 @@ def _mixed_cell(space: SearchSpace, cell: Cell) -> MixedCell:
     from_stage = cell.stage - 1 if cell.is_reduction else cell.stage
     return MixedCell(
         space, cell,
-        tensors=space.stem_blocks if after_stem else space.nodes,
+        tensors=space.stem_blocks if after_stem else path_tensors(space),
         in_channels=space.stages[from_stage].channels,
         channels=space.stages[cell.stage].channels,
     )  # fmt: skip

@@ -54,7 +54,9 @@ def test_step_is_the_sum_of_its_networks(tmp_path: Path) -> None:
     pixels = torch.randint(0, 256, (12, 1, 8, 8), generator=torch.Generator().manual_seed(0))
     batch = Batch(pixels, torch.arange(12) % 3)
     largest, smallest = extremes(SPACE, dict.fromkeys(decisions(SPACE), 2) | {"width/0": 0})
-    weight = state.supernet.cell("s0c0").process.weight
+    process = state.supernet.cell("s0c0").process
+    assert process is not None
+    weight = process.weight
     before = weight.detach().clone()
     with mixed_precision(CPU):
         alone = F.cross_entropy(state.supernet.chosen(batch.pixels, largest), batch.labels)

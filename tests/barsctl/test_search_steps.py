@@ -49,7 +49,9 @@ def test_steps_of_one_network_move_what_it_computes(tmp_path: Path) -> None:
     weights_step(state, one_batch(), found, tally=Tally(), choices=choices)
     unread = state.supernet.cell("s0c0").parameters()
     assert all(parameter.grad is None for parameter in unread)
-    assert state.supernet.cell("s1c0").process.weight.grad is not None
+    process = state.supernet.cell("s1c0").process
+    assert process is not None
+    assert process.weight.grad is not None
     penalty = torch.zeros(())
     architecture_step(state, one_batch(), found, penalty=penalty, tally=Tally(), choices=choices)
     moved = {name for name, each in state.architecture.logits.items() if each.grad is not None}

@@ -1,5 +1,6 @@
 """Decoding: exact small networks, names, and what every network has."""
 
+from collections import Counter
 from dataclasses import replace
 
 import numpy as np
@@ -10,7 +11,8 @@ from space.counts import counts, total_counts
 from space.decode import decode
 from space.genotype import Genotype, Topology, random_genotype
 from space.graph import IMAGE_VALUE, BlockGraph, Inputs, Node, Value
-from space.search_space import SearchSpace, groups
+from space.references import bireal18
+from space.search_space import SearchSpace, Stage, groups
 from tests.example_spaces import EXAMPLE_SPACES, SMALL, TINY
 
 
@@ -129,6 +131,19 @@ def test_only_the_last_cell_writes_no_outer_signs() -> None:
             if isinstance(node.block, Sum) and node.block.epilogue.outer_signs == 0
         }
         assert unsigned == {last}
+
+
+def test_chain_on_a_narrow_path_is_bi_real_net() -> None:
+    stages = (Stage(16, 4), Stage(32, 2), Stage(64, 2), Stage(128, 2))
+    space = replace(
+        SMALL, image_size=28, classes=10, stem_kernel_size=5, stem_stride=2, stages=stages,
+        nodes=1, path="narrow", downsample="conv",
+    )  # fmt: skip
+    chain = Genotype(
+        space, (1.0,) * 4, (4, 2, 2, 2), dict.fromkeys(groups(space), (("bconv3x3",),))
+    )
+    bi_real = bireal18(1, 28, 10, channels=16, stem="strided")
+    assert Counter(decode(chain).blocks) == Counter(bi_real.blocks)
 
 
 def test_depth_zero_everywhere_decodes() -> None:
