@@ -98,16 +98,9 @@ def train(
             for step, batch in enumerate(batches):
                 progress = ((epoch - stage.start) * steps + step + 0.5) / (steps * len(stage))
                 set_learning_rate(optimizer, progress, highest=settings.learning_rate)
-                with mixed_precision(device), norms_over_ranks():
-                    logits = network(batch.pixels)
-                    loss = _loss(logits, batch, settings, teacher=teacher)
-                optimizer.zero_grad()
-                (loss * batch.share).backward()
-                sum_gradients(network.parameters())
-                optimizer.step()
+                train_step(network, batch, settings, optimizer, teacher=teacher, tally=tally)
                 if average is not network:
                     _average(average, network, decay=settings.ema_decay)
-                tally.add(logits, batch.labels, loss)
                 advance(f"loss {tally.loss:.3f}  best {max(best, 0):.1%}")
             tally.count_all_ranks()
             require_finite(tally, epoch=epoch)
@@ -139,6 +132,21 @@ def train(
     if is_first():
         write_json(folder / RESULT, {**asdict(trained)})
     return trained
+
+
+def train_step(
+    network: nn.Module, batch: Batch, settings: TrainSettings, optimizer: torch.optim.Optimizer, *,
+    teacher: nn.Module | None, tally: Tally,
+) -> None:  # fmt: skip
+    """Move a network's weights by one batch, of which several processes each have a part."""
+    with mixed_precision(batch.pixels.device), norms_over_ranks():
+        logits = network(batch.pixels)
+        loss = _loss(logits, batch, settings, teacher=teacher)
+    optimizer.zero_grad()
+    (loss * batch.share).backward()
+    sum_gradients(network.parameters())
+    optimizer.step()
+    tally.add(logits, batch.labels, loss)
 
 
 def _enter_stage(
