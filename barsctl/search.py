@@ -36,7 +36,7 @@ from .random_numbers import epoch_noise, epoch_numbers, initial_weights
 from .ranks import is_first, own_ranks, require_same_start
 from .run_folder import LAST, Json, MetricsLog, read_metrics
 from .schedules import geometric
-from .search_settings import SearchSettings
+from .search_settings import SearchSettings, architecture_rate
 from .search_steps import (
     BudgetShares,
     SearchState,
@@ -156,6 +156,8 @@ def new_state(
     kept: Mapping[str, int] = {},
 ) -> SearchState:
     """Return where a search starts; its initial weights follow from the seed."""
+    half, _ = split_in_halves(dataset.train, seed=settings.seed)
+    steps = batch_count(half, batch_size=settings.batch_size)
     with initial_weights(settings.seed):
         supernet = Supernet(space, dataset.mean, dataset.std).to(device)
         architecture = Architecture(space, kept=kept).to(device)
@@ -168,7 +170,7 @@ def new_state(
         ),
         torch.optim.Adam(
             architecture.parameters(),
-            lr=settings.architecture_learning_rate, betas=ARCHITECTURE_BETAS,
+            lr=architecture_rate(settings, steps=steps), betas=ARCHITECTURE_BETAS,
         ),
         torch.zeros(budgets, dtype=torch.float64, device=device),
         torch.zeros((), dtype=torch.float64, device=device),

@@ -6,6 +6,9 @@ from typing import Literal
 from .errors import BarsError
 from .train_settings import OptimizerName
 
+LARGEST_ARCHITECTURE_RATE = 2e-2
+ARCHITECTURE_REACH = 14.0
+"""How far, in nats, a logit may move in a search: from even odds to one in a million."""
 Sampling = Literal["gumbel", "softmax", "sigmoid", "one"]
 
 
@@ -21,7 +24,8 @@ class SearchSettings:
     optimizer: OptimizerName = "adamw"
     learning_rate: float = 1e-2
     weight_decay: float = 1e-2
-    architecture_learning_rate: float = 2e-2
+    architecture_learning_rate: float | None = None
+    """None for that of `architecture_rate`."""
     sampling: Sampling = "gumbel"
     """one: a step computes one network alone, in the warm-up one at random."""
     first_temperature: float = 2.0
@@ -43,3 +47,15 @@ class SearchSettings:
                 f"warm-up of {self.warmup_epochs} epochs in a search of {self.epochs}: the "
                 "architecture learns in the epochs after it only; take fewer warm-up epochs"
             )
+
+
+def architecture_rate(settings: SearchSettings, *, steps: int) -> float:
+    """The rate of the architecture's Adam, whose steps are about as large.
+
+    steps: of an epoch. In a search of many steps a rate that decides a short one would decide in
+    its first epochs, on weights that are young, so it falls with their number.
+    """
+    if settings.architecture_learning_rate is not None:
+        return settings.architecture_learning_rate
+    all_steps = steps * (settings.epochs - settings.warmup_epochs)
+    return min(LARGEST_ARCHITECTURE_RATE, ARCHITECTURE_REACH / all_steps)

@@ -29,7 +29,7 @@ from barsctl.derive import DeriveSettings, derive
 from barsctl.judge import JudgeSettings
 from barsctl.run_folder import read_metrics
 from barsctl.search_run import SearchConfig, search_run
-from barsctl.search_settings import SearchSettings
+from barsctl.search_settings import LARGEST_ARCHITECTURE_RATE, SearchSettings
 from barsctl.train_settings import TrainSettings
 from barsctl.training_run import TrainConfig, training_run
 from space.genotype import Genotype, kept_cells
@@ -72,7 +72,7 @@ def settings_of(length: Length, seed: int) -> Mapping[str, SearchSettings]:
         warmup_epochs=0, sampling="softmax", first_temperature=1.0, last_temperature=1.0,
         entropy_weight=0.0, multiplier_rate=0.0,
     )  # fmt: skip
-    fast = 15 * defaults.architecture_learning_rate
+    fast = 15 * LARGEST_ARCHITECTURE_RATE
     return {
         "unheld": replace(bare, architecture_learning_rate=fast),
         "undecided": replace(bare, entropy_weight=-1.0),

@@ -58,7 +58,12 @@ def search(
         float, typer.Option(parser=rate, metavar="RATE", help="Highest, of the weights.")
     ] = _DEFAULTS.learning_rate,
     architecture_learning_rate: Annotated[
-        float, typer.Option(parser=rate, metavar="RATE", help="Of the architecture.")
+        float | None,
+        typer.Option(
+            parser=rate,
+            metavar="RATE",
+            help="Of the architecture; by default 0.02, and less in a search of many steps.",
+        ),
     ] = _DEFAULTS.architecture_learning_rate,
     sampling: Annotated[
         Sampling,

@@ -10,7 +10,7 @@ from barsctl.errors import BarsError
 from barsctl.run_folder import LAST, read_metrics
 from barsctl.search import distribution, new_state, sample, search, temperature
 from barsctl.search_run import search_run
-from barsctl.search_settings import Sampling
+from barsctl.search_settings import Sampling, SearchSettings, architecture_rate
 from barsctl.search_steps import SearchState
 from costmodels.errors import BudgetUnreachable
 from tests.barsctl.tiny_runs import (
@@ -42,6 +42,14 @@ def test_warmup_mixes_all_options_equally(tmp_path: Path) -> None:
     state.architecture.logits["depth/0"].data[0] = 5.0
     found = sample(state, SEARCH, 0, generator=torch.Generator())["depth/0"]
     assert found.tolist() == [0.5, 0.5]
+
+
+def test_architecture_moves_less_in_a_step_of_many() -> None:
+    settings = SearchSettings(epochs=12, warmup_epochs=2)
+    assert architecture_rate(settings, steps=10) == 2e-2
+    assert architecture_rate(settings, steps=1000) == pytest.approx(14 / 10_000)
+    given = replace(settings, architecture_learning_rate=0.1)
+    assert architecture_rate(given, steps=1000) == 0.1
 
 
 def test_gumbel_stands_for_the_softmax_at_any_temperature(tmp_path: Path) -> None:
