@@ -23,8 +23,8 @@ from .gap import discrete_accuracy
 from .judged import JUDGED, Judged, JudgedHeader, file_digest, read_judged
 from .ranks import from_first, is_first, own_ranks, sum_over_ranks
 from .run_folder import LAST
-from .search import distribution
 from .search_run import SearchConfig, load_search, read_search_config
+from .search_sampling import distribution
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,7 +30,8 @@ from .random_numbers import epoch_numbers
 from .rank_norm import norms_over_ranks
 from .ranks import is_first, own_ranks, require_same_start, sum_gradients, wait_for_first
 from .run_folder import MetricsLog
-from .search import architecture_row, distribution, restore, save
+from .search import architecture_row, restore, save
+from .search_sampling import distribution
 from .search_settings import SearchSettings
 from .search_steps import BudgetShares, SearchState
 from .train import distillation_loss

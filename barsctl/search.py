@@ -14,8 +14,8 @@ import torch
 from torch import Tensor, nn
 
 from costmodels.selection import AnyBudget
-from space.decisions import Choices, decisions
-from space.nn.architecture import Architecture, Mode, connected_choices
+from space.decisions import decisions
+from space.nn.architecture import Architecture
 from space.nn.supernet import Supernet
 from space.search_space import SearchSpace
 
@@ -35,7 +35,13 @@ from .progress import progress_bar
 from .random_numbers import epoch_noise, epoch_numbers, initial_weights
 from .ranks import is_first, own_ranks, require_same_start
 from .run_folder import LAST, Json, MetricsLog, read_metrics
-from .schedules import geometric
+from .search_sampling import (
+    distribution,
+    progress_after_warmup,
+    sample,
+    sampled_choices,
+    temperature,
+)
 from .search_settings import SearchSettings, architecture_rate
 from .search_steps import (
     BudgetShares,
@@ -175,53 +181,6 @@ def new_state(
         torch.zeros(budgets, dtype=torch.float64, device=device),
         torch.zeros((), dtype=torch.float64, device=device),
     )  # fmt: skip
-
-
-def progress_after_warmup(settings: SearchSettings, epoch: int) -> float:
-    """Return 0 up to the first epoch after the warm-up, 1 in the last epoch and beyond."""
-    epochs = settings.epochs - settings.warmup_epochs - 1
-    return min(1.0, max(0, epoch - settings.warmup_epochs) / max(1, epochs))
-
-
-def temperature(settings: SearchSettings, epoch: int) -> float:
-    """Return an epoch's temperature; it falls in equal ratios after the warm-up."""
-    progress = progress_after_warmup(settings, epoch)
-    return geometric(progress, settings.first_temperature, settings.last_temperature)
-
-
-def sample(
-    state: SearchState, settings: SearchSettings, epoch: int, *, generator: torch.Generator
-) -> Probabilities:
-    """Return the probabilities that mix the supernet in one step."""
-    if epoch < settings.warmup_epochs:
-        mode: Mode = "random" if settings.sampling == "one" else "uniform"
-        return state.architecture.probabilities(1.0, mode=mode, generator=generator)
-    mode = "gumbel" if settings.sampling == "one" else settings.sampling
-    return state.architecture.probabilities(
-        temperature(settings, epoch), mode=mode, generator=generator
-    )
-
-
-def sampled_choices(
-    space: SearchSpace, mixture: Probabilities, settings: SearchSettings
-) -> Choices | None:
-    """Return the network that a step computes alone; None where it computes the mixture."""
-    return connected_choices(space, mixture) if settings.sampling == "one" else None
-
-
-def distribution(state: SearchState, settings: SearchSettings, epoch: int) -> Probabilities:
-    """Return the probabilities that `sample` stands for, without noise.
-
-    The largest of logits with Gumbel noise is distributed as their softmax, whatever the
-    temperature that the noisy logits are mixed at.
-    """
-    if epoch < settings.warmup_epochs:
-        return state.architecture.probabilities(1.0, mode="uniform")
-    if settings.sampling in ("softmax", "sigmoid"):  # without noise already
-        return state.architecture.probabilities(
-            temperature(settings, epoch), mode=settings.sampling
-        )
-    return state.architecture.probabilities(1.0, mode="softmax")
 
 
 def restore(state: SearchState, folder: Path, *, device: torch.device) -> int:

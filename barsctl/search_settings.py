@@ -27,7 +27,7 @@ class SearchSettings:
     architecture_learning_rate: float | None = None
     """None for that of `architecture_rate`."""
     sampling: Sampling = "gumbel"
-    """one: a step computes one network alone, in the warm-up one at random."""
+    """one: a step computes one network alone, in the warm-up one at random, at first a wide one."""
     first_temperature: float = 2.0
     last_temperature: float = 0.5
     entropy_weight: float = 0.01

@@ -10,7 +10,8 @@ from barsctl.data.dataset import Dataset
 from barsctl.evaluate import Tally
 from barsctl.optimizers import weights_optimizer
 from barsctl.random_numbers import epoch_noise, initial_weights
-from barsctl.search import distribution, new_state, sample
+from barsctl.search import new_state
+from barsctl.search_sampling import distribution, sample
 from barsctl.search_steps import (
     BudgetShares,
     architecture_penalty,

@@ -1,17 +1,17 @@
+"""Whole searches: budgets, resuming, what they tell, and the architecture's rate."""
+
 import json
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-import torch
 
 from barsctl.budgets import Budget
 from barsctl.errors import BarsError
 from barsctl.run_folder import LAST, read_metrics
-from barsctl.search import distribution, new_state, sample, search, temperature
+from barsctl.search import search
 from barsctl.search_run import search_run
 from barsctl.search_settings import Sampling, SearchSettings, architecture_rate
-from barsctl.search_steps import SearchState
 from costmodels.errors import BudgetUnreachable
 from tests.barsctl.tiny_runs import (
     CPU,
@@ -24,25 +24,6 @@ from tests.barsctl.tiny_runs import (
     write_images,
 )
 
-EPOCH = SEARCH.warmup_epochs
-
-
-def fresh_state(folder: Path) -> SearchState:
-    return new_state(SPACE, tiny_dataset(folder), SEARCH, budgets=0, device=CPU)
-
-
-def test_warmup_is_uniform_and_then_falls_to_the_last_temperature() -> None:
-    settings = replace(SEARCH, epochs=5, first_temperature=4.0, last_temperature=1.0)
-    found = [temperature(settings, epoch) for epoch in range(5)]
-    assert found == pytest.approx([4, 4, 4 ** (2 / 3), 4 ** (1 / 3), 1])
-
-
-def test_warmup_mixes_all_options_equally(tmp_path: Path) -> None:
-    state = fresh_state(tmp_path)
-    state.architecture.logits["depth/0"].data[0] = 5.0
-    found = sample(state, SEARCH, 0, generator=torch.Generator())["depth/0"]
-    assert found.tolist() == [0.5, 0.5]
-
 
 def test_architecture_moves_less_in_a_step_of_many() -> None:
     settings = SearchSettings(epochs=12, warmup_epochs=2)
@@ -50,13 +31,6 @@ def test_architecture_moves_less_in_a_step_of_many() -> None:
     assert architecture_rate(settings, steps=1000) == pytest.approx(14 / 10_000)
     given = replace(settings, architecture_learning_rate=0.1)
     assert architecture_rate(given, steps=1000) == 0.1
-
-
-def test_gumbel_stands_for_the_softmax_at_any_temperature(tmp_path: Path) -> None:
-    state = fresh_state(tmp_path)
-    logits = state.architecture.logits["depth/0"]
-    found = distribution(state, SEARCH, EPOCH)["depth/0"]
-    assert torch.equal(found, torch.softmax(logits, 0))
 
 
 def test_search_meets_its_budget_from_above(tmp_path: Path) -> None:

@@ -8,8 +8,9 @@ import torch
 from barsctl.batches import Batch
 from barsctl.budgets import Budget
 from barsctl.evaluate import Tally
-from barsctl.search import distribution, new_state, sample
+from barsctl.search import new_state
 from barsctl.search_run import run_budgets
+from barsctl.search_sampling import distribution, sample
 from barsctl.search_steps import (
     BudgetShares,
     SearchState,
