@@ -212,7 +212,9 @@ def _budget(budget_us: float) -> Budget:
 
 def search_settings(cell: Cell) -> SearchSettings:
     """Those of all searches, but for the counter-measure that a cell does without."""
-    settings = SearchSettings(seed=cell.seed, epochs=8, warmup_epochs=3, refine_epochs=2)
+    settings = SearchSettings(
+        seed=cell.seed, epochs=14, warmup_epochs=7, refine_epochs=2, sampling="one"
+    )
     if cell.group != "without":
         return settings
     match cell.name:
