@@ -9,8 +9,8 @@ from space.search_space import SearchSpace
 from space.uniform import UniformKind, most_cells
 
 Group = Literal[
-    "searched", "reference", "uniform", "random", "topology", "layout", "without", "candidate",
-    "float", "full",
+    "searched", "reference", "uniform", "wide", "random", "topology", "layout", "without",
+    "candidate", "float", "full",
 ]  # fmt: skip
 Row = dict[str, Any]
 FloatKind = Literal["fp32", "int8"]
@@ -79,6 +79,7 @@ def cells(space: SearchSpace, rows: Sequence[Row]) -> Iterator[Cell]:
     budgets = (MIDDLE_US, *(each for each in BUDGETS_US if each != MIDDLE_US))
     for budget in budgets:
         yield from _best_again("reference", budget, forms, rows)
+    yield from (Cell("wide", MIDDLE_US, 0, name) for name in uniform_designs(space))
     yield from (Cell("random", MIDDLE_US, 0, str(index)) for index in range(RANDOM_NETWORKS))
     for kind in get_args(FloatKind):
         yield from (Cell("float", MIDDLE_US, 0, f"{kind} {convs}") for convs in FLOAT_CONVS)

@@ -44,7 +44,7 @@ from space.genotype import (
 )
 from space.graph import BlockGraph
 from space.presets import named_space
-from space.search_space import stage_channels
+from space.search_space import SearchSpace, stage_channels
 from space.uniform import UniformKind
 from targets.catalog import named_target
 
@@ -62,6 +62,8 @@ from .evidence_matrix import (
 CPU: Final = torch.device("cpu")
 SEARCH, SECONDS = "search", "search-seconds"
 SPACE: Final = named_space("fashion-small")
+# The same stages with the path that the paper has.
+WIDE: Final = replace(SPACE, path="wide", downsample="pool", nodes=3)
 DATA: Final = DataChoice("fashion-mnist", None, None, 0)
 IMAGES: Final = Images(SPACE.image_channels, SPACE.image_size, SPACE.classes)
 TABLE = "host.jsonl"
@@ -96,7 +98,7 @@ def open_table(folder: Path) -> LatencyTable:
     graphs = [
         _reference(form, channels) for form in reference_forms() for channels in REFERENCE_CHANNELS
     ]
-    specs = tuple(dict.fromkeys((*space_specs([SPACE]), *graph_specs(graphs))))
+    specs = tuple(dict.fromkeys((*space_specs([SPACE, WIDE]), *graph_specs(graphs))))
     path = folder / TABLE
     settings = ProfileSettings(named_target("host"))
     profile(specs, settings, table=path, resume=True, notify=print)
@@ -113,8 +115,9 @@ def make_network(
     match cell.group:
         case "reference":
             return _made_reference(cell.name, cell.budget_us, table)
-        case "uniform":
-            found = _uniform(cell.name, cell.budget_us, table)
+        case "uniform" | "wide":
+            space = SPACE if cell.group == "uniform" else WIDE
+            found = _uniform(cell.name, cell.budget_us, table, space)
             return None if found is None else _made_genotype(found, run)
         case "random":
             return _made_genotype(_random(cell, table), run)
@@ -127,10 +130,12 @@ def make_network(
             return _made_search(cell, run, folder, table, rows)
 
 
-def _uniform(name: str, budget_us: float, table: LatencyTable) -> Genotype | None:
+def _uniform(
+    name: str, budget_us: float, table: LatencyTable, space: SearchSpace = SPACE
+) -> Genotype | None:
     kind, depth = name.split()
-    budgets = hard_budgets([_budget(budget_us)], SPACE, tables=[table])
-    return widest_uniform(SPACE, cast(UniformKind, kind), budgets, depth=int(depth))
+    budgets = hard_budgets([_budget(budget_us)], space, tables=[table])
+    return widest_uniform(space, cast(UniformKind, kind), budgets, depth=int(depth))
 
 
 def _made_again(cell: Cell, run: Path, folder: Path, table: LatencyTable) -> Made | None:

@@ -66,7 +66,7 @@ def _budgets(rows: Sequence[Row]) -> Iterator[str]:
 
 def _middle(rows: Sequence[Row]) -> Iterator[str]:
     titled: dict[str, tuple[Group, ...]] = {
-        "Uniform designs": ("searched", "uniform"),
+        "Uniform designs, and on the wide path": ("searched", "uniform", "wide"),
         "Searches of a part, and without a counter-measure against collapse": (
             "searched", "topology", "layout", "without",
         ),

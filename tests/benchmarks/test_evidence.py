@@ -32,12 +32,16 @@ def test_cells_have_keys_of_their_own() -> None:
 
 
 def test_best_of_a_group_is_trained_from_all_seeds() -> None:
+    def seeds(rows: list[Row], name: str) -> list[int]:
+        found = cells(SPACE, rows)
+        return [each.seed for each in found if (each.group, each.name) == ("uniform", name)]
+
     names = {cell.name for cell in cells(SPACE, []) if cell.group == "uniform"}
     rows = [row(Cell("uniform", 15.0, 0, name), 0.8) for name in names - {"chain 2"}]
-    assert [cell.seed for cell in cells(SPACE, rows) if cell.name == "chain 2"] == [0]
+    assert seeds(rows, "chain 2") == [0]
     rows.append(row(Cell("uniform", 15.0, 0, "chain 2"), 0.9))
-    assert [cell.seed for cell in cells(SPACE, rows) if cell.name == "chain 2"] == [0, 1, 2]
-    assert [cell.seed for cell in cells(SPACE, rows) if cell.name == "chain 1"] == [0]
+    assert seeds(rows, "chain 2") == [0, 1, 2]
+    assert seeds(rows, "chain 1") == [0]
 
 
 def test_networks_that_fit_no_budget_are_never_best() -> None:
