@@ -1,9 +1,11 @@
 """Search spaces by name."""
 
 from dataclasses import replace
+from pathlib import Path
 
 from .errors import SpaceError
 from .search_space import SearchSpace, Stage
+from .space_file import SUFFIX, read_space
 
 # The paper's layout doubles the channels at each reduction and keeps up to 2 cells in a stage.
 SPACES = {
@@ -38,13 +40,19 @@ def named_space(
     image_size: int | None = None,
     classes: int | None = None,
 ) -> SearchSpace:
-    """A space by name, for other images or classes where these are given.
+    """A space by name or of a TOML file, for other images or classes where these are given.
 
-    Raises SpaceError where the name is unknown or the images do not fit.
+    Raises SpaceError where the name is unknown, the file breaks a rule or the images do not fit.
     """
-    if name not in SPACES:
-        raise SpaceError(f"space {name!r} is unknown; take one of {', '.join(SPACES)}")
-    space = SPACES[name]
+    if name.endswith(SUFFIX):
+        space = read_space(Path(name))
+    elif name in SPACES:
+        space = SPACES[name]
+    else:
+        raise SpaceError(
+            f"space {name!r} is unknown; take one of {', '.join(SPACES)}, or give a space's "
+            "TOML file"
+        )
     return replace(
         space,
         image_channels=space.image_channels if image_channels is None else image_channels,

@@ -9,6 +9,7 @@ from pydantic import TypeAdapter, ValidationError
 from .errors import SpaceError
 
 T = TypeVar("T")
+REWRITE = "write the file again with this version"
 
 
 def parse_strict(
@@ -28,10 +29,10 @@ def parse_strict(
     try:
         found = adapter.validate_json(text, strict=True, extra="forbid")
     except ValidationError as error:
-        raise SpaceError(f"{what}: {_explained(error)}") from error
+        raise SpaceError(f"{what}: {explained(error)}") from error
     absent = _absent_key(json.loads(text), adapter.dump_python(found, mode="json"))
     if absent is not None:
-        raise SpaceError(f"{what}: {absent} is missing; write the file again with this version")
+        raise SpaceError(f"{what}: {absent} is missing; {REWRITE}")
     return found
 
 
@@ -40,7 +41,7 @@ def parse_known(text: str | bytes, adapter: TypeAdapter[T], *, what: str) -> T:
     try:
         return adapter.validate_json(text, strict=True)
     except ValidationError as error:
-        raise SpaceError(f"{what}: {_explained(error)}") from error
+        raise SpaceError(f"{what}: {explained(error)}") from error
 
 
 def dump_strict(found: T, adapter: TypeAdapter[T]) -> str:
@@ -64,15 +65,15 @@ def _filled(text: str | bytes, later: Mapping[str, Mapping[str, object]]) -> str
     return json.dumps(found)
 
 
-def _explained(error: ValidationError) -> str:
-    """The first broken rule: our own error as it is, others with place and value."""
+def explained(error: ValidationError, *, remedy: str = REWRITE) -> str:
+    """The first broken rule: our own error as it is, others with place, value and remedy."""
     first = error.errors(include_url=False)[0]
     if first["type"] == "value_error":
         return str(first["ctx"]["error"])
     place = ".".join(str(part) for part in first["loc"]) or "the text"
     told = first["type"] in ("missing", "json_invalid")
     value = "" if told else f" is {first['input']!r:.80}"
-    return f"{place}{value}: {first['msg']}; write the file again with this version"
+    return f"{place}{value}: {first['msg']}; {remedy}"
 
 
 def _absent_key(raw: object, full: object) -> str | None:

@@ -29,7 +29,9 @@ _DEFAULTS = SearchSettings()
 
 def search(
     out: Annotated[Path, typer.Option(help="The run's folder.")],
-    space: Annotated[str, typer.Option(help=f"Search space: {', '.join(SPACES)}.")] = "demo",
+    space: Annotated[
+        str, typer.Option(help=f"Search space: {', '.join(SPACES)}, or a TOML file.")
+    ] = "demo",
     data: Data = "fashion-mini",
     data_dir: DataDir = None,
     image_size: ImageSize = None,

@@ -3,13 +3,15 @@
 import json
 from dataclasses import asdict, dataclass
 from math import log10
+from typing import Annotated
 
 import typer
 
 from barsctl.table import print_table
 from space.decisions import decisions
-from space.presets import SPACES
+from space.presets import SPACES, named_space
 from space.search_space import SearchSpace
+from space.space_file import space_toml
 
 from .options import Json
 
@@ -31,11 +33,20 @@ class SpaceRow:
     """Of the number of combinations of choices."""
 
 
-def spaces(as_json: Json = False) -> None:
+def spaces(
+    name: Annotated[
+        str | None, typer.Argument(help="One of them, or a space's TOML file: all of it, as TOML.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
     """List the search spaces: for which images, and how much they leave open.
 
-    Example: barsctl spaces
+    Example: barsctl spaces demo
     """
+    if name is not None:
+        space = named_space(name)
+        typer.echo(json.dumps(asdict(space)) if as_json else space_toml(space), nl=as_json)
+        return
     rows = [_row(space) for space in SPACES.values()]
     if as_json:
         typer.echo(json.dumps([asdict(row) for row in rows], indent=2))

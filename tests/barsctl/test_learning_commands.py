@@ -17,6 +17,7 @@ from barsctl.commands.train import train
 from barsctl.search_settings import SearchSettings
 from barsctl.train_settings import TrainSettings
 from space.presets import SPACES
+from space.space_file import read_space
 from tests.barsctl.tiny_runs import write_images
 
 
@@ -161,6 +162,14 @@ def test_spaces_are_all_listed(barsctl: Command) -> None:
     lines = barsctl("spaces").out.splitlines()
     assert [line.split()[0] for line in lines[1:]] == list(SPACES)
     assert lines[1].split()[1:3] == ["28x28x1", "10"]
+
+
+def test_space_is_shown_as_its_file(barsctl: Command, tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text(barsctl("spaces", "fashion-small").out)
+    assert read_space(path) == SPACES["fashion-small"]
+    assert barsctl("spaces", path).out == path.read_text()
+    assert json.loads(barsctl("spaces", path, "--json").out)["path"] == "narrow"
 
 
 def test_budget_given_twice_is_refused(barsctl: Command, tmp_path: Path) -> None:
