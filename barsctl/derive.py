@@ -20,8 +20,8 @@ from .board_budgets import BoardBudget, board_budgets, tightened
 from .budgets import Budget
 from .candidates import candidate_choices
 from .judge import Judge, JudgeSettings, open_judge
-from .judged import kept_choices
 from .measured_log import MEASURED, MeasuredLog, read_measured
+from .network_rows import kept_choices
 from .pricing import hard_budgets
 from .progress import progress_bar
 from .ranks import own_ranks

@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 
 from space.decisions import Choices
-from space.genotype import genotype_of
+from space.genotype import choices_of, genotype_of
 from space.nn.supernet import Supernet
 from space.search_space import SearchSpace
 
@@ -20,7 +20,8 @@ from .candidates import LogProbabilities
 from .data.source import ImageSource
 from .data_choice import load_choice
 from .gap import discrete_accuracy
-from .judged import JUDGED, Judged, JudgedHeader, file_digest, read_judged
+from .judged import JUDGED, JUDGED_FORMAT, Judged, JudgedHeader, JudgedRow, file_digest
+from .network_rows import NetworkRows, known_rows
 from .ranks import from_first, is_first, own_ranks, sum_over_ranks
 from .run_folder import LAST
 from .search_run import SearchConfig, load_search, read_search_config
@@ -65,8 +66,8 @@ class Judge:
             asked = [dict(choices[index]) for index in unknown]
             from_first(json.dumps(asked).encode())
             for index, share in zip(unknown, self.judged(asked), strict=True):
-                self.known.add(genotypes[index], share)
-        return [self.known.accuracy(each) for each in genotypes]
+                self.known.add(JudgedRow(choices_of(genotypes[index]), share))
+        return [self.known[each].accuracy for each in genotypes]
 
     def judged(self, choices: Sequence[Choices]) -> list[float]:
         """The accuracies of networks that all processes judge now, each some of them."""
@@ -93,14 +94,19 @@ def open_judge(
     header = JudgedHeader(
         format=1, checkpoint=file_digest(folder / LAST), device=device.type, **asdict(settings)
     )
-    path = folder / JUDGED
+    path, space = folder / JUDGED, config.space
+    known = (
+        known_rows(path, space, header, JUDGED_FORMAT)
+        if is_first()
+        else NetworkRows(path, space, JUDGED_FORMAT)
+    )
     return Judge(
-        config.space,
+        space,
         state.supernet,
         log_probabilities(distribution(state, config.settings, epoch), config.kept),
         random_images(weights_half, count=settings.calibration_images, seed=settings.seed),
         random_images(dataset.validation, count=settings.held_out_images, seed=settings.seed),
-        read_judged(path, config.space, header) if is_first() else Judged(path, config.space),
+        known,
         settings.batch_size,
         device,
     )

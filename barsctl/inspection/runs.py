@@ -8,7 +8,8 @@ from pydantic import TypeAdapter
 
 from barsctl.budgets import format_cost
 from barsctl.data_choice import DataChoice
-from barsctl.judged import judged_rows
+from barsctl.judged import JUDGED_FORMAT
+from barsctl.network_rows import header_and_rows
 from barsctl.run_folder import Json, metrics_rows
 from barsctl.scaled_reference import ReferenceChoice
 from space.strict_json import parse_strict
@@ -145,7 +146,7 @@ def metrics_report(path: Path) -> Report:
 
 def judged_report(path: Path) -> Report:
     """What networks were judged on, and the most accurate one's accuracy."""
-    header, rows = judged_rows(path)
+    header, rows = header_and_rows(path, JUDGED_FORMAT)
     return Report(
         "judged networks of a search",
         {
