@@ -17,6 +17,7 @@ from space.search_space import SearchSpace
 from .architecture_metrics import log_probabilities
 from .batches import random_images, split_in_halves
 from .candidates import LogProbabilities
+from .data.dataset import Dataset
 from .data.source import ImageSource
 from .data_choice import load_choice
 from .gap import discrete_accuracy
@@ -26,6 +27,8 @@ from .ranks import from_first, is_first, own_ranks, sum_over_ranks
 from .run_folder import LAST
 from .search_run import SearchConfig, load_search, read_search_config
 from .search_sampling import distribution
+from .train_settings import TrainSettings
+from .trials import trial_run
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +48,7 @@ class Judge:
     """A search's supernet and probabilities, with the images that its networks are judged on."""
 
     space: SearchSpace
+    dataset: Dataset
     supernet: Supernet
     log_probabilities: LogProbabilities
     calibration: ImageSource
@@ -64,7 +68,7 @@ class Judge:
         unknown = [index for index, each in enumerate(genotypes) if each not in self.known]
         if unknown:
             asked = [dict(choices[index]) for index in unknown]
-            from_first(json.dumps(asked).encode())
+            from_first(json.dumps({"judged": asked}).encode())
             for index, share in zip(unknown, self.judged(asked), strict=True):
                 self.known.add(JudgedRow(choices_of(genotypes[index]), share))
         return [self.known[each].accuracy for each in genotypes]
@@ -102,6 +106,7 @@ def open_judge(
     )
     return Judge(
         space,
+        dataset,
         state.supernet,
         log_probabilities(distribution(state, config.settings, epoch), config.kept),
         random_images(weights_half, count=settings.calibration_images, seed=settings.seed),
@@ -114,9 +119,10 @@ def open_judge(
 
 @contextmanager
 def judging_ranks(folder: Path, settings: JudgeSettings, *, device: torch.device) -> Iterator[bool]:
-    """Whether this is the first process, which asks; the others judge for it before the context.
+    """Whether this is the first process, which asks; the others work for it before the context.
 
-    They return when the first one leaves the context. Raises as `open_judge`.
+    They judge networks, and train those that are tried, as the first one asks them to, and return
+    when the first one leaves the context. Raises as `open_judge`.
     """
     if is_first():
         try:
@@ -125,6 +131,13 @@ def judging_ranks(folder: Path, settings: JudgeSettings, *, device: torch.device
             from_first(b"")
         return
     judge = open_judge(folder, read_search_config(folder), settings, device=device)
-    while asked := from_first(b""):
-        judge.judged(json.loads(asked))
+    while content := from_first(b""):
+        asked = json.loads(content)
+        if "trial" in asked:
+            trial_run(
+                folder, genotype_of(judge.space, asked["trial"]), judge.dataset,
+                TrainSettings(**asked["settings"]), device=device,
+            )  # fmt: skip
+        else:
+            judge.judged(asked["judged"])
     yield False
