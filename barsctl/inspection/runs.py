@@ -12,6 +12,7 @@ from barsctl.judged import JUDGED_FORMAT
 from barsctl.network_rows import header_and_rows
 from barsctl.run_folder import Json, metrics_rows
 from barsctl.scaled_reference import ReferenceChoice
+from barsctl.tried import TRIED_FORMAT
 from space.strict_json import parse_strict
 
 from .report import Report
@@ -155,5 +156,19 @@ def judged_report(path: Path) -> Report:
             "held_out_images": header.held_out_images,
             "networks": len(rows),
             "best_accuracy": max((row.accuracy for row in rows), default=None),
+        },
+    )
+
+
+def tried_report(path: Path) -> Report:
+    """How networks were tried, and the least loss."""
+    header, rows = header_and_rows(path, TRIED_FORMAT)
+    return Report(
+        "tried networks of a search",
+        {
+            "device": header.device,
+            "trial_epochs": header.trial_epochs,
+            "networks": len(rows),
+            "least_loss": min((row.loss for row in rows), default=None),
         },
     )

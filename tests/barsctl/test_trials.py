@@ -35,7 +35,7 @@ from tests.barsctl.tiny_runs import (
 
 UNTRIED = DeriveSettings(6, JudgeSettings(batch_size=16))
 SETTINGS = replace(UNTRIED, trials=3)
-# Of an epoch, 87 training images in batches of 16.
+# Of an epoch, 93 training images in batches of 16.
 STEPS = 5
 
 
