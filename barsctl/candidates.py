@@ -18,7 +18,7 @@ from space.decisions import Choices, Decisions, decisions, is_connected, node_de
 from space.genotype import genotype_of
 from space.search_space import SearchSpace
 
-from .judged import kept_choices
+from .network_rows import kept_choices
 
 LogProbabilities = Mapping[str, NDArray[np.float64]]
 TRIES_PER_CANDIDATE = 50

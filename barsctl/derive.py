@@ -19,14 +19,17 @@ from targets.toolchain import Notify
 from .board_budgets import BoardBudget, board_budgets, tightened
 from .budgets import Budget
 from .candidates import candidate_choices
+from .errors import BarsError
 from .judge import Judge, JudgeSettings, open_judge
-from .judged import kept_choices
 from .measured_log import MEASURED, MeasuredLog, read_measured
+from .network_rows import kept_choices
 from .pricing import hard_budgets
 from .progress import progress_bar
 from .ranks import own_ranks
 from .run_folder import GENOTYPE, Json, write_json
-from .search_run import read_search_config, run_tables
+from .search_run import SearchConfig, read_search_config, run_tables
+from .train_settings import TrainSettings
+from .trials import Trials, open_trials, tried_in_turn
 
 DERIVED = "derive.json"
 # Rounds of candidates, each within tighter limits, until one is measured within the budget.
@@ -39,13 +42,23 @@ class DeriveSettings:
     """How many networks are compared, and how they are judged.
 
     measured: whether latencies are measured on whole networks, or the tables' word is taken. place:
-    where, None for where the table was measured.
+    where, None for where the table was measured. trials: how many networks are trained on their own
+    for trial_epochs, to be ranked by their loss: see trials.py.
     """
 
     candidates: int = 20
     judge: JudgeSettings = field(default_factory=JudgeSettings)
     measured: bool = True
     place: Place | None = None
+    trials: int = 0
+    trial_epochs: int = 2
+
+    def __post_init__(self) -> None:
+        if self.trials > self.candidates:
+            raise BarsError(
+                f"{self.trials} trials of {self.candidates} candidates: each is tried once at "
+                "most; try fewer, or compare more candidates"
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +66,7 @@ class Candidate:
     """A network within the budgets, with its accuracy on held-out images and shared weights.
 
     costs: of each budget, as predicted. measured: of those that it was compiled and measured for.
+    trial_loss: the mean training loss in the last epoch of its trial, if it was tried.
     """
 
     genotype: Genotype
@@ -60,6 +74,7 @@ class Candidate:
     log_probability: float
     costs: dict[str, float]
     measured: dict[str, float] = field(default_factory=dict)
+    trial_loss: float | None = None
 
 
 def derive(
@@ -71,13 +86,14 @@ def derive(
     budgets: Sequence[Budget] | None = None,
     tables: Sequence[str] | None = None,
 ) -> tuple[Candidate, ...]:
-    """Return networks of a search run within the budgets, ranked: see `rank`.
+    """Return networks of a search run within the budgets, ranked.
 
-    The first was measured within them, where tables price a budget: a network that is not gives way
-    to the next. It goes to the run's genotype.json, the ranking to derive.json. What was judged
-    or measured before, for another budget too, is neither again. budgets: None for those
-    of the search; tables: None likewise. Raises BudgetUnreachable where no network keeps to them,
-    BarsError where another board answers than the table's, or none.
+    Those that were tried come first, by their loss, then the others: see `rank`. The first was
+    measured within them, where tables price a budget: a network that is not gives way to the next.
+    It goes to the run's genotype.json, the ranking to derive.json. What was judged, tried or
+    measured before, for another budget too, is not again. budgets: None for those of the search;
+    tables: None likewise. Raises BudgetUnreachable where no network keeps to them, BarsError where
+    another board answers than the table's, or none.
     """
     config = read_search_config(folder)
     asked = config.budgets if budgets is None else tuple(budgets)
@@ -88,15 +104,29 @@ def derive(
     for board in boards:  # judging takes minutes
         board.require_ready(log)
     judge = open_judge(folder, config, settings.judge, device=device)
-    ranking = _derived(judge, hard, boards, settings, log=log, notify=notify)
+    trials = _opened_trials(folder, config, judge, settings) if settings.trials else None
+    ranking = _derived(judge, trials, hard, boards, settings, log=log, notify=notify)
     write_genotype(ranking[0].genotype, folder / GENOTYPE)
     write_json(folder / DERIVED, derived_json(ranking))
     return ranking
 
 
+def _opened_trials(
+    folder: Path, config: SearchConfig, judge: Judge, settings: DeriveSettings
+) -> Trials:
+    training = TrainSettings(
+        seed=settings.judge.seed,
+        epochs=settings.trial_epochs,
+        batch_size=config.settings.batch_size,
+        label_smoothing=0.0,
+    )
+    return open_trials(folder, judge.space, judge.dataset, training, device=judge.device)
+
+
 def _derived(
-    judge: Judge, budgets: Sequence[AnyBudget], boards: Sequence[BoardBudget],
-    settings: DeriveSettings, *, log: MeasuredLog, notify: Notify,
+    judge: Judge, trials: Trials | None, budgets: Sequence[AnyBudget],
+    boards: Sequence[BoardBudget], settings: DeriveSettings, *,
+    log: MeasuredLog, notify: Notify,
 ) -> tuple[Candidate, ...]:  # fmt: skip
     """The ranking behind its first network that was measured within the boards' budgets."""
     generator = np.random.default_rng(settings.judge.seed)
@@ -119,6 +149,8 @@ def _derived(
             error=judge.sampling_error,
             limits={budget.name: budget.limit for budget in limits},
         )[: settings.candidates]
+        if trials is not None:
+            ranking = _tried(ranking, trials, count=settings.trials, notify=notify)
         for position, each in enumerate(ranking):
             network = kept_choices(each.genotype)
             if network in over:
@@ -133,6 +165,19 @@ def _derived(
         f"{len(over)} networks that the table holds for fast enough were measured, and none keeps "
         f"to the budget (closest: {told}); raise the budget, or profile the board again"
     )
+
+
+def _tried(
+    ranking: Sequence[Candidate], trials: Trials, *, count: int, notify: Notify
+) -> tuple[Candidate, ...]:
+    """The ranking behind those of it that were tried, the least loss first."""
+    losses: dict[int, float] = {}
+    networks, accuracies = zip(*((each.genotype, each.accuracy) for each in ranking), strict=True)
+    for index, loss in tried_in_turn(trials, networks, accuracies, count=count):
+        losses[index] = loss
+        notify(f"tried {len(losses)} of {count}: loss {loss:.3f}")
+    told = [replace(each, trial_loss=losses.get(index)) for index, each in enumerate(ranking)]
+    return tuple(sorted(told, key=lambda each: (each.trial_loss is None, each.trial_loss or 0.0)))
 
 
 def _measured(
@@ -205,7 +250,10 @@ def rank(
 
 def derived_json(ranking: Sequence[Candidate]) -> Json:
     """Return a ranking as scripts read it."""
-    return {"format": 1, "candidates": [candidate_json(each) for each in ranking]}
+    candidates: list[Json] = [
+        candidate_json(each) | {"trial_loss": each.trial_loss} for each in ranking
+    ]
+    return {"format": 1, "candidates": candidates}
 
 
 def candidate_json(candidate: Candidate) -> dict[str, Json]:

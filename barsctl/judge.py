@@ -10,21 +10,25 @@ from pathlib import Path
 import torch
 
 from space.decisions import Choices
-from space.genotype import genotype_of
+from space.genotype import choices_of, genotype_of
 from space.nn.supernet import Supernet
 from space.search_space import SearchSpace
 
 from .architecture_metrics import log_probabilities
 from .batches import random_images, split_in_halves
 from .candidates import LogProbabilities
+from .data.dataset import Dataset
 from .data.source import ImageSource
 from .data_choice import load_choice
 from .gap import discrete_accuracy
-from .judged import JUDGED, Judged, JudgedHeader, file_digest, read_judged
+from .judged import JUDGED, JUDGED_FORMAT, Judged, JudgedHeader, JudgedRow, file_digest
+from .network_rows import NetworkRows, known_rows
 from .ranks import from_first, is_first, own_ranks, sum_over_ranks
 from .run_folder import LAST
 from .search_run import SearchConfig, load_search, read_search_config
 from .search_sampling import distribution
+from .train_settings import TrainSettings
+from .trials import trial_run
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +48,7 @@ class Judge:
     """A search's supernet and probabilities, with the images that its networks are judged on."""
 
     space: SearchSpace
+    dataset: Dataset
     supernet: Supernet
     log_probabilities: LogProbabilities
     calibration: ImageSource
@@ -63,10 +68,10 @@ class Judge:
         unknown = [index for index, each in enumerate(genotypes) if each not in self.known]
         if unknown:
             asked = [dict(choices[index]) for index in unknown]
-            from_first(json.dumps(asked).encode())
+            from_first(json.dumps({"judged": asked}).encode())
             for index, share in zip(unknown, self.judged(asked), strict=True):
-                self.known.add(genotypes[index], share)
-        return [self.known.accuracy(each) for each in genotypes]
+                self.known.add(JudgedRow(choices_of(genotypes[index]), share))
+        return [self.known[each].accuracy for each in genotypes]
 
     def judged(self, choices: Sequence[Choices]) -> list[float]:
         """The accuracies of networks that all processes judge now, each some of them."""
@@ -93,14 +98,20 @@ def open_judge(
     header = JudgedHeader(
         format=1, checkpoint=file_digest(folder / LAST), device=device.type, **asdict(settings)
     )
-    path = folder / JUDGED
+    path, space = folder / JUDGED, config.space
+    known = (
+        known_rows(path, space, header, JUDGED_FORMAT)
+        if is_first()
+        else NetworkRows(path, space, JUDGED_FORMAT)
+    )
     return Judge(
-        config.space,
+        space,
+        dataset,
         state.supernet,
         log_probabilities(distribution(state, config.settings, epoch), config.kept),
         random_images(weights_half, count=settings.calibration_images, seed=settings.seed),
         random_images(dataset.validation, count=settings.held_out_images, seed=settings.seed),
-        read_judged(path, config.space, header) if is_first() else Judged(path, config.space),
+        known,
         settings.batch_size,
         device,
     )
@@ -108,9 +119,10 @@ def open_judge(
 
 @contextmanager
 def judging_ranks(folder: Path, settings: JudgeSettings, *, device: torch.device) -> Iterator[bool]:
-    """Whether this is the first process, which asks; the others judge for it before the context.
+    """Whether this is the first process, which asks; the others work for it before the context.
 
-    They return when the first one leaves the context. Raises as `open_judge`.
+    They judge networks, and train those that are tried, as the first one asks them to, and return
+    when the first one leaves the context. Raises as `open_judge`.
     """
     if is_first():
         try:
@@ -119,6 +131,13 @@ def judging_ranks(folder: Path, settings: JudgeSettings, *, device: torch.device
             from_first(b"")
         return
     judge = open_judge(folder, read_search_config(folder), settings, device=device)
-    while asked := from_first(b""):
-        judge.judged(json.loads(asked))
+    while content := from_first(b""):
+        asked = json.loads(content)
+        if "trial" in asked:
+            trial_run(
+                folder, genotype_of(judge.space, asked["trial"]), judge.dataset,
+                TrainSettings(**asked["settings"]), device=device,
+            )  # fmt: skip
+        else:
+            judge.judged(asked["judged"])
     yield False

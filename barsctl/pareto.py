@@ -22,7 +22,7 @@ from .derive import Candidate, candidate_json, candidates_within, evaluate
 from .errors import BarsError
 from .front_plot import write_front_plot
 from .judge import Judge, JudgeSettings, open_judge
-from .judged import kept_choices
+from .network_rows import kept_choices
 from .pricing import hard_budgets, read_latency_table
 from .run_folder import Json, write_json
 from .search_run import SearchConfig, read_search_config

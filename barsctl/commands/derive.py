@@ -18,6 +18,10 @@ if TYPE_CHECKING:
 def derive(
     run: Annotated[Path, typer.Argument(help="The folder of a search.")],
     candidates: Annotated[int, typer.Option(min=1, help="Networks to compare.")] = 20,
+    trials: Annotated[
+        int, typer.Option(min=0, help="Of them, networks to train for a short while, to rank them.")
+    ] = 0,
+    trial_epochs: Annotated[int, typer.Option(min=1, help="Epochs of a trial.")] = 2,
     budget: Budgets = None,
     table: Tables = None,
     on: OptionalOn = None,
@@ -33,7 +37,8 @@ def derive(
 
     A latency is measured on the whole network, where the table was measured, and a network that
     does not keep to its budget gives way to the next. Another --table and --budget choose for
-    another board, without searching again.
+    another board, without searching again. Shared weights rank networks roughly: --trials ranks
+    some by the loss of short trainings of their own. Killed, it goes on when it is run again.
 
     Exits with 3 where no network keeps to it. Example: barsctl derive runs/search --candidates 20
     """
@@ -41,7 +46,9 @@ def derive(
     from barsctl.devices import find_device
     from barsctl.judge import JudgeSettings, judging_ranks
 
-    settings = DeriveSettings(candidates, JudgeSettings(seed), not unmeasured, on)
+    settings = DeriveSettings(
+        candidates, JudgeSettings(seed), not unmeasured, on, trials, trial_epochs
+    )
     found = find_device(device)
     with judging_ranks(run, settings.judge, device=found) as asks:
         if not asks:
@@ -55,7 +62,7 @@ def derive(
         return
     costs = tuple(ranking[0].costs)
     print_table(
-        ("rank", "accuracy", *costs, "measured", "log probability", "widths", "cells"),
+        ("rank", "accuracy", "trial", *costs, "measured", "log probability", "widths", "cells"),
         [_cells(number, each) for number, each in enumerate(ranking, start=1)],
     )
     typer.echo(f"{run / 'genotype.json'} is the first; now run: barsctl train {run}")
@@ -65,6 +72,7 @@ def _cells(number: int, candidate: "Candidate") -> tuple[str, ...]:
     return (
         str(number),
         f"{candidate.accuracy:.2%}",
+        "-" if candidate.trial_loss is None else f"{candidate.trial_loss:.3f}",
         *(format_cost(name, cost) for name, cost in candidate.costs.items()),
         ", ".join(format_cost(name, cost) for name, cost in candidate.measured.items()) or "-",
         f"{candidate.log_probability:.1f}",

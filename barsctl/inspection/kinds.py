@@ -17,6 +17,7 @@ from .runs import (
     search_config_report,
     sweep_config_report,
     train_config_report,
+    tried_report,
 )
 from .tables import csv_report, table_report
 from .weights import weights_report
@@ -40,6 +41,7 @@ DOCUMENTS: dict[tuple[str, ...], Reader] = {
 ROWS: dict[tuple[str, ...], Reader] = {
     ("target", "kernel_hash", "way"): table_report,
     ("checkpoint", "held_out_images"): judged_report,
+    ("trial_epochs", "batch_size"): tried_report,
     ("epoch",): metrics_report,
 }
 # Behind the # of its first line.

@@ -8,9 +8,11 @@ from pydantic import TypeAdapter
 
 from barsctl.budgets import format_cost
 from barsctl.data_choice import DataChoice
-from barsctl.judged import judged_rows
+from barsctl.judged import JUDGED_FORMAT
+from barsctl.network_rows import header_and_rows
 from barsctl.run_folder import Json, metrics_rows
 from barsctl.scaled_reference import ReferenceChoice
+from barsctl.tried import TRIED_FORMAT
 from space.strict_json import parse_strict
 
 from .report import Report
@@ -145,7 +147,7 @@ def metrics_report(path: Path) -> Report:
 
 def judged_report(path: Path) -> Report:
     """What networks were judged on, and the most accurate one's accuracy."""
-    header, rows = judged_rows(path)
+    header, rows = header_and_rows(path, JUDGED_FORMAT)
     return Report(
         "judged networks of a search",
         {
@@ -154,5 +156,19 @@ def judged_report(path: Path) -> Report:
             "held_out_images": header.held_out_images,
             "networks": len(rows),
             "best_accuracy": max((row.accuracy for row in rows), default=None),
+        },
+    )
+
+
+def tried_report(path: Path) -> Report:
+    """How networks were tried, and the least loss."""
+    header, rows = header_and_rows(path, TRIED_FORMAT)
+    return Report(
+        "tried networks of a search",
+        {
+            "device": header.device,
+            "trial_epochs": header.trial_epochs,
+            "networks": len(rows),
+            "least_loss": min((row.loss for row in rows), default=None),
         },
     )

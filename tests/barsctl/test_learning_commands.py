@@ -67,9 +67,10 @@ def test_search_derive_and_train_follow_one_another(barsctl: Command, tmp_path: 
     assert derived.exit_code == 0
     best = json.loads(derived.out)["candidates"][0]
     assert best["cost"]["bops"] <= 100e3
-    table = barsctl("derive", run, "--candidates", "2").out.splitlines()
-    assert table[0].split()[:4] == ["rank", "accuracy", "bops", "measured"]
-    assert table[1].split()[:2] == ["1", f"{best['accuracy']:.2%}"]
+    assert best["trial_loss"] is None
+    table = barsctl("derive", run, "--candidates", "2", "--trials", "1").out.splitlines()
+    assert table[0].split()[:5] == ["rank", "accuracy", "trial", "bops", "measured"]
+    assert [float(table[1].split()[2]) > 0, table[2].split()[2]] == [True, "-"]
 
     trained = barsctl("train", run, *images, "--out", tmp_path / "train", "--epochs", "1")
     assert trained.exit_code == 0

@@ -1,0 +1,108 @@
+"""Files of what is known of a search's networks: a header, and a row per network.
+
+The rows hold for what the header names; a file of another header is begun anew. A torn last line,
+left by an interruption, is dropped.
+"""
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Generic, Protocol, TypeVar
+
+from pydantic import TypeAdapter
+
+from space.atomic import write_atomically
+from space.genotype import Genotype, genotype_of, kept_cells
+from space.json_lines import NO_LINES, read_lines
+from space.search_space import SearchSpace
+from space.strict_json import parse_strict
+
+KeptChoices = tuple[object, ...]
+
+
+class NetworkRow(Protocol):
+    """What is known of the network of some choices."""
+
+    @property
+    def choices(self) -> dict[str, int]:
+        """The choices that describe the network."""
+
+
+Header = TypeVar("Header")
+Row = TypeVar("Row", bound=NetworkRow)
+
+
+def kept_choices(genotype: Genotype) -> KeptChoices:
+    """Equal for equal networks, whatever the topologies of cells that their depths drop."""
+    kept = {cell.group: genotype.topologies[cell.group] for cell in kept_cells(genotype)}
+    return genotype.widths, genotype.depths, tuple(kept.items())
+
+
+@dataclass(frozen=True, slots=True)
+class RowsFormat(Generic[Header, Row]):
+    """What a file's first line and its other lines are."""
+
+    header: TypeAdapter[Header]
+    row: TypeAdapter[Row]
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkRows(Generic[Header, Row]):
+    """The networks that are known so far, in that order, and the file that they are kept in."""
+
+    path: Path
+    space: SearchSpace
+    format: RowsFormat[Header, Row]
+    rows: dict[KeptChoices, Row] = field(default_factory=dict)
+
+    def __contains__(self, genotype: Genotype) -> bool:
+        return kept_choices(genotype) in self.rows
+
+    def __getitem__(self, genotype: Genotype) -> Row:
+        return self.rows[kept_choices(genotype)]
+
+    def add(self, row: Row) -> None:
+        """Keep what is known of a network."""
+        with self.path.open("a") as file:
+            file.write(_line(row, self.format.row))
+        self.rows[kept_choices(genotype_of(self.space, row.choices))] = row
+
+
+def known_rows(
+    path: Path, space: SearchSpace, header: Header, form: RowsFormat[Header, Row]
+) -> NetworkRows[Header, Row]:
+    """What is known under a header; a file of another header is begun anew.
+
+    Raises SpaceError where a row is damaged.
+    """
+    lines = read_lines(path) if path.exists() else NO_LINES
+    first = _line(header, form.header).encode()
+    is_of_header = lines.whole[:1] == (first,)
+    whole = lines.whole if is_of_header else (first,)
+    if lines.torn or not is_of_header:
+        write_atomically(path, b"".join(whole))
+    known = NetworkRows(path, space, form)
+    for row in _rows(path, whole, form.row):
+        known.rows[kept_choices(genotype_of(space, row.choices))] = row
+    return known
+
+
+def header_and_rows(path: Path, form: RowsFormat[Header, Row]) -> tuple[Header, list[Row]]:
+    """A file's header and whole rows. Raises SpaceError where one is damaged."""
+    lines = read_lines(path)
+    first, *_ = (*lines.whole, lines.torn)
+    header = parse_strict(first, form.header, what=f"{path}: line 1")
+    return header, list(_rows(path, lines.whole, form.row))
+
+
+def _rows(path: Path, lines: Sequence[bytes], row: TypeAdapter[Row]) -> Iterator[Row]:
+    for number, line in enumerate(lines[1:], start=2):
+        yield parse_strict(line, row, what=f"{path}: line {number}")
+
+
+T = TypeVar("T")
+
+
+def _line(record: T, adapter: TypeAdapter[T]) -> str:
+    return json.dumps(adapter.dump_python(record, mode="json")) + "\n"

@@ -1,0 +1,59 @@
+"""Which network to try next: the one of which those that were tried promise the least loss."""
+
+import math
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from space.counts import total_counts
+from space.decode import decode
+from space.genotype import Genotype, kept_cells
+from space.search_space import KERNEL_SIZES, stage_channels
+
+Floats = NDArray[np.float64]
+# Of the slopes' squares against the squared error, with features of mean 0 and deviation 1: there
+# are about as many features as trials, and none may explain a trial alone.
+RIDGE = 0.3
+
+
+def features(genotype: Genotype) -> list[float]:
+    """Log2 of the channels and number of normal cells of each stage, and the convolved edges."""
+    space = genotype.space
+    convolved = sum(
+        primitive in KERNEL_SIZES
+        for cell in kept_cells(genotype)
+        for primitives in genotype.topologies[cell.group]
+        for primitive in primitives
+    )
+    channels = [stage_channels(space, *each) for each in enumerate(genotype.widths)]
+    return [*map(math.log2, channels), *genotype.depths, convolved]
+
+
+def weights_in(genotype: Genotype) -> int:
+    """How many weights a network has."""
+    return total_counts(decode(genotype).blocks).weights
+
+
+def spread(weights: Sequence[int], accuracies: Sequence[float], *, count: int) -> list[int]:
+    """The most accurate network in each of `count` equally large bands of numbers of weights."""
+    by_weights = np.argsort(weights, kind="stable")
+    bands = [band.tolist() for band in np.array_split(by_weights, count) if len(band)]
+    return [max(band, key=lambda each: accuracies[each]) for band in bands]
+
+
+def most_promising(described: Floats, losses: Mapping[int, float]) -> int:
+    """The untried network of the least loss, as a ridge regression over the tried ones tells.
+
+    described: features [networks, features]; losses: of networks that were tried, by their index.
+    """
+    deviations = described.std(axis=0)
+    standard = (described - described.mean(axis=0)) / np.where(deviations > 0, deviations, 1.0)
+    tried = standard[list(losses)]
+    found = np.array(list(losses.values()))
+    centred = tried - tried.mean(axis=0)
+    squares = centred.T @ centred + RIDGE * np.eye(described.shape[1])
+    slopes = np.linalg.solve(squares, centred.T @ (found - found.mean()))
+    promised = standard @ slopes
+    promised[list(losses)] = np.inf
+    return int(promised.argmin())

@@ -1,0 +1,33 @@
+"""What a search's networks came to when they were tried: trials.jsonl."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from pydantic import TypeAdapter
+
+from .network_rows import NetworkRows, RowsFormat
+
+TRIALS = "trials.jsonl"
+
+
+@dataclass(frozen=True, slots=True)
+class TriedHeader:
+    """What the rows hold for. device: its type, as sums differ there."""
+
+    format: Literal[1]
+    device: str
+    seed: int
+    trial_epochs: int
+    batch_size: int
+
+
+@dataclass(frozen=True, slots=True)
+class TriedRow:
+    """A network by its choices, and its mean training loss in the last epoch of its trial."""
+
+    choices: dict[str, int]
+    loss: float
+
+
+Tried = NetworkRows[TriedHeader, TriedRow]
+TRIED_FORMAT = RowsFormat(TypeAdapter(TriedHeader), TypeAdapter(TriedRow))

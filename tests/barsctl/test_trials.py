@@ -1,0 +1,165 @@
+"""Candidates that are trained on their own: ranked by their loss, never trained twice."""
+
+import json
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from barsctl import judge
+from barsctl.data.dataset import Dataset
+from barsctl.data.source import ImageSource, Indices, Pixels
+from barsctl.derive import Candidate, DeriveSettings, derive
+from barsctl.errors import BarsError
+from barsctl.judge import JudgeSettings
+from barsctl.network_rows import KeptChoices, kept_choices
+from barsctl.random_numbers import initial_weights
+from barsctl.run_folder import read_metrics
+from barsctl.search_run import search_run
+from barsctl.train import train
+from barsctl.train_settings import TrainSettings
+from space.decode import decode
+from space.genotype import genotype_of, read_genotype
+from space.nn.network import Network
+from tests.barsctl.tiny_runs import (
+    CPU,
+    SEARCH,
+    SPACE,
+    CutSource,
+    PowerCut,
+    tiny_config,
+    tiny_dataset,
+    write_images,
+)
+
+UNTRIED = DeriveSettings(6, JudgeSettings(batch_size=16))
+SETTINGS = replace(UNTRIED, trials=3)
+# Of an epoch, 93 training images in batches of 16.
+STEPS = 5
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Path:
+    """A search whose candidates were judged, and none tried."""
+    folder = tmp_path / "run"
+    config = tiny_config(
+        write_images(tmp_path), settings=replace(SEARCH, epochs=1, warmup_epochs=0)
+    )
+    search_run(config, tiny_dataset(tmp_path), folder=folder, resume=False, device=CPU)
+    derived(folder, UNTRIED)
+    return folder
+
+
+def derived(run: Path, settings: DeriveSettings) -> tuple[Candidate, ...]:
+    return derive(run, settings, device=CPU, notify=print)
+
+
+def losses_in(run: Path) -> dict[KeptChoices, float]:
+    """What trials.jsonl holds."""
+    rows = [json.loads(line) for line in (run / "trials.jsonl").read_text().splitlines()[1:]]
+    return {kept_choices(genotype_of(SPACE, row["choices"])): row["loss"] for row in rows}
+
+
+def networks(ranking: Iterable[Candidate]) -> list[KeptChoices]:
+    return [kept_choices(each.genotype) for each in ranking]
+
+
+def test_least_loss_comes_first_and_the_untried_last(run: Path) -> None:
+    untried = derived(run, UNTRIED)
+    assert not (run / "trials.jsonl").exists()
+    ranking = derived(run, SETTINGS)
+    losses = losses_in(run)
+    assert len(losses) == 3
+    assert networks(ranking[:3]) == sorted(losses, key=lambda each: losses[each])
+    assert [each.trial_loss for each in ranking[:3]] == sorted(losses.values())
+    assert ranking[3:] == tuple(each for each in untried if networks([each])[0] not in losses)
+    assert read_genotype(run / "genotype.json") == ranking[0].genotype
+    written = json.loads((run / "derive.json").read_text())["candidates"]
+    assert [each["trial_loss"] for each in written] == [each.trial_loss for each in ranking]
+    assert not (run / "trial").exists()
+
+
+def test_trial_is_a_training_without_smoothed_labels(run: Path, tmp_path: Path) -> None:
+    best = derived(run, SETTINGS)[0]
+    dataset = tiny_dataset(tmp_path)
+    settings = TrainSettings(epochs=2, batch_size=16, label_smoothing=0.0)
+    with initial_weights(0):
+        network = Network(decode(best.genotype), dataset.mean, dataset.std)
+    (tmp_path / "alone").mkdir()
+    train(network, dataset, settings, folder=tmp_path / "alone", device=CPU)
+    assert read_metrics(tmp_path / "alone")[1]["loss"] == best.trial_loss
+
+
+class NoTest:
+    """Test images that nobody may look at."""
+
+    def __init__(self, source: ImageSource) -> None:
+        self.labels, self.image_size, self.channels = (
+            source.labels, source.image_size, source.channels,
+        )  # fmt: skip
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def batch(self, indices: Indices) -> Pixels:
+        raise AssertionError(f"test images {indices} were read")
+
+    def subset(self, indices: Indices) -> ImageSource:
+        raise AssertionError(f"test images {indices} were read")
+
+
+def use(monkeypatch: pytest.MonkeyPatch, dataset: Dataset, *, batches: int) -> list[int]:
+    """Let derive read so many training batches and no test image; returns how many are left."""
+    left = [batches]
+    train = CutSource(dataset.train, left)
+    used = replace(dataset, train=train, test=NoTest(dataset.test))
+    monkeypatch.setattr(judge, "load_choice", lambda _: used)
+    return left
+
+
+def test_killed_derive_trains_nothing_twice(
+    run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dataset = tiny_dataset(tmp_path)
+    # The power fails in the second epoch of the second of three trials of two epochs.
+    use(monkeypatch, dataset, batches=3 * STEPS + 2)
+    with pytest.raises(PowerCut):
+        derived(run, SETTINGS)
+    assert len(losses_in(run)) == 1
+    trials = run / "trials.jsonl"
+    trials.write_text(trials.read_text() + '{"choices": {"wid')  # and a row was torn
+    left = use(monkeypatch, dataset, batches=3 * STEPS)
+    resumed = derived(run, SETTINGS)
+    assert left == [0]
+    assert derived(run, SETTINGS) == resumed
+    trials.unlink()
+    left = use(monkeypatch, dataset, batches=6 * STEPS)
+    assert derived(run, SETTINGS) == resumed
+    assert left == [0]
+
+
+def test_more_trials_go_on_from_fewer(run: Path) -> None:
+    fewer = {each.trial_loss for each in derived(run, replace(SETTINGS, trials=2))}
+    more = {each.trial_loss for each in derived(run, replace(SETTINGS, trials=4))}
+    assert fewer < more
+    assert len(losses_in(run)) == 4
+
+
+def test_other_trials_begin_anew(run: Path) -> None:
+    settings = replace(SETTINGS, trials=1)
+    derived(run, settings)
+    kept = (run / "trials.jsonl").read_bytes()
+    derived(run, UNTRIED)
+    assert (run / "trials.jsonl").read_bytes() == kept
+    (found,) = derived(run, replace(settings, candidates=1, trial_epochs=1))
+    header = json.loads((run / "trials.jsonl").read_text().splitlines()[0])
+    assert header == {
+        "format": 1, "device": "cpu", "seed": 0, "trial_epochs": 1, "batch_size": 16,
+    }  # fmt: skip
+    assert list(losses_in(run).values()) == [found.trial_loss]
+
+
+def test_more_trials_than_candidates_are_refused() -> None:
+    with pytest.raises(BarsError, match=r"7 trials of 6 candidates: .*; try fewer"):
+        replace(UNTRIED, trials=7)
