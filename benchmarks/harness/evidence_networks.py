@@ -69,6 +69,8 @@ IMAGES: Final = Images(SPACE.image_channels, SPACE.image_size, SPACE.classes)
 TABLE = "host.jsonl"
 # Networks that derive compares.
 COMPARED = 4 * CANDIDATES
+# Of them, those that are trained for a short while before one is chosen.
+TRIALS = 16
 REFERENCE_CHANNELS = range(8, 49, 8)
 # Of the budget: what makes less use of it, for the steps of its channels, is no opponent.
 USED_SHARE = 0.7
@@ -243,21 +245,23 @@ def _made_search(
         format=2, command="search", space=SPACE, data=DATA, budgets=(_budget(cell.budget_us),),
         tables=(str(folder / TABLE),), settings=settings, kept=_kept(cell, table, rows),
     )  # fmt: skip
+    compared = DeriveSettings(COMPARED, trials=TRIALS)
     dataset, search, clock = load_choice(DATA), run / SEARCH, run / SECONDS
     before = float(clock.read_text()) if clock.exists() else 0.0
     start = time.monotonic()
     try:
         search_run(config, dataset, folder=search, resume=True, device=CPU)
-        derive(search, DeriveSettings(COMPARED), device=CPU, notify=print)
+        derive(search, compared, device=CPU, notify=print)
     finally:
         seconds = before + time.monotonic() - start
         write_atomically(clock, str(seconds))
     halves, whole = len(dataset.train) // 2, len(dataset.train)
     images = halves * (2 * settings.epochs - settings.warmup_epochs)
+    images += whole * (settings.refine_epochs + compared.trials * compared.trial_epochs)
     return replace(
         _made_genotype(read_genotype(search / GENOTYPE), run),
         search_seconds=seconds,
-        search_images=images + whole * settings.refine_epochs,
+        search_images=images,
     )
 
 
