@@ -169,7 +169,7 @@ def _cell(
     for node in range(1, supernet.space.nodes + 1):
         x = _node(supernet, cell, node, reals, signs, ops, own)
         outer = wide[node - 1]
-        if cell.is_reduction:
+        if cell.downsample is not None:
             pooled = F.avg_pool2d(outer, 2) * _per_channel(from_mask)
             outer = duplicate_channels(pooled, cell.channels, period=outer.shape[1])
         written.append(x + outer)
