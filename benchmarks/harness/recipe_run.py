@@ -8,7 +8,7 @@ import sys
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, cast
 
 import numpy as np
 import torch
@@ -31,6 +31,9 @@ FIRST_IMAGES = 2
 ALLOCATOR = {"MALLOC_MMAP_THRESHOLD_": str(2**20)}
 
 
+Device = Literal["cpu", "cuda"]
+
+
 @dataclass(frozen=True, slots=True)
 class Subject:
     """What a process runs: so many steps of a recipe's stage, of so many images each."""
@@ -38,7 +41,7 @@ class Subject:
     recipe: str
     stage: Stage
     images: int
-    device: Literal["cpu", "cuda"]
+    device: Device
     steps: int
 
 
@@ -114,7 +117,7 @@ def main() -> None:
     """Run the subject that the words name, and print its outcome as JSON."""
     torch.set_num_threads(1)
     recipe, stage, images, device, steps, folder = sys.argv[1:]
-    subject = Subject(recipe, stage, int(images), device, int(steps))  # type: ignore[arg-type]
+    subject = Subject(recipe, cast(Stage, stage), int(images), cast(Device, device), int(steps))
     print(json.dumps(asdict(measured(subject, Path(folder)))))
 
 

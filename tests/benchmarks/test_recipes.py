@@ -35,11 +35,12 @@ def commands() -> list[tuple[str, dict[str, Any]]]:
     """Every command on the page, by name, with its options as barsctl reads them."""
     text = PAGE.read_text().replace("\\\n", " ")
     lines = [line for line in text.splitlines() if line.startswith("    barsctl ")]
-    group = typer.main.get_command(app)
+    group = typer.main.get_group(app)
     found = []
     for _, name, *words in map(shlex.split, lines):
         context = group.make_context("barsctl", [name, *words])
-        command = group.get_command(context, name)  # type: ignore[attr-defined]
+        command = group.get_command(context, name)
+        assert command is not None
         found.append((name, command.make_context(name, words).params))
     return found
 
