@@ -35,6 +35,10 @@ DERIVED = "derive.json"
 # Rounds of candidates, each within tighter limits, until one is measured within the budget.
 MOST_ROUNDS = 4
 MARGIN = 0.99
+# Networks that are not judged, of which trials pick those of the least promised loss.
+PROPOSED = 256
+# Of a training, a trial is the first fifth: the second epoch of ten was found to rank networks.
+TRIALS_IN_TRAINING = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,11 +120,14 @@ def _opened_trials(
 ) -> Trials:
     training = TrainSettings(
         seed=settings.judge.seed,
-        epochs=settings.trial_epochs,
+        epochs=TRIALS_IN_TRAINING * settings.trial_epochs,
         batch_size=config.settings.batch_size,
         label_smoothing=0.0,
     )
-    return open_trials(folder, judge.space, judge.dataset, training, device=judge.device)
+    return open_trials(
+        folder, judge.space, judge.dataset, training,
+        epochs=settings.trial_epochs, device=judge.device,
+    )  # fmt: skip
 
 
 def _derived(
@@ -144,13 +151,13 @@ def _derived(
                 raise
             break  # nobody asked for these limits: what was measured says more
         evaluate(judge, choices, what="derive")
-        ranking = rank(
-            candidates_within(judge, limits),
-            error=judge.sampling_error,
-            limits={budget.name: budget.limit for budget in limits},
-        )[: settings.candidates]
+        ranking = _rank_within(judge, limits)[: settings.candidates]
         if trials is not None:
-            ranking = _tried(ranking, trials, count=settings.trials, notify=notify)
+            proposed = candidate_choices(
+                judge.space, judge.log_probabilities, limits, count=PROPOSED, generator=generator
+            )
+            _try(ranking, proposed, judge, trials, count=settings.trials, notify=notify)
+            ranking = _tried_first(_rank_within(judge, limits), trials)[: settings.candidates]
         for position, each in enumerate(ranking):
             network = kept_choices(each.genotype)
             if network in over:
@@ -167,16 +174,36 @@ def _derived(
     )
 
 
-def _tried(
-    ranking: Sequence[Candidate], trials: Trials, *, count: int, notify: Notify
-) -> tuple[Candidate, ...]:
-    """The ranking behind those of it that were tried, the least loss first."""
-    losses: dict[int, float] = {}
+def _rank_within(judge: Judge, limits: Sequence[AnyBudget]) -> tuple[Candidate, ...]:
+    return rank(
+        candidates_within(judge, limits),
+        error=judge.sampling_error,
+        limits={budget.name: budget.limit for budget in limits},
+    )
+
+
+def _try(
+    ranking: Sequence[Candidate], proposed: Sequence[Choices], judge: Judge, trials: Trials, *,
+    count: int, notify: Notify,
+) -> None:  # fmt: skip
+    """Try some of the ranking and of the proposed networks, and judge these."""
     networks, accuracies = zip(*((each.genotype, each.accuracy) for each in ranking), strict=True)
-    for index, loss in tried_in_turn(trials, networks, accuracies, count=count):
-        losses[index] = loss
-        notify(f"tried {len(losses)} of {count}: loss {loss:.3f}")
-    told = [replace(each, trial_loss=losses.get(index)) for index, each in enumerate(ranking)]
+    genotypes = [genotype_of(judge.space, choices) for choices in proposed]
+    found = tried_in_turn(trials, networks, accuracies, genotypes, count=count)
+    tried = []
+    for genotype, loss in found:
+        tried.append(choices_of(genotype))
+        notify(f"tried {len(tried)} of {count}: loss {loss:.3f}")
+    evaluate(judge, tried, what="derive")
+
+
+def _tried_first(ranking: Sequence[Candidate], trials: Trials) -> tuple[Candidate, ...]:
+    """The ranking behind those of it that were tried, the least loss first."""
+    known = trials.known
+    told = [
+        replace(each, trial_loss=known[each.genotype].loss) if each.genotype in known else each
+        for each in ranking
+    ]
     return tuple(sorted(told, key=lambda each: (each.trial_loss is None, each.trial_loss or 0.0)))
 
 

@@ -32,5 +32,9 @@ class VerificationError(BarsError):
     exit_code = ExitCode.VERIFICATION_FAILED
 
 
+class DivergedError(BarsError):
+    """A loss is no number: the weights are lost."""
+
+
 class DataError(BarsError):
     """Images or labels that are missing, damaged or against a rule."""

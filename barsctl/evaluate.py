@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from .batches import Batch
-from .errors import BarsError
+from .errors import DivergedError
 from .ranks import sum_over_ranks
 
 
@@ -45,9 +45,9 @@ class Tally:
 
 
 def require_finite(tally: Tally, *, epoch: int) -> None:
-    """Raise BarsError where an epoch's loss is no number: its weights are lost."""
+    """Raise DivergedError where an epoch's loss is no number."""
     if tally.loss is not None and not math.isfinite(tally.loss):
-        raise BarsError(
+        raise DivergedError(
             f"epoch {epoch + 1}: the loss is {tally.loss:g}, the weights diverged; start again "
             "with a smaller learning rate"
         )

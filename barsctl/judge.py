@@ -136,7 +136,7 @@ def judging_ranks(folder: Path, settings: JudgeSettings, *, device: torch.device
         if "trial" in asked:
             trial_run(
                 folder, genotype_of(judge.space, asked["trial"]), judge.dataset,
-                TrainSettings(**asked["settings"]), device=device,
+                TrainSettings(**asked["settings"]), epochs=asked["epochs"], device=device,
             )  # fmt: skip
         else:
             judge.judged(asked["judged"])

@@ -1,6 +1,7 @@
 """Which network to try next: the one of which those that were tried promise the least loss."""
 
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -9,7 +10,7 @@ from numpy.typing import NDArray
 from space.counts import total_counts
 from space.decode import decode
 from space.genotype import Genotype, kept_cells
-from space.search_space import KERNEL_SIZES, stage_channels
+from space.search_space import stage_channels
 
 Floats = NDArray[np.float64]
 # Of the slopes' squares against the squared error, with features of mean 0 and deviation 1: there
@@ -18,16 +19,17 @@ RIDGE = 0.3
 
 
 def features(genotype: Genotype) -> list[float]:
-    """Log2 of the channels and number of normal cells of each stage, and the convolved edges."""
+    """Log2 of the channels and number of normal cells of each stage, the edges by primitive."""
     space = genotype.space
-    convolved = sum(
-        primitive in KERNEL_SIZES
+    edges = Counter(
+        primitive
         for cell in kept_cells(genotype)
         for primitives in genotype.topologies[cell.group]
         for primitive in primitives
     )
     channels = [stage_channels(space, *each) for each in enumerate(genotype.widths)]
-    return [*map(math.log2, channels), *genotype.depths, convolved]
+    counts = (edges[each] for each in space.primitives if each != "none")
+    return [*map(math.log2, channels), *genotype.depths, *counts]
 
 
 def weights_in(genotype: Genotype) -> int:

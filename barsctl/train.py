@@ -64,12 +64,42 @@ def train(
 ) -> Trained:
     """Train a network, from the folder's last checkpoint on if it has one.
 
-    With real_weight_epochs it is trained twice, binary activations first (Martinez et al., arXiv
-    2003.11535; ReActNet, arXiv 2003.03488): each time with a learning rate that rises and falls and
-    a new optimizer. What is kept has binary weights.
-    Leaves the best epoch's weights in the network and in best.safetensors, the last epoch's and
-    all that resuming needs in last.safetensors, the result in result.json. Several processes share
-    every batch; the first one writes the files.
+    Leaves the best epoch's weights in the network and in best.safetensors, the result in
+    result.json. Otherwise as `train_epochs`.
+    """
+    best_epoch, best = train_epochs(
+        network, dataset, settings, folder=folder, device=device, teacher=teacher, title=title
+    )
+    if is_first():
+        load_best(network, folder, device=device)
+    take_from_first(network)
+    test = _accuracy(network, dataset.test, settings, device=device)
+    trained = Trained(best_epoch, best, test)
+    if is_first():
+        write_json(folder / RESULT, {**asdict(trained)})
+    return trained
+
+
+def train_epochs(
+    network: nn.Module,
+    dataset: Dataset,
+    settings: TrainSettings,
+    *,
+    folder: Path,
+    device: torch.device,
+    until: int | None = None,
+    teacher: nn.Module | None = None,
+    title: str = "train",
+) -> tuple[int, float]:
+    """Train for the first epochs of the settings, and return the best and its validation accuracy.
+
+    until: the epoch before which to stop; None for all. With real_weight_epochs a network is
+    trained twice, binary activations first (Martinez et al., arXiv 2003.11535; ReActNet, arXiv
+    2003.03488): each time with a learning rate that rises and falls and a new optimizer. What is
+    kept has binary weights.
+    Leaves the last epoch's weights in the network, the best epoch's in best.safetensors, all that
+    resuming needs in last.safetensors. Several processes share every batch; the first one writes
+    the files.
     """
     network.to(device)
     optimizer = weights_optimizer(
@@ -81,12 +111,12 @@ def train(
     require_same_start(folder, first_epoch)
 
     steps = batch_count(dataset.train, batch_size=settings.batch_size)
-    total = steps * settings.epochs
+    until = settings.epochs if until is None else until
     with (
         MetricsLog(folder, first_epoch=first_epoch) if is_first() else nullcontext() as log,
-        progress_bar(title, total, done_steps=steps * first_epoch) as advance,
+        progress_bar(title, steps * until, done_steps=steps * first_epoch) as advance,
     ):
-        for epoch in range(first_epoch, settings.epochs):
+        for epoch in range(first_epoch, until):
             tally = Tally()
             network.train()
             stage = _enter_stage(settings, epoch, network, average, optimizer)
@@ -123,15 +153,7 @@ def train(
                 parts["average"] = average.state_dict()
             state = {"epoch": epoch, "best_epoch": best_epoch, "best": best}
             save_checkpoint(folder / LAST, parts, state=state)
-
-    if is_first():
-        load_best(network, folder, device=device)
-    take_from_first(network)
-    test = _accuracy(network, dataset.test, settings, device=device)
-    trained = Trained(best_epoch, best, test)
-    if is_first():
-        write_json(folder / RESULT, {**asdict(trained)})
-    return trained
+    return best_epoch, best
 
 
 def train_step(

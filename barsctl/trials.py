@@ -1,13 +1,16 @@
 """Trials: candidates that are trained on their own for a short while, to rank them truly.
 
-The mean training loss of a trial's last epoch ranks what long trainings come to, which accuracies
-with shared weights do not: training speed estimation (Ru et al., arXiv 2006.04492).
+A trial is the beginning of a training: the mean training loss of its last epoch ranks what such
+trainings come to, which accuracies with shared weights do not (training speed estimation, Ru et
+al., arXiv 2006.04492).
 """
 
 import json
+import math
 import shutil
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from contextlib import suppress
+from dataclasses import asdict, dataclass
 from hashlib import sha256
 from pathlib import Path
 
@@ -20,12 +23,13 @@ from space.nn.network import Network
 from space.search_space import SearchSpace
 
 from .data.dataset import Dataset
-from .network_rows import known_rows
+from .errors import DivergedError
+from .network_rows import kept_choices, known_rows
 from .promising import features, most_promising, spread, weights_in
 from .random_numbers import initial_weights
 from .ranks import from_first, is_first
 from .run_folder import read_metrics
-from .train import train
+from .train import train_epochs
 from .train_settings import TrainSettings
 from .tried import TRIALS, TRIED_FORMAT, Tried, TriedHeader, TriedRow
 
@@ -34,11 +38,15 @@ RUNNING = "trial"
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Trials:
-    """Trainings of a search's networks from new weights, in its folder; known: those that ended."""
+    """Trainings of a search's networks from new weights, in its folder.
+
+    epochs: of a trial, of those of the settings; known: trials that ended.
+    """
 
     folder: Path
     dataset: Dataset
     settings: TrainSettings
+    epochs: int
     device: torch.device
     known: Tried
 
@@ -46,12 +54,18 @@ class Trials:
         """A network's loss in the last epoch of its trial; one that was tried is not again."""
         if genotype not in self.known:
             choices = choices_of(genotype)
-            asked = {"trial": choices, "settings": asdict(self.settings)}
+            asked = {
+                "trial": choices, "settings": asdict(self.settings), "epochs": self.epochs,
+            }  # fmt: skip
             from_first(json.dumps(asked).encode())
             run = trial_run(
-                self.folder, genotype, self.dataset, self.settings, device=self.device
+                self.folder, genotype, self.dataset, self.settings,
+                epochs=self.epochs, device=self.device,
             )  # fmt: skip
-            self.known.add(TriedRow(choices, float(read_metrics(run)[-1]["loss"])))
+            rows = read_metrics(run)
+            guessing = math.log(genotype.space.classes)
+            loss = float(rows[-1]["loss"]) if len(rows) == self.epochs else guessing
+            self.known.add(TriedRow(choices, loss))
             shutil.rmtree(self.folder / RUNNING)
         return self.known[genotype].loss
 
@@ -62,12 +76,19 @@ def open_trials(
     dataset: Dataset,
     settings: TrainSettings,
     *,
+    epochs: int,
     device: torch.device,
 ) -> Trials:
-    """Return the trials of a search's networks for the first process, with those that ended."""
-    header = TriedHeader(1, device.type, settings.seed, settings.epochs, settings.batch_size)
+    """Return the trials of a search's networks for the first process, with those that ended.
+
+    epochs: of a trial; those of the settings are of the trainings that it is the beginning of.
+    """
+    header = TriedHeader(
+        2, device.type, settings.seed, epochs, settings.epochs, settings.batch_size,
+        settings.optimizer, settings.learning_rate, settings.weight_decay,
+    )  # fmt: skip
     known = known_rows(folder / TRIALS, space, header, TRIED_FORMAT)
-    return Trials(folder, dataset, settings, device, known)
+    return Trials(folder, dataset, settings, epochs, device, known)
 
 
 def trial_run(
@@ -76,45 +97,48 @@ def trial_run(
     dataset: Dataset,
     settings: TrainSettings,
     *,
+    epochs: int,
     device: torch.device,
 ) -> Path:
     """Train a network with all processes, and return its run's folder in that of the search.
 
-    A trial that was killed goes on from the last checkpoint there.
+    A trial that was killed goes on from the last checkpoint there. Where weights diverge, the
+    metrics of their epoch and of later ones are missing.
     """
-    asked = json.dumps([choices_of(genotype), asdict(settings), device.type])
+    asked = json.dumps([choices_of(genotype), asdict(settings), epochs, device.type])
     run = folder / RUNNING / sha256(asked.encode()).hexdigest()[:16]
     if is_first():
         run.mkdir(parents=True, exist_ok=True)
     with initial_weights(settings.seed):
         network = Network(decode(genotype), dataset.mean, dataset.std)
-    # The test images are for the network that is chosen.
-    untested = replace(dataset, test=dataset.validation)
-    train(network, untested, settings, folder=run, device=device, title="trial")
+    with suppress(DivergedError):
+        train_epochs(
+            network, dataset, settings,
+            folder=run, device=device, until=epochs, title="trial",
+        )  # fmt: skip
     return run
 
 
 def tried_in_turn(
-    trials: Trials, networks: Sequence[Genotype], accuracies: Sequence[float], *, count: int
-) -> Iterator[tuple[int, float]]:
-    """Try some of the networks, and yield the index and the loss of each, as its trial ends.
+    trials: Trials, judged: Sequence[Genotype], accuracies: Sequence[float],
+    proposed: Sequence[Genotype], *, count: int,
+) -> Iterator[tuple[Genotype, float]]:  # fmt: skip
+    """Try some networks, and yield each with its loss, as its trial ends.
 
-    accuracies: with shared weights. Half of the `count` are spread over the numbers of weights,
-    then always the network is tried that promises the least loss. Those tried before come first,
-    and count.
+    accuracies: of the judged ones, with shared weights. Half of the `count` are judged networks,
+    spread over the numbers of weights; then always the one is tried that promises the least loss,
+    of the proposed ones too. Those tried before come first, and count.
     """
+    networks = list({kept_choices(each): each for each in (*proposed, *judged)}.values())
     losses = {
         index: trials.loss(each) for index, each in enumerate(networks) if each in trials.known
     }
-    yield from losses.items()
-    weights = [weights_in(each) for each in networks]
-    first = iter(spread(weights, accuracies, count=(count + 1) // 2))
-    described = np.array(
-        [[*features(each), share] for each, share in zip(networks, accuracies, strict=True)]
-    )
+    yield from ((networks[index], loss) for index, loss in losses.items())
+    weights = [weights_in(each) for each in judged]
+    first = (judged[index] for index in spread(weights, accuracies, count=(count + 1) // 2))
+    described = np.array([features(each) for each in networks])
     while len(losses) < min(count, len(networks)):
-        index = next((each for each in first if each not in losses), None)
-        if index is None:
-            index = most_promising(described, losses)
+        genotype = next((each for each in first if each not in trials.known), None)
+        index = most_promising(described, losses) if genotype is None else networks.index(genotype)
         losses[index] = trials.loss(networks[index])
-        yield index, losses[index]
+        yield networks[index], losses[index]

@@ -12,18 +12,25 @@ TRIALS = "trials.jsonl"
 
 @dataclass(frozen=True, slots=True)
 class TriedHeader:
-    """What the rows hold for. device: its type, as sums differ there."""
+    """What the rows hold for. device: its type, as sums differ there; epochs: of the schedule."""
 
-    format: Literal[1]
+    format: Literal[2]
     device: str
     seed: int
     trial_epochs: int
+    epochs: int
     batch_size: int
+    optimizer: str
+    learning_rate: float
+    weight_decay: float
 
 
 @dataclass(frozen=True, slots=True)
 class TriedRow:
-    """A network by its choices, and its mean training loss in the last epoch of its trial."""
+    """A network by its choices, and its mean training loss in the last epoch of its trial.
+
+    loss: that of guessing where its weights diverged.
+    """
 
     choices: dict[str, int]
     loss: float

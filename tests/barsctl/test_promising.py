@@ -15,10 +15,12 @@ def test_features_describe_the_kept_cells() -> None:
     skips: Topology = (("skip",), ("none", "skip"))
     topologies = {"s0c0": convolves, "s1r": convolves, "s1c0": skips}
     found = replace(genotype, widths=(0.5, 1.0), depths=(1, 0), topologies=topologies)
-    # 8 and 16 channels, a cell in the first stage alone, two edges there and two in the reduction.
-    assert features(found) == [3, 4, 1, 0, 4]
+    # 8 and 16 channels, a cell in the first stage alone, two convolutions and a skip there and in
+    # the reduction.
+    assert SPACE.primitives == ("none", "skip", "bconv3x3")
+    assert features(found) == [3, 4, 1, 0, 2, 4]
     # Without the first stage's cell, the convolutions of its topology are in no network.
-    assert features(replace(found, depths=(0, 1))) == [3, 4, 0, 1, 2]
+    assert features(replace(found, depths=(0, 1))) == [3, 4, 0, 1, 3, 2]
 
 
 def test_weights_are_those_of_all_blocks() -> None:

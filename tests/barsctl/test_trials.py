@@ -1,23 +1,24 @@
 """Candidates that are trained on their own: ranked by their loss, never trained twice."""
 
 import json
+import math
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from barsctl import judge
+from barsctl import judge, train, trials
 from barsctl.data.dataset import Dataset
 from barsctl.data.source import ImageSource, Indices, Pixels
 from barsctl.derive import Candidate, DeriveSettings, derive
-from barsctl.errors import BarsError
+from barsctl.errors import BarsError, DivergedError
 from barsctl.judge import JudgeSettings
 from barsctl.network_rows import KeptChoices, kept_choices
 from barsctl.random_numbers import initial_weights
 from barsctl.run_folder import read_metrics
 from barsctl.search_run import search_run
-from barsctl.train import train
 from barsctl.train_settings import TrainSettings
 from space.decode import decode
 from space.genotype import genotype_of, read_genotype
@@ -37,6 +38,8 @@ UNTRIED = DeriveSettings(6, JudgeSettings(batch_size=16))
 SETTINGS = replace(UNTRIED, trials=3)
 # Of an epoch, 93 training images in batches of 16.
 STEPS = 5
+# Of the half that judging takes its statistics from: the network that was tried before judged.
+JUDGING = 2
 
 
 @pytest.fixture
@@ -61,6 +64,12 @@ def losses_in(run: Path) -> dict[KeptChoices, float]:
     return {kept_choices(genotype_of(SPACE, row["choices"])): row["loss"] for row in rows}
 
 
+def judged_in(run: Path) -> set[KeptChoices]:
+    """What judged.jsonl holds."""
+    rows = [json.loads(line) for line in (run / "judged.jsonl").read_text().splitlines()[1:]]
+    return {kept_choices(genotype_of(SPACE, row["choices"])) for row in rows}
+
+
 def networks(ranking: Iterable[Candidate]) -> list[KeptChoices]:
     return [kept_choices(each.genotype) for each in ranking]
 
@@ -73,21 +82,22 @@ def test_least_loss_comes_first_and_the_untried_last(run: Path) -> None:
     assert len(losses) == 3
     assert networks(ranking[:3]) == sorted(losses, key=lambda each: losses[each])
     assert [each.trial_loss for each in ranking[:3]] == sorted(losses.values())
-    assert ranking[3:] == tuple(each for each in untried if networks([each])[0] not in losses)
+    left = [each for each in untried if networks([each])[0] not in losses]
+    assert list(ranking[3:]) == left[:3]
     assert read_genotype(run / "genotype.json") == ranking[0].genotype
     written = json.loads((run / "derive.json").read_text())["candidates"]
     assert [each["trial_loss"] for each in written] == [each.trial_loss for each in ranking]
     assert not (run / "trial").exists()
 
 
-def test_trial_is_a_training_without_smoothed_labels(run: Path, tmp_path: Path) -> None:
+def test_trial_is_the_beginning_of_a_training(run: Path, tmp_path: Path) -> None:
     best = derived(run, SETTINGS)[0]
     dataset = tiny_dataset(tmp_path)
-    settings = TrainSettings(epochs=2, batch_size=16, label_smoothing=0.0)
+    settings = TrainSettings(epochs=10, batch_size=16, label_smoothing=0.0)
     with initial_weights(0):
         network = Network(decode(best.genotype), dataset.mean, dataset.std)
     (tmp_path / "alone").mkdir()
-    train(network, dataset, settings, folder=tmp_path / "alone", device=CPU)
+    train.train(network, dataset, settings, folder=tmp_path / "alone", device=CPU)
     assert read_metrics(tmp_path / "alone")[1]["loss"] == best.trial_loss
 
 
@@ -112,8 +122,8 @@ class NoTest:
 def use(monkeypatch: pytest.MonkeyPatch, dataset: Dataset, *, batches: int) -> list[int]:
     """Let derive read so many training batches and no test image; returns how many are left."""
     left = [batches]
-    train = CutSource(dataset.train, left)
-    used = replace(dataset, train=train, test=NoTest(dataset.test))
+    cut = CutSource(dataset.train, left)
+    used = replace(dataset, train=cut, test=NoTest(dataset.test))
     monkeypatch.setattr(judge, "load_choice", lambda _: used)
     return left
 
@@ -127,13 +137,13 @@ def test_killed_derive_trains_nothing_twice(
     with pytest.raises(PowerCut):
         derived(run, SETTINGS)
     assert len(losses_in(run)) == 1
-    trials = run / "trials.jsonl"
-    trials.write_text(trials.read_text() + '{"choices": {"wid')  # and a row was torn
-    left = use(monkeypatch, dataset, batches=3 * STEPS)
+    path = run / "trials.jsonl"
+    path.write_text(path.read_text() + '{"choices": {"wid')  # and a row was torn
+    left = use(monkeypatch, dataset, batches=3 * STEPS + JUDGING)
     resumed = derived(run, SETTINGS)
     assert left == [0]
     assert derived(run, SETTINGS) == resumed
-    trials.unlink()
+    path.unlink()
     left = use(monkeypatch, dataset, batches=6 * STEPS)
     assert derived(run, SETTINGS) == resumed
     assert left == [0]
@@ -155,9 +165,34 @@ def test_other_trials_begin_anew(run: Path) -> None:
     (found,) = derived(run, replace(settings, candidates=1, trial_epochs=1))
     header = json.loads((run / "trials.jsonl").read_text().splitlines()[0])
     assert header == {
-        "format": 1, "device": "cpu", "seed": 0, "trial_epochs": 1, "batch_size": 16,
+        "format": 2, "device": "cpu", "seed": 0, "trial_epochs": 1, "epochs": 5,
+        "batch_size": 16, "optimizer": "adamw", "learning_rate": 0.01, "weight_decay": 0.01,
     }  # fmt: skip
     assert list(losses_in(run).values()) == [found.trial_loss]
+
+
+def test_networks_that_were_not_judged_are_tried_too(run: Path) -> None:
+    judged = judged_in(run)
+    ranking = derived(run, SETTINGS)
+    tried = losses_in(run)
+    assert set(list(tried)[:2]) <= judged  # the first half
+    assert list(tried)[2] not in judged  # what promises the least loss, of 256 networks
+    assert judged_in(run) == judged | set(tried)
+    assert networks(ranking[:3]) == sorted(tried, key=lambda each: tried[each])
+
+
+def test_diverged_trial_ranks_last(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole_epochs = train.train_epochs
+
+    def diverges_first(*args: Any, **kwargs: Any) -> tuple[int, float]:
+        if not losses_in(run):
+            raise DivergedError("the loss is nan")
+        return whole_epochs(*args, **kwargs)
+
+    monkeypatch.setattr(trials, "train_epochs", diverges_first)
+    ranking = derived(run, SETTINGS)
+    assert next(iter(losses_in(run).values())) == ranking[2].trial_loss == math.log(SPACE.classes)
+    assert read_genotype(run / "genotype.json") == ranking[0].genotype
 
 
 def test_more_trials_than_candidates_are_refused() -> None:
