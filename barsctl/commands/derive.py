@@ -19,7 +19,10 @@ def derive(
     run: Annotated[Path, typer.Argument(help="The folder of a search.")],
     candidates: Annotated[int, typer.Option(min=1, help="Networks to compare.")] = 20,
     trials: Annotated[
-        int, typer.Option(min=0, help="Networks to begin to train, of them and of others, to rank them.")
+        int,
+        typer.Option(
+            min=0, help="Networks to begin to train, of them and of others, to rank them."
+        ),
     ] = 0,
     trial_epochs: Annotated[int, typer.Option(min=1, help="Epochs of a trial.")] = 2,
     budget: Budgets = None,

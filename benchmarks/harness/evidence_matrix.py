@@ -21,8 +21,8 @@ RANDOM_NETWORKS = 16
 CANDIDATES = 16
 # Convolutions behind the stem of a float network.
 FLOAT_CONVS = (1, 2, 3)
-# What a search has against collapse, each left out once.
-COUNTER_MEASURES = ("warm-up", "noise", "entropy", "refinement")
+# What a search has against collapse and against wrong ranks, each left out once.
+COUNTER_MEASURES = ("warm-up", "noise", "slow architecture", "refinement", "trials")
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 """Making the networks of the evidence, by the library's own functions."""
 
 import json
+import shutil
 import time
 from collections import Counter
 from collections.abc import Sequence
@@ -71,6 +72,9 @@ TABLE = "host.jsonl"
 COMPARED = 4 * CANDIDATES
 # Of them, those that are trained for a short while before one is chosen.
 TRIALS = 16
+# Of the architecture, 3.5 times slower than a search's own, and with no press for decisions: a step's
+# one network says little of an option, and with it the first steps' chance is what is decided.
+SLOW_RATE = 2.5e-3
 REFERENCE_CHANNELS = range(8, 49, 8)
 # Of the budget: what makes less use of it, for the steps of its channels, is no opponent.
 USED_SHARE = 0.7
@@ -220,8 +224,9 @@ def _budget(budget_us: float) -> Budget:
 def search_settings(cell: Cell) -> SearchSettings:
     """Those of all searches, but for the counter-measure that a cell does without."""
     settings = SearchSettings(
-        seed=cell.seed, epochs=14, warmup_epochs=7, refine_epochs=2, sampling="one"
-    )
+        seed=cell.seed, epochs=14, warmup_epochs=7, refine_epochs=2, sampling="one",
+        architecture_learning_rate=SLOW_RATE, entropy_weight=0.0,
+    )  # fmt: skip
     if cell.group != "without":
         return settings
     match cell.name:
@@ -229,10 +234,16 @@ def search_settings(cell: Cell) -> SearchSettings:
             return replace(settings, warmup_epochs=0)
         case "noise":
             return replace(settings, sampling="softmax")
-        case "entropy":
-            return replace(settings, entropy_weight=0.0)
+        case "slow architecture":
+            decided = SearchSettings()
+            return replace(
+                settings, architecture_learning_rate=decided.architecture_learning_rate,
+                entropy_weight=decided.entropy_weight,
+            )  # fmt: skip
         case "refinement":
             return replace(settings, refine_epochs=0)
+        case "trials":
+            return settings
     raise ValueError(f"{cell.name!r} is no counter-measure")
 
 
@@ -245,7 +256,9 @@ def _made_search(
         format=2, command="search", space=SPACE, data=DATA, budgets=(_budget(cell.budget_us),),
         tables=(str(folder / TABLE),), settings=settings, kept=_kept(cell, table, rows),
     )  # fmt: skip
-    compared = DeriveSettings(COMPARED, trials=TRIALS)
+    compared = DeriveSettings(COMPARED, trials=0 if cell.name == "trials" else TRIALS)
+    if cell.name == "trials":
+        _copy_search(replace(cell, group="searched", name=""), folder, run)
     dataset, search, clock = load_choice(DATA), run / SEARCH, run / SECONDS
     before = float(clock.read_text()) if clock.exists() else 0.0
     start = time.monotonic()
@@ -263,6 +276,17 @@ def _made_search(
         search_seconds=seconds,
         search_images=images,
     )
+
+
+def _copy_search(searched: Cell, folder: Path, run: Path) -> None:
+    """Put a searched cell's search, if there is one, and its seconds into the run of another."""
+    source = folder / searched.key
+    if source.exists() and not (run / SEARCH).exists():
+        part = run / "part"
+        shutil.rmtree(part, ignore_errors=True)
+        shutil.copytree(source / SEARCH, part)
+        shutil.copy(source / SECONDS, run / SECONDS)
+        part.rename(run / SEARCH)
 
 
 def _kept(cell: Cell, table: LatencyTable, rows: Sequence[Row]) -> Choices:
