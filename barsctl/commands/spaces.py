@@ -29,6 +29,8 @@ class SpaceRow:
     nodes: int
     widths: tuple[float, ...]
     primitives: tuple[str, ...]
+    path: str
+    downsample: str
     choices_log10: float
     """Of the number of combinations of choices."""
 
@@ -51,7 +53,10 @@ def spaces(
     if as_json:
         typer.echo(json.dumps([asdict(row) for row in rows], indent=2))
         return
-    header = ("space", "images", "classes", "channels x cells", "nodes", "widths", "choices")
+    header = (
+        "space", "images", "classes", "channels x cells", "nodes", "widths", "path", "downsample",
+        "choices",
+    )  # fmt: skip
     print_table(header, [_cells(row) for row in rows])
 
 
@@ -65,6 +70,8 @@ def _row(space: SearchSpace) -> SpaceRow:
         space.nodes,
         space.widths,
         space.primitives,
+        space.path,
+        space.downsample,
         round(sum(log10(len(options)) for options in decisions(space).values()), 1),
     )
 
@@ -77,5 +84,7 @@ def _cells(row: SpaceRow) -> tuple[str, ...]:
         ", ".join(f"{channels} x 0-{cells}" for channels, cells in row.stages),
         str(row.nodes),
         ", ".join(f"{width:g}" for width in row.widths),
+        row.path,
+        row.downsample,
         f"1e{row.choices_log10:.0f}",
     )
