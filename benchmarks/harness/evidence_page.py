@@ -22,6 +22,14 @@ on 54 000 images. Latencies are of one thread; every network is the widest of it
 the budget. What was chosen among several was chosen on the 6 000 validation images, from the first
 seed. Accuracies are on the 10 000 test images, of the epoch that was best on validation images.
 Trained on: {machines}.
+
+A searched network is that of `search --sampling one` for 14 epochs, 7 of them warm-up, of an
+architecture that moves slowly and has no press for decisions, then 2 epochs of refinement, and of
+`derive --candidates 64 --trials 16`: see [method.md](../method.md). A search of the topology keeps
+the widths and depths of the best uniform design, one of the layout its cells. Of the searches
+without a part, that without the `slow architecture` has the rate and the entropy term of a search's
+defaults, and that without `trials` trains the network that shared weights find best. What was found
+on the way to this method is in [search_findings.md](search_findings.md).
 """
 TITLES = ("network", "measured, us", "seeds", "test, %", "each", "made of")
 
