@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from scipy.stats import kendalltau
 
-from .evidence_matrix import BUDGETS_US, MIDDLE_US, SEEDS, Group, Row, best_name
+from .evidence_matrix import BUDGETS_US, MIDDLE_US, SEEDS, Group, Row, best_row
 from .report import Cell as Shown
 from .report import Check
 
@@ -29,8 +29,10 @@ def mean_of_seeds(rows: Sequence[Row], group: Group, budget_us: float, name: str
 
 def best_mean(rows: Sequence[Row], group: Group, budget_us: float) -> float:
     """The mean of what was best on validation images from the first seed."""
-    name = best_name(group, budget_us, rows)
-    return math.nan if name is None else mean_of_seeds(rows, group, budget_us, name)
+    best = best_row(group, budget_us, rows)
+    if best is None:
+        return math.nan
+    return mean_of_seeds(rows, group, best["budget_us"], best["name"])
 
 
 def random_tests(rows: Sequence[Row]) -> list[float]:
@@ -88,13 +90,15 @@ def summary_rows(rows: Sequence[Row]) -> list[dict[str, Shown]]:
     for budget in BUDGETS_US:
         groups: tuple[Group, ...] = ("searched", "reference", "uniform")
         for group in groups:
-            name = "" if group == "searched" else best_name(group, budget, rows)
-            found = [] if name is None else accuracies(rows, group, budget, name)
-            if found:
+            best: Row | None = {"name": "", "budget_us": budget}
+            if group != "searched":
+                best = best_row(group, budget, rows)
+            found = accuracies(rows, group, best["budget_us"], best["name"]) if best else []
+            if best and found:
                 lines.append(
                     {
                         "budget, us": budget,
-                        "network": f"{group} {name}".strip(),
+                        "network": f"{group} {best['name']}".strip(),
                         "seeds": len(found),
                         "test accuracy, %": statistics.mean(found),
                     }

@@ -74,6 +74,10 @@ def cells(space: SearchSpace, rows: Sequence[Row]) -> Iterator[Cell]:
     Which reference and which uniform design are trained from more than one seed follows from the
     rows so far.
     """
+    yield from dict.fromkeys(_cells(space, rows))  # one may be the best under two budgets
+
+
+def _cells(space: SearchSpace, rows: Sequence[Row]) -> Iterator[Cell]:
     forms = [str(form) for form in reference_forms()]
     yield from _best_again("uniform", MIDDLE_US, uniform_designs(space), rows)
     budgets = (MIDDLE_US, *(each for each in BUDGETS_US if each != MIDDLE_US))
@@ -93,9 +97,9 @@ def cells(space: SearchSpace, rows: Sequence[Row]) -> Iterator[Cell]:
     yield Cell("full", MIDDLE_US, 0, "searched")
     others: tuple[Group, ...] = ("reference", "uniform")
     for group in others:
-        best = best_name(group, MIDDLE_US, rows)
+        best = best_row(group, MIDDLE_US, rows)
         if best is not None:
-            yield Cell("full", MIDDLE_US, 0, f"{group} {best}")
+            yield Cell("full", best["budget_us"], 0, f"{group} {best['name']}")
 
 
 def uniform_designs(space: SearchSpace) -> list[str]:
@@ -107,24 +111,26 @@ def uniform_designs(space: SearchSpace) -> list[str]:
 def _best_again(
     group: Literal["reference", "uniform"], budget: float, names: Sequence[str], rows: Sequence[Row]
 ) -> Iterator[Cell]:
-    """Every name from one seed; the best of them, once all are there, from the others."""
+    """Every name from one seed; the best under the budget, once all are there, from the others."""
     first = [Cell(group, budget, SEEDS[0], name) for name in names]
     yield from first
     done = {row["cell"] for row in rows}
-    best = best_name(group, budget, rows)
+    best = best_row(group, budget, rows)
     if best is not None and all(cell.key in done for cell in first):
-        yield from (Cell(group, budget, seed, best) for seed in SEEDS[1:])
+        yield from (Cell(group, best["budget_us"], seed, best["name"]) for seed in SEEDS[1:])
 
 
-def best_name(group: Group, budget: float, rows: Sequence[Row]) -> str | None:
+def best_row(group: Group, budget: float, rows: Sequence[Row]) -> Row | None:
     """The most accurate of a group on validation images, from the first seed; None without rows.
 
-    Not on test images: those are for what is chosen by others.
+    Not on test images: those are for what is chosen by others. What keeps to a smaller budget
+    keeps to this one, and may be the best here too, since channels come in steps.
     """
     found = [
         row
         for row in rows
-        if (row["group"], row["budget_us"], row["seed"]) == (group, budget, SEEDS[0])
+        if (row["group"], row["seed"]) == (group, SEEDS[0])
+        and row["budget_us"] <= budget
         and row["validation"] is not None
     ]
-    return max(found, key=lambda row: float(row["validation"]))["name"] if found else None
+    return max(found, key=lambda row: float(row["validation"])) if found else None

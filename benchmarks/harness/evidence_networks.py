@@ -56,7 +56,7 @@ from .evidence_matrix import (
     Cell,
     ReferenceForm,
     Row,
-    best_name,
+    best_row,
     reference_forms,
 )
 
@@ -72,8 +72,8 @@ TABLE = "host.jsonl"
 COMPARED = 4 * CANDIDATES
 # Of them, those that are trained for a short while before one is chosen.
 TRIALS = 16
-# Of the architecture, 3.5 times slower than a search's own, and with no press for decisions: a step's
-# one network says little of an option, and with it the first steps' chance is what is decided.
+# Of the architecture, 3.5 times slower than a search's own, and with no press for decisions: one
+# network a step says little of an option, and the chance of the first steps would be decided.
 SLOW_RATE = 2.5e-3
 REFERENCE_CHANNELS = range(8, 49, 8)
 # Of the budget: what makes less use of it, for the steps of its channels, is no opponent.
@@ -293,8 +293,8 @@ def _kept(cell: Cell, table: LatencyTable, rows: Sequence[Row]) -> Choices:
     """What a search of the topology or the layout alone keeps of the best uniform design."""
     if cell.group not in ("topology", "layout"):
         return {}
-    name = best_name("uniform", cell.budget_us, rows)
-    assert name is not None, "uniform designs come first"
-    design = _uniform(name, cell.budget_us, table)
+    best = best_row("uniform", cell.budget_us, rows)
+    assert best is not None, "uniform designs come first"
+    design = _uniform(best["name"], cell.budget_us, table)
     assert design is not None
     return kept_part(design, "layout" if cell.group == "topology" else "topology")

@@ -6,8 +6,8 @@ import numpy as np
 import onnxruntime
 import pytest
 import torch
-from harness.evidence_figures import checks
-from harness.evidence_matrix import BUDGETS_US, Cell, Group, Row, best_name, cells
+from harness.evidence_figures import best_mean, checks
+from harness.evidence_matrix import BUDGETS_US, Cell, Group, Row, best_row, cells
 from harness.evidence_page import write_page
 from harness.float_network import FloatNetwork, float_onnx
 
@@ -23,6 +23,10 @@ def row(cell: Cell, test: float | None, *, shared: float | None = None) -> Row:
         "measured_us": 0.9 * cell.budget_us, "shared": shared, "network": "small",
         "search_images": 0,
     }  # fmt: skip
+
+
+def of_seeds(group: Group, budget_us: float, name: str, *tests: float) -> list[Row]:
+    return [row(Cell(group, budget_us, seed, name), each) for seed, each in enumerate(tests)]
 
 
 def test_cells_have_keys_of_their_own() -> None:
@@ -46,12 +50,18 @@ def test_best_of_a_group_is_trained_from_all_seeds() -> None:
 
 def test_networks_that_fit_no_budget_are_never_best() -> None:
     rows = [row(Cell("reference", 15.0, 0, "a"), None), row(Cell("reference", 15.0, 0, "b"), 0.1)]
-    assert best_name("reference", 15.0, rows) == "b"
-    assert best_name("reference", 8.5, rows) is None
+    assert best_row("reference", 15.0, rows) == rows[1]
+    assert best_row("reference", 8.5, rows) is None
 
 
-def of_seeds(group: Group, budget_us: float, name: str, *tests: float) -> list[Row]:
-    return [row(Cell(group, budget_us, seed, name), each) for seed, each in enumerate(tests)]
+def test_networks_within_a_smaller_budget_are_opponents_too() -> None:
+    rows = [
+        *of_seeds("reference", 8.5, "small", 0.90, 0.89, 0.88),
+        *of_seeds("reference", 15.0, "large", 0.70),
+    ]
+    assert best_row("reference", 15.0, rows) == rows[0]
+    assert best_mean(rows, "reference", 15.0) == pytest.approx(89)
+    assert best_row("reference", 8.5, rows[-1:]) is None
 
 
 def test_figures_are_differences_of_means() -> None:
