@@ -10,7 +10,7 @@ from space.uniform import UniformKind, most_cells
 
 Group = Literal[
     "searched", "reference", "uniform", "wide", "random", "topology", "layout", "without",
-    "candidate", "float", "full",
+    "with", "candidate", "float", "full", "recipe",
 ]  # fmt: skip
 Row = dict[str, Any]
 FloatKind = Literal["fp32", "int8"]
@@ -23,6 +23,10 @@ CANDIDATES = 16
 FLOAT_CONVS = (1, 2, 3)
 # What a search has against collapse and against wrong ranks, each left out once.
 COUNTER_MEASURES = ("warm-up", "noise", "slow architecture", "refinement", "trials")
+# What the recipe of the best uniform design may have more.
+RECIPES = ("teacher", "two stages", "smoothed labels", "weight average")
+# Of the stage whose activations alone are binary.
+REAL_WEIGHT_EPOCHS = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +97,8 @@ def _cells(space: SearchSpace, rows: Sequence[Row]) -> Iterator[Cell]:
     for group in alone:
         yield from (Cell(group, MIDDLE_US, seed) for seed in SEEDS)
     yield from (Cell("without", MIDDLE_US, 0, name) for name in COUNTER_MEASURES)
+    yield Cell("with", MIDDLE_US, 0, "teacher")
+    yield from (Cell("recipe", MIDDLE_US, 0, name) for name in RECIPES)
     yield from (Cell("candidate", MIDDLE_US, 0, str(index)) for index in range(CANDIDATES))
     yield Cell("full", MIDDLE_US, 0, "searched")
     others: tuple[Group, ...] = ("reference", "uniform")

@@ -127,6 +127,8 @@ def make_network(
             return None if found is None else _made_genotype(found, run)
         case "random":
             return _made_genotype(_random(cell, table), run)
+        case "recipe":
+            return _made_genotype(_best_uniform(cell.budget_us, table, rows), run)
         case "candidate":
             genotype, accuracy = _candidate(folder, int(cell.name))
             return replace(_made_genotype(genotype, run), shared_accuracy=accuracy)
@@ -255,6 +257,7 @@ def _made_search(
     config = SearchConfig(
         format=2, command="search", space=SPACE, data=DATA, budgets=(_budget(cell.budget_us),),
         tables=(str(folder / TABLE),), settings=settings, kept=_kept(cell, table, rows),
+        teacher="float" if cell.group == "with" else "none",
     )  # fmt: skip
     compared = DeriveSettings(COMPARED, trials=0 if cell.name == "trials" else TRIALS)
     if cell.name == "trials":
@@ -293,8 +296,13 @@ def _kept(cell: Cell, table: LatencyTable, rows: Sequence[Row]) -> Choices:
     """What a search of the topology or the layout alone keeps of the best uniform design."""
     if cell.group not in ("topology", "layout"):
         return {}
-    best = best_row("uniform", cell.budget_us, rows)
-    assert best is not None, "uniform designs come first"
-    design = _uniform(best["name"], cell.budget_us, table)
-    assert design is not None
+    design = _best_uniform(cell.budget_us, table, rows)
     return kept_part(design, "layout" if cell.group == "topology" else "topology")
+
+
+def _best_uniform(budget_us: float, table: LatencyTable, rows: Sequence[Row]) -> Genotype:
+    best = best_row("uniform", budget_us, rows)
+    assert best is not None, "uniform designs come first"
+    design = _uniform(best["name"], budget_us, table)
+    assert design is not None
+    return design

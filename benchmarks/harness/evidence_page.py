@@ -8,7 +8,7 @@ from pathlib import Path
 from space.atomic import write_atomically
 
 from .evidence_figures import candidate_pairs, checks, random_tests
-from .evidence_matrix import BUDGETS_US, MIDDLE_US, Cell, Group, Row
+from .evidence_matrix import BUDGETS_US, MIDDLE_US, REAL_WEIGHT_EPOCHS, Cell, Group, Row
 from .evidence_plots import write_budget_plot, write_rank_plot
 
 INTRODUCTION = """# Is the search worth its time?
@@ -21,8 +21,8 @@ The whole of Fashion-MNIST, the space `fashion-small`, one recipe for all: {epoc
 on 54 000 images. Latencies are of one thread; every network is the widest of its kind that keeps to
 the budget. As channels come in steps, the best reference of a smaller budget is the opponent under
 a larger one too where it is more accurate. What was chosen among several was chosen on the 6 000
-validation images, from the first seed. Accuracies are on the 10 000 test images, of the epoch that was best on validation images.
-Trained on: {machines}.
+validation images, from the first seed. Accuracies are on the 10 000 test images, of the epoch that
+was best on validation images. Trained on: {machines}.
 
 A searched network is that of `search --sampling one` for 14 epochs, 7 of them warm-up, of an
 architecture that moves slowly and has no press for decisions, then 2 epochs of refinement, and of
@@ -31,6 +31,10 @@ the widths and depths of the best uniform design, one of the layout its cells. O
 without a part, that without the `slow architecture` has the rate and the entropy term of a search's
 defaults, and that without `trials` trains the network that shared weights find best. What was found
 on the way to this method is in [search_findings.md](search_findings.md).
+
+Another `recipe` trains the best uniform design with one thing more: its float twin as a teacher,
+real weights in the first {real_weight_epochs} of the epochs, labels smoothed by 0.1, or a moving
+average of the weights.
 """
 TITLES = ("network", "measured, us", "seeds", "test, %", "each", "made of")
 
@@ -42,7 +46,9 @@ def write_page(rows: Sequence[Row], missing: Sequence[Cell], path: Path, *, epoc
     write_rank_plot(candidate_pairs(trained), path.with_name("search-ranks.svg"))
     machines = ", ".join(sorted({row["machine"] for row in trained})) or "nothing yet"
     parts = [
-        INTRODUCTION.format(epochs=epochs, machines=machines),
+        INTRODUCTION.format(
+            epochs=epochs, machines=machines, real_weight_epochs=REAL_WEIGHT_EPOCHS
+        ),
         *_figures(trained),
         *_budgets(trained),
         *_middle(trained),
@@ -79,6 +85,7 @@ def _middle(rows: Sequence[Row]) -> Iterator[str]:
         "Searches of a part, and without a counter-measure against collapse": (
             "searched", "topology", "layout", "without",
         ),
+        "Other recipes, and a search with a teacher": ("searched", "uniform", "recipe", "with"),
         "Float networks in onnxruntime": ("searched", "float"),
         "The full-length recipe": ("full",),
     }  # fmt: skip

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from barsctl.machine import cpu_name
@@ -14,7 +14,7 @@ from costmodels.protocol import network_cost
 from targets.measuring.measured import Measured
 
 from .evidence_float import float_result
-from .evidence_matrix import Cell, Row
+from .evidence_matrix import REAL_WEIGHT_EPOCHS, Cell, Row
 from .evidence_networks import CPU, DATA, make_network
 
 EPOCHS, FULL_EPOCHS = 10, 60
@@ -22,9 +22,17 @@ NOTHING = {"validation": None, "test": None, "why": "nothing keeps to the budget
 
 
 def train_settings(cell: Cell) -> TrainSettings:
-    """The recipe, the same for all networks."""
+    """The recipe, the same for all networks but for what a cell of another recipe tries."""
     epochs = FULL_EPOCHS if cell.group == "full" else EPOCHS
-    return TrainSettings(seed=cell.seed, epochs=epochs, label_smoothing=0.0)
+    settings = TrainSettings(seed=cell.seed, epochs=epochs, label_smoothing=0.0)
+    match cell.name if cell.group == "recipe" else "":
+        case "two stages":
+            return replace(settings, real_weight_epochs=REAL_WEIGHT_EPOCHS)
+        case "smoothed labels":
+            return replace(settings, label_smoothing=0.1)
+        case "weight average":
+            return replace(settings, ema_decay=0.999)
+    return settings
 
 
 def run_cell(cell: Cell, folder: Path, *, table: LatencyTable, rows: Sequence[Row]) -> Row:
@@ -40,9 +48,10 @@ def run_cell(cell: Cell, folder: Path, *, table: LatencyTable, rows: Sequence[Ro
     made = make_network(cell, run, folder, table=table, rows=rows)
     if made is None:
         return {**row, **NOTHING}
+    is_taught = (cell.group, cell.name) == ("recipe", "teacher")
     config = TrainConfig(
         format=2, command="train", source=made.source, reference=made.reference, data=DATA,
-        teacher="none", inherit=False, settings=train_settings(cell),
+        teacher="float" if is_taught else "none", inherit=False, settings=train_settings(cell),
     )  # fmt: skip
     start = time.monotonic()
     trained = training_run(config, folder=run / "train", resume=True, device=CPU, notify=print)
