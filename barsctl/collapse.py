@@ -7,21 +7,22 @@ arXiv 2011.10804). Or the probabilities stand for another network than the mixtu
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from statistics import mean
 
-from costmodels.selection import AnyBudget, budget_cost, within
+from costmodels.selection import AnyBudget, within
 from costmodels.term_index import TermIndex
 from space.decisions import Choices, op_decision, width_decision
 from space.genotype import genotype_of, kept_cells
 from space.search_space import KERNEL_SIZES, SearchSpace
 
-from .architecture_metrics import Probabilities
+from .architecture_metrics import Probabilities, group_entropies
 from .candidates import USED_SHARE
 from .gap import Gap
 
 DECIDED = 0.5
 """The probability of an option that outweighs all others together."""
-SETTLED_SHARE = 0.5
-"""Of the edges: from there on a search is judged; before, no network is expected of it yet."""
+SETTLED_ENTROPY = 0.5
+"""Of groups of open decisions, in the mean, 1 being uniform: before, nothing is expected yet."""
 LARGEST_GAP = 0.15
 """Of accuracy. Sound searches end at 0.00 to 0.06, and chance, on 512 images, is 0.03."""
 
@@ -38,12 +39,6 @@ class Discretised:
     index: TermIndex
     budgets: Sequence[AnyBudget]
     kept: Mapping[str, int] = field(default_factory=dict)
-
-    @property
-    def used_share(self) -> float:
-        """What it costs, as a share of the tightest budget; 0 without budgets."""
-        costs = (budget_cost(self.index, each, self.choices) / each.limit for each in self.budgets)
-        return max(costs, default=0.0)
 
     @property
     def edges(self) -> tuple[str, ...]:
@@ -75,20 +70,25 @@ class Discretised:
 
 
 def collapse_warnings(
-    probabilities: Probabilities, network: Discretised, gap: Gap, *, last: bool
+    probabilities: Probabilities, network: Discretised, gap: Gap, *, used_share: float, last: bool
 ) -> tuple[str, ...]:
-    """Return a line per rule that is broken. last: nothing will be decided any more."""
-    decided = _decided_primitives(probabilities, network)
-    # Of two widths or depths one always outweighs the other: without edges it is told at the end.
-    settled = bool(network.edges) and len(decided) >= SETTLED_SHARE * len(network.edges)
-    if not settled and not last:
+    """Return a line per rule that is broken.
+
+    used_share: of the tightest budget, by the expected cost: where that fills a budget, a cheaper
+    most probable network is the cheap half of a mixture, and `derive` compares others. last:
+    nothing will be decided any more.
+    """
+    open_ones = {name: each for name, each in probabilities.items() if name not in network.kept}
+    entropies = [float(each) for each in group_entropies(open_ones).values()]
+    if not last and (not entropies or mean(entropies) > SETTLED_ENTROPY):
         return ()
-    spare = network.used_share < USED_SHARE
+    decided = _decided_primitives(probabilities, network)
+    spare = used_share < USED_SHARE
     return tuple(
         f"the search collapses: {line}"
         for line in (
             _without_weights(decided, network.space) if spare else None,
-            _narrow(network) if spare else None,
+            _narrow(network, used_share) if spare else None,
             _large_gap(gap),
         )
         if line is not None
@@ -120,12 +120,12 @@ def _without_weights(decided: Sequence[str], space: SearchSpace) -> str | None:
     )
 
 
-def _narrow(network: Discretised) -> str | None:
+def _narrow(network: Discretised, used_share: float) -> str | None:
     if not network.is_needlessly_narrow:
         return None
     return (
-        f"every stage has its smallest width, though the network takes {network.used_share:.0%} of "
-        "the budget and a wider one keeps to it; search again with more --warmup-epochs or "
+        f"every stage has its smallest width, though the expected cost is {used_share:.0%} of the "
+        "budget and a wider network keeps to it; search again with more --warmup-epochs or "
         "--entropy below 0"
     )
 

@@ -134,7 +134,7 @@ def search(
                 require_finite(tally, epoch=epoch)
             typical = distribution(state, settings, epoch)
             observed = watch.observed(
-                state.supernet, typical,
+                state.supernet, typical, budget_shares(typical),
                 searched=epoch >= settings.warmup_epochs, last=epoch + 1 == settings.epochs,
             )  # fmt: skip
             warned = _warn(observed.collapse, warned=warned)

@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from torch import Tensor
+
 from costmodels.selection import AnyBudget, most_probable
 from costmodels.term_index import term_index
 from space.cost_terms import cost_terms
@@ -39,11 +41,13 @@ class Watch:
         self._index = term_index(self._terms)
 
     def observed(
-        self, supernet: Supernet, probabilities: Probabilities, *, searched: bool, last: bool
-    ) -> Observation:
+        self, supernet: Supernet, probabilities: Probabilities, shares: Tensor, *,
+        searched: bool, last: bool,
+    ) -> Observation:  # fmt: skip
         """Discretise the probabilities and measure; the supernet is left as it is.
 
-        searched: whether the architecture has learned yet; last: whether it learns no more.
+        shares [budgets]: expected costs, as shares of the limits; searched: whether the
+        architecture has learned yet; last: whether it learns no more.
         """
         fixed = {name: each.detach() for name, each in probabilities.items()}
         choices = most_probable(
@@ -55,5 +59,9 @@ class Watch:
         genotype = genotype_of(self._space, choices)
         gap = measured_gap(supernet, fixed, genotype, self._images)
         network = Discretised(self._space, choices, self._index, self._budgets, self._kept)
-        warnings = collapse_warnings(fixed, network, gap, last=last) if searched else ()
-        return Observation(gap, warnings)
+        if not searched:
+            return Observation(gap, ())
+        used_share = max(shares.tolist(), default=0.0)
+        return Observation(
+            gap, collapse_warnings(fixed, network, gap, used_share=used_share, last=last)
+        )

@@ -110,7 +110,7 @@ def test_collapse_is_said_once_in_a_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr("barsctl.collapse.LARGEST_GAP", -1.0)
-    monkeypatch.setattr("barsctl.collapse.SETTLED_SHARE", 0.0)
+    monkeypatch.setattr("barsctl.collapse.SETTLED_ENTROPY", 1.0)
     folder = tmp_path / "run"
     folder.mkdir()
     for epochs in (2, 3):  # the second time it goes on
