@@ -22,7 +22,7 @@ from .gap import Gap
 DECIDED = 0.5
 """The probability of an option that outweighs all others together."""
 SETTLED_ENTROPY = 0.5
-"""Of groups of open decisions, in the mean, 1 being uniform: before, nothing is expected yet."""
+"""Of the open edges' groups, else of widths and depths, in the mean, 1 being uniform."""
 LARGEST_GAP = 0.15
 """Of accuracy. Sound searches end at 0.00 to 0.06, and chance, on 512 images, is 0.03."""
 
@@ -78,9 +78,7 @@ def collapse_warnings(
     most probable network is the cheap half of a mixture, and `derive` compares others. last:
     nothing will be decided any more.
     """
-    open_ones = {name: each for name, each in probabilities.items() if name not in network.kept}
-    entropies = [float(each) for each in group_entropies(open_ones).values()]
-    if not last and (not entropies or mean(entropies) > SETTLED_ENTROPY):
+    if not last and not _is_settled(probabilities, network.kept):
         return ()
     decided = _decided_primitives(probabilities, network)
     spare = used_share < USED_SHARE
@@ -93,6 +91,14 @@ def collapse_warnings(
         )
         if line is not None
     )
+
+
+def _is_settled(probabilities: Probabilities, kept: Mapping[str, int]) -> bool:
+    """Whether so much is decided that a network can be expected of the search."""
+    open_ones = {name: each for name, each in probabilities.items() if name not in kept}
+    edges = {name: each for name, each in open_ones.items() if name.startswith("op/")}
+    entropies = group_entropies(edges or open_ones).values()
+    return bool(entropies) and mean(map(float, entropies)) <= SETTLED_ENTROPY
 
 
 def parameter_free_share(primitives: Sequence[str]) -> float:

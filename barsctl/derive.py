@@ -19,7 +19,7 @@ from targets.toolchain import Notify
 from .board_budgets import BoardBudget, board_budgets, tightened
 from .budgets import Budget
 from .candidates import candidate_choices
-from .errors import BarsError
+from .errors import BarsError, DivergedError
 from .judge import Judge, JudgeSettings, open_judge
 from .measured_log import MEASURED, MeasuredLog, read_measured
 from .network_rows import kept_choices
@@ -35,7 +35,7 @@ DERIVED = "derive.json"
 # Rounds of candidates, each within tighter limits, until one is measured within the budget.
 MOST_ROUNDS = 4
 MARGIN = 0.99
-# Networks that are not judged, of which trials pick those of the least promised loss.
+# Networks, judged or not, of which trials pick those of the least promised loss.
 PROPOSED = 256
 # Of a training, a trial is the first fifth: the second epoch of ten was found to rank networks.
 TRIALS_IN_TRAINING = 5
@@ -60,8 +60,8 @@ class DeriveSettings:
     def __post_init__(self) -> None:
         if self.trials > self.candidates:
             raise BarsError(
-                f"{self.trials} trials of {self.candidates} candidates: each is tried once at "
-                "most; try fewer, or compare more candidates"
+                f"{self.trials} trials, and {self.candidates} candidates to be ranked: the tried "
+                "ones are ranked first; try fewer, or compare more candidates"
             )
 
 
@@ -153,11 +153,20 @@ def _derived(
         evaluate(judge, choices, what="derive")
         ranking = _rank_within(judge, limits)[: settings.candidates]
         if trials is not None:
-            proposed = candidate_choices(
+            drawn = candidate_choices(
                 judge.space, judge.log_probabilities, limits, count=PROPOSED, generator=generator
             )
+            index = term_index(cost_terms(judge.space))
+            rows = trials.known.rows.values()
+            before = [row.choices for row in rows if within(index, limits, row.choices)]
+            proposed = [*drawn, *before]
             _try(ranking, proposed, judge, trials, count=settings.trials, notify=notify)
             ranking = _tried_first(_rank_within(judge, limits), trials)[: settings.candidates]
+            if not ranking:
+                raise DivergedError(
+                    f"the weights of all {len(trials.known.rows)} networks that were tried "
+                    "diverged; derive without trials, or search again"
+                )
         for position, each in enumerate(ranking):
             network = kept_choices(each.genotype)
             if network in over:
@@ -193,16 +202,18 @@ def _try(
     tried = []
     for genotype, loss in found:
         tried.append(choices_of(genotype))
-        notify(f"tried {len(tried)} of {count}: loss {loss:.3f}")
+        found_loss = "the weights diverged" if loss is None else f"loss {loss:.3f}"
+        notify(f"tried {len(tried)} of {count}: {found_loss}")
     evaluate(judge, tried, what="derive")
 
 
 def _tried_first(ranking: Sequence[Candidate], trials: Trials) -> tuple[Candidate, ...]:
-    """The ranking behind those of it that were tried, the least loss first."""
+    """The ranking without what diverged, behind those of it that were tried, least loss first."""
     known = trials.known
     told = [
         replace(each, trial_loss=known[each.genotype].loss) if each.genotype in known else each
         for each in ranking
+        if each.genotype not in known or known[each.genotype].loss is not None
     ]
     return tuple(sorted(told, key=lambda each: (each.trial_loss is None, each.trial_loss or 0.0)))
 

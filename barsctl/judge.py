@@ -3,7 +3,7 @@
 import json
 import math
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -20,6 +20,7 @@ from .candidates import LogProbabilities
 from .data.dataset import Dataset
 from .data.source import ImageSource
 from .data_choice import load_choice
+from .errors import DivergedError
 from .gap import discrete_accuracy
 from .judged import JUDGED, JUDGED_FORMAT, Judged, JudgedHeader, JudgedRow, file_digest
 from .network_rows import NetworkRows, known_rows
@@ -134,10 +135,11 @@ def judging_ranks(folder: Path, settings: JudgeSettings, *, device: torch.device
     while content := from_first(b""):
         asked = json.loads(content)
         if "trial" in asked:
-            trial_run(
-                folder, genotype_of(judge.space, asked["trial"]), judge.dataset,
-                TrainSettings(**asked["settings"]), epochs=asked["epochs"], device=device,
-            )  # fmt: skip
+            with suppress(DivergedError):  # the first process notes it
+                trial_run(
+                    folder, genotype_of(judge.space, asked["trial"]), judge.dataset,
+                    TrainSettings(**asked["settings"]), epochs=asked["epochs"], device=device,
+                )  # fmt: skip
         else:
             judge.judged(asked["judged"])
     yield False

@@ -93,6 +93,8 @@ def train_epochs(
 ) -> tuple[int, float]:
     """Train for the first epochs of the settings, and return the best and its validation accuracy.
 
+    They are -1 and -1.0 where no epoch had binary weights. Raises DivergedError where an epoch's
+    loss is no number.
     until: the epoch before which to stop; None for all. With real_weight_epochs a network is
     trained twice, binary activations first (Martinez et al., arXiv 2003.11535; ReActNet, arXiv
     2003.03488): each time with a learning rate that rises and falls and a new optimizer. What is

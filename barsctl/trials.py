@@ -1,4 +1,4 @@
-"""Trials: candidates that are trained on their own for a short while, to rank them truly.
+"""Trials: networks that are begun to be trained on their own, to rank them truly.
 
 A trial is the beginning of a training: the mean training loss of its last epoch ranks what such
 trainings come to, which accuracies with shared weights do not (training speed estimation, Ru et
@@ -9,7 +9,6 @@ import json
 import math
 import shutil
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
 from dataclasses import asdict, dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -23,7 +22,7 @@ from space.nn.network import Network
 from space.search_space import SearchSpace
 
 from .data.dataset import Dataset
-from .errors import DivergedError
+from .errors import BarsError, DivergedError
 from .network_rows import kept_choices, known_rows
 from .promising import features, most_promising, spread, weights_in
 from .random_numbers import initial_weights
@@ -50,24 +49,38 @@ class Trials:
     device: torch.device
     known: Tried
 
-    def loss(self, genotype: Genotype) -> float:
-        """A network's loss in the last epoch of its trial; one that was tried is not again."""
+    def loss(self, genotype: Genotype) -> float | None:
+        """A network's loss in the last epoch of its trial; one that was tried is not again.
+
+        None where its weights diverged. Raises BarsError where a trial's metrics were removed.
+        """
         if genotype not in self.known:
             choices = choices_of(genotype)
             asked = {
                 "trial": choices, "settings": asdict(self.settings), "epochs": self.epochs,
             }  # fmt: skip
             from_first(json.dumps(asked).encode())
-            run = trial_run(
-                self.folder, genotype, self.dataset, self.settings,
-                epochs=self.epochs, device=self.device,
-            )  # fmt: skip
-            rows = read_metrics(run)
-            guessing = math.log(genotype.space.classes)
-            loss = float(rows[-1]["loss"]) if len(rows) == self.epochs else guessing
+            try:
+                run = trial_run(
+                    self.folder, genotype, self.dataset, self.settings,
+                    epochs=self.epochs, device=self.device,
+                )  # fmt: skip
+                loss = _last_loss(run, self.epochs)
+            except DivergedError:
+                loss = None
             self.known.add(TriedRow(choices, loss))
             shutil.rmtree(self.folder / RUNNING)
         return self.known[genotype].loss
+
+
+def _last_loss(run: Path, epochs: int) -> float:
+    rows = read_metrics(run)
+    if not rows or rows[-1]["epoch"] != epochs - 1:
+        raise BarsError(
+            f"{run}: the metrics of epoch {epochs}, by which trials are ranked, are not there; "
+            "remove this folder, and the network is tried again"
+        )
+    return float(rows[-1]["loss"])
 
 
 def open_trials(
@@ -102,8 +115,7 @@ def trial_run(
 ) -> Path:
     """Train a network with all processes, and return its run's folder in that of the search.
 
-    A trial that was killed goes on from the last checkpoint there. Where weights diverge, the
-    metrics of their epoch and of later ones are missing.
+    A trial that was killed goes on from the last checkpoint there. Raises DivergedError.
     """
     asked = json.dumps([choices_of(genotype), asdict(settings), epochs, device.type])
     run = folder / RUNNING / sha256(asked.encode()).hexdigest()[:16]
@@ -111,19 +123,15 @@ def trial_run(
         run.mkdir(parents=True, exist_ok=True)
     with initial_weights(settings.seed):
         network = Network(decode(genotype), dataset.mean, dataset.std)
-    with suppress(DivergedError):
-        train_epochs(
-            network, dataset, settings,
-            folder=run, device=device, until=epochs, title="trial",
-        )  # fmt: skip
+    train_epochs(network, dataset, settings, folder=run, device=device, until=epochs, title="trial")
     return run
 
 
 def tried_in_turn(
     trials: Trials, judged: Sequence[Genotype], accuracies: Sequence[float],
     proposed: Sequence[Genotype], *, count: int,
-) -> Iterator[tuple[Genotype, float]]:  # fmt: skip
-    """Try some networks, and yield each with its loss, as its trial ends.
+) -> Iterator[tuple[Genotype, float | None]]:  # fmt: skip
+    """Try some networks, and yield each with its loss, as its trial ends; see `Trials.loss`.
 
     accuracies: of the judged ones, with shared weights. Half of the `count` are judged networks,
     spread over the numbers of weights; then always the one is tried that promises the least loss,
@@ -137,8 +145,13 @@ def tried_in_turn(
     weights = [weights_in(each) for each in judged]
     first = (judged[index] for index in spread(weights, accuracies, count=(count + 1) // 2))
     described = np.array([features(each) for each in networks])
+    guessing = math.log(networks[0].space.classes)  # the loss of what learned nothing
     while len(losses) < min(count, len(networks)):
         genotype = next((each for each in first if each not in trials.known), None)
-        index = most_promising(described, losses) if genotype is None else networks.index(genotype)
+        if genotype is None:
+            worths = {each: guessing if loss is None else loss for each, loss in losses.items()}
+            index = most_promising(described, worths)
+        else:
+            index = networks.index(genotype)
         losses[index] = trials.loss(networks[index])
         yield networks[index], losses[index]

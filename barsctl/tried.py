@@ -1,13 +1,24 @@
 """What a search's networks came to when they were tried: trials.jsonl."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import TypeAdapter
+from pydantic import Field, TypeAdapter
 
 from .network_rows import NetworkRows, RowsFormat
 
 TRIALS = "trials.jsonl"
+
+
+@dataclass(frozen=True, slots=True)
+class EarlierTriedHeader:
+    """That of format 1, whose trainings ended with the trial."""
+
+    format: Literal[1]
+    device: str
+    seed: int
+    trial_epochs: int
+    batch_size: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,12 +40,16 @@ class TriedHeader:
 class TriedRow:
     """A network by its choices, and its mean training loss in the last epoch of its trial.
 
-    loss: that of guessing where its weights diverged.
+    loss: None where its weights diverged.
     """
 
     choices: dict[str, int]
-    loss: float
+    loss: float | None
 
 
-Tried = NetworkRows[TriedHeader, TriedRow]
-TRIED_FORMAT = RowsFormat(TypeAdapter(TriedHeader), TypeAdapter(TriedRow))
+AnyTriedHeader = TriedHeader | EarlierTriedHeader
+Tried = NetworkRows[AnyTriedHeader, TriedRow]
+_HEADER: TypeAdapter[AnyTriedHeader] = TypeAdapter(
+    Annotated[AnyTriedHeader, Field(discriminator="format")]
+)
+TRIED_FORMAT = RowsFormat(_HEADER, TypeAdapter(TriedRow))

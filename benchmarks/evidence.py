@@ -16,9 +16,10 @@ from pathlib import Path
 
 from harness.evidence_figures import checks, summary_rows
 from harness.evidence_matrix import Cell, Row, cells
-from harness.evidence_networks import SPACE, open_table
+from harness.evidence_networks import open_table
 from harness.evidence_page import write_page
 from harness.evidence_runs import EPOCHS, run_cell
+from harness.evidence_searches import SPACE
 from harness.report import read_options, report
 
 from space.atomic import write_atomically

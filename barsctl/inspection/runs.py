@@ -169,6 +169,6 @@ def tried_report(path: Path) -> Report:
             "device": header.device,
             "trial_epochs": header.trial_epochs,
             "networks": len(rows),
-            "least_loss": min((row.loss for row in rows), default=None),
+            "least_loss": min((row.loss for row in rows if row.loss is not None), default=None),
         },
     )

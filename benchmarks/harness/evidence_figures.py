@@ -90,15 +90,18 @@ def summary_rows(rows: Sequence[Row]) -> list[dict[str, Shown]]:
     for budget in BUDGETS_US:
         groups: tuple[Group, ...] = ("searched", "reference", "uniform")
         for group in groups:
-            best: Row | None = {"name": "", "budget_us": budget}
+            name, within = "", budget
             if group != "searched":
                 best = best_row(group, budget, rows)
-            found = accuracies(rows, group, best["budget_us"], best["name"]) if best else []
-            if best and found:
+                if best is None:
+                    continue
+                name, within = best["name"], best["budget_us"]
+            found = accuracies(rows, group, within, name)
+            if found:
                 lines.append(
                     {
                         "budget, us": budget,
-                        "network": f"{group} {best['name']}".strip(),
+                        "network": f"{group} {name}".strip(),
                         "seeds": len(found),
                         "test accuracy, %": statistics.mean(found),
                     }

@@ -17,7 +17,7 @@ from barsctl.train import Trained, train
 from barsctl.train_settings import TrainSettings
 
 from .evidence_matrix import Cell, FloatKind
-from .evidence_networks import CPU, DATA
+from .evidence_searches import CPU, DATA
 from .float_network import FloatNetwork, float_onnx
 from .int8_onnx import write_int8_onnx
 from .interleaved import Engine, interleaved_ms

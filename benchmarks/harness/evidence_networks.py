@@ -1,8 +1,6 @@
 """Making the networks of the evidence, by the library's own functions."""
 
 import json
-import shutil
-import time
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -11,18 +9,13 @@ from pathlib import Path
 from typing import Final, cast
 
 import numpy as np
-import torch
 
-from barsctl.budgets import Budget
-from barsctl.data_choice import DataChoice, load_choice
-from barsctl.derive import DERIVED, DeriveSettings, derive
+from barsctl.derive import DERIVED
 from barsctl.kept_part import kept_part
 from barsctl.pricing import hard_budgets
 from barsctl.profile import ProfileSettings, graph_specs, profile, space_specs
 from barsctl.run_folder import GENOTYPE
 from barsctl.scaled_reference import Images, ReferenceChoice, reference_graph, widest
-from barsctl.search_run import SearchConfig, search_run
-from barsctl.search_settings import SearchSettings
 from costmodels.errors import BudgetUnreachable
 from costmodels.latency_table import LatencyTable
 from costmodels.scaled_uniform import widest_uniform
@@ -30,7 +23,6 @@ from costmodels.selection import Budget as AddedBudget
 from costmodels.selection import budget_cost
 from costmodels.table_file import read_table
 from costmodels.term_index import term_index
-from space.atomic import write_atomically
 from space.cost_terms import cost_terms
 from space.decisions import Choices
 from space.decode import decode
@@ -44,7 +36,6 @@ from space.genotype import (
     write_genotype,
 )
 from space.graph import BlockGraph
-from space.presets import named_space
 from space.search_space import SearchSpace, stage_channels
 from space.uniform import UniformKind
 from targets.catalog import named_target
@@ -59,22 +50,11 @@ from .evidence_matrix import (
     best_row,
     reference_forms,
 )
+from .evidence_searches import COMPARED, SEARCH, SPACE, TABLE, latency_budget, searched
 
-CPU: Final = torch.device("cpu")
-SEARCH, SECONDS = "search", "search-seconds"
-SPACE: Final = named_space("fashion-small")
 # The same stages with the path that the paper has.
 WIDE: Final = replace(SPACE, path="wide", downsample="pool", nodes=3)
-DATA: Final = DataChoice("fashion-mnist", None, None, 0)
 IMAGES: Final = Images(SPACE.image_channels, SPACE.image_size, SPACE.classes)
-TABLE = "host.jsonl"
-# Networks that derive compares.
-COMPARED = 4 * CANDIDATES
-# Of them, those that are trained for a short while before one is chosen.
-TRIALS = 16
-# Of the architecture, 3.5 times slower than a search's own, and with no press for decisions: one
-# network a step says little of an option, and the chance of the first steps would be decided.
-SLOW_RATE = 2.5e-3
 REFERENCE_CHANNELS = range(8, 49, 8)
 # Of the budget: what makes less use of it, for the steps of its channels, is no opponent.
 USED_SHARE = 0.7
@@ -123,8 +103,8 @@ def make_network(
             return _made_reference(cell.name, cell.budget_us, table)
         case "uniform" | "wide":
             space = SPACE if cell.group == "uniform" else WIDE
-            found = _uniform(cell.name, cell.budget_us, table, space)
-            return None if found is None else _made_genotype(found, run)
+            design = _uniform(cell.name, cell.budget_us, table, space)
+            return None if design is None else _made_genotype(design, run)
         case "random":
             return _made_genotype(_random(cell, table), run)
         case "recipe":
@@ -135,14 +115,20 @@ def make_network(
         case "full":
             return _made_again(cell, run, folder, table)
         case _:
-            return _made_search(cell, run, folder, table, rows)
+            kept = _kept(cell, table, rows)
+            found = searched(cell, run, folder, kept=kept, finished={row["cell"] for row in rows})
+            return replace(
+                _made_genotype(found.genotype, run),
+                search_seconds=found.seconds,
+                search_images=found.images,
+            )
 
 
 def _uniform(
     name: str, budget_us: float, table: LatencyTable, space: SearchSpace = SPACE
 ) -> Genotype | None:
     kind, depth = name.split()
-    budgets = hard_budgets([_budget(budget_us)], space, tables=[table])
+    budgets = hard_budgets([latency_budget(budget_us)], space, tables=[table])
     return widest_uniform(space, cast(UniformKind, kind), budgets, depth=int(depth))
 
 
@@ -150,8 +136,8 @@ def _made_again(cell: Cell, run: Path, folder: Path, table: LatencyTable) -> Mad
     """What the cell of the short recipe trained that a full-length cell's name stands for."""
     group, _, name = cell.name.partition(" ")
     if group == "searched":
-        searched = folder / replace(cell, group="searched", name="").key
-        return _made_genotype(read_genotype(searched / SEARCH / GENOTYPE), run)
+        first = folder / replace(cell, group="searched", name="").key
+        return _made_genotype(read_genotype(first / GENOTYPE), run)
     if group == "uniform":
         found = _uniform(name, cell.budget_us, table)
         return None if found is None else _made_genotype(found, run)
@@ -167,7 +153,7 @@ def _made_reference(name: str, budget_us: float, table: LatencyTable) -> Made | 
     form = next(form for form in reference_forms() if str(form) == name)
     try:
         channels, (cost_ms,) = widest(
-            name, partial(_reference, form), [_budget(budget_us)], [table]
+            name, partial(_reference, form), [latency_budget(budget_us)], [table]
         )
     except BudgetUnreachable:
         return None
@@ -200,7 +186,7 @@ def described(genotype: Genotype) -> str:
 
 
 def _random(cell: Cell, table: LatencyTable) -> Genotype:
-    (budget,) = hard_budgets([_budget(cell.budget_us)], SPACE, tables=[table])
+    (budget,) = hard_budgets([latency_budget(cell.budget_us)], SPACE, tables=[table])
     assert isinstance(budget, AddedBudget)
     index = term_index(cost_terms(SPACE))
     generator = np.random.default_rng([cell.seed, int(cell.name)])
@@ -213,83 +199,10 @@ def _random(cell: Cell, table: LatencyTable) -> Genotype:
 
 def _candidate(folder: Path, index: int) -> tuple[Genotype, float]:
     """The index-th of CANDIDATES, evenly over what the middle budget's first search compared."""
-    searched = Cell("searched", MIDDLE_US, SEEDS[0])
-    derived = json.loads((folder / searched.key / SEARCH / DERIVED).read_text())
+    first = Cell("searched", MIDDLE_US, SEEDS[0])
+    derived = json.loads((folder / first.key / SEARCH / DERIVED).read_text())
     found = derived["candidates"][index * COMPARED // CANDIDATES]
     return genotype_of(SPACE, found["choices"]), found["accuracy"]
-
-
-def _budget(budget_us: float) -> Budget:
-    return Budget("latency", 1e-3 * budget_us)
-
-
-def search_settings(cell: Cell) -> SearchSettings:
-    """Those of all searches, but for the counter-measure that a cell does without."""
-    settings = SearchSettings(
-        seed=cell.seed, epochs=14, warmup_epochs=7, refine_epochs=2, sampling="one",
-        architecture_learning_rate=SLOW_RATE, entropy_weight=0.0,
-    )  # fmt: skip
-    if cell.group != "without":
-        return settings
-    match cell.name:
-        case "warm-up":
-            return replace(settings, warmup_epochs=0)
-        case "noise":
-            return replace(settings, sampling="softmax")
-        case "slow architecture":
-            decided = SearchSettings()
-            return replace(
-                settings, architecture_learning_rate=decided.architecture_learning_rate,
-                entropy_weight=decided.entropy_weight,
-            )  # fmt: skip
-        case "refinement":
-            return replace(settings, refine_epochs=0)
-        case "trials":
-            return settings
-    raise ValueError(f"{cell.name!r} is no counter-measure")
-
-
-def _made_search(
-    cell: Cell, run: Path, folder: Path, table: LatencyTable, rows: Sequence[Row]
-) -> Made:
-    """Search and derive; the seconds are of all processes that went on with the run."""
-    settings = search_settings(cell)
-    config = SearchConfig(
-        format=2, command="search", space=SPACE, data=DATA, budgets=(_budget(cell.budget_us),),
-        tables=(str(folder / TABLE),), settings=settings, kept=_kept(cell, table, rows),
-        teacher="float" if cell.group == "with" else "none",
-    )  # fmt: skip
-    compared = DeriveSettings(COMPARED, trials=0 if cell.name == "trials" else TRIALS)
-    if cell.name == "trials":
-        _copy_search(replace(cell, group="searched", name=""), folder, run)
-    dataset, search, clock = load_choice(DATA), run / SEARCH, run / SECONDS
-    before = float(clock.read_text()) if clock.exists() else 0.0
-    start = time.monotonic()
-    try:
-        search_run(config, dataset, folder=search, resume=True, device=CPU)
-        derive(search, compared, device=CPU, notify=print)
-    finally:
-        seconds = before + time.monotonic() - start
-        write_atomically(clock, str(seconds))
-    halves, whole = len(dataset.train) // 2, len(dataset.train)
-    images = halves * (2 * settings.epochs - settings.warmup_epochs)
-    images += whole * (settings.refine_epochs + compared.trials * compared.trial_epochs)
-    return replace(
-        _made_genotype(read_genotype(search / GENOTYPE), run),
-        search_seconds=seconds,
-        search_images=images,
-    )
-
-
-def _copy_search(searched: Cell, folder: Path, run: Path) -> None:
-    """Put a searched cell's search, if there is one, and its seconds into the run of another."""
-    source = folder / searched.key
-    if source.exists() and not (run / SEARCH).exists():
-        part = run / "part"
-        shutil.rmtree(part, ignore_errors=True)
-        shutil.copytree(source / SEARCH, part)
-        shutil.copy(source / SECONDS, run / SECONDS)
-        part.rename(run / SEARCH)
 
 
 def _kept(cell: Cell, table: LatencyTable, rows: Sequence[Row]) -> Choices:
@@ -303,6 +216,6 @@ def _kept(cell: Cell, table: LatencyTable, rows: Sequence[Row]) -> Choices:
 def _best_uniform(budget_us: float, table: LatencyTable, rows: Sequence[Row]) -> Genotype:
     best = best_row("uniform", budget_us, rows)
     assert best is not None, "uniform designs come first"
-    design = _uniform(best["name"], budget_us, table)
+    design = _uniform(best["name"], best["budget_us"], table)
     assert design is not None
     return design

@@ -15,7 +15,8 @@ from targets.measuring.measured import Measured
 
 from .evidence_float import float_result
 from .evidence_matrix import REAL_WEIGHT_EPOCHS, Cell, Row
-from .evidence_networks import CPU, DATA, make_network
+from .evidence_networks import make_network
+from .evidence_searches import CPU, DATA
 
 EPOCHS, FULL_EPOCHS = 10, 60
 NOTHING = {"validation": None, "test": None, "why": "nothing keeps to the budget and uses it"}

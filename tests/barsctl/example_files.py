@@ -36,6 +36,21 @@ _ROWS: dict[str, list[dict[str, object]]] = {
     "metrics": [{"epoch": 0, "loss": 1.0}, {"epoch": 1, "loss": 0.5}],
     "judged": [_JUDGED_HEADER, {"choices": {"s0/width": 1}, "accuracy": 0.25}],
     "trials": [
+        {
+            "format": 2,
+            "device": "cpu",
+            "seed": 0,
+            "trial_epochs": 2,
+            "epochs": 10,
+            "batch_size": 16,
+            "optimizer": "adamw",
+            "learning_rate": 0.01,
+            "weight_decay": 0.01,
+        },
+        {"choices": {"s0/width": 1}, "loss": 0.5},
+        {"choices": {"s0/width": 0}, "loss": None},
+    ],
+    "earlier trials": [
         {"format": 1, "device": "cpu", "seed": 0, "trial_epochs": 2, "batch_size": 16},
         {"choices": {"s0/width": 1}, "loss": 0.5},
         {"choices": {"s0/width": 0}, "loss": 0.75},

@@ -32,6 +32,7 @@ def examples(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
         ("metrics", "metrics of a run", {"epochs": 2, "last": {"epoch": 1, "loss": 0.5}}),
         ("judged", "judged networks of a search", {"networks": 1, "best_accuracy": 0.25}),
         ("trials", "tried networks of a search", {"networks": 2, "least_loss": 0.5}),
+        ("earlier trials", "tried networks of a search", {"networks": 2, "least_loss": 0.5}),
         ("table", "latency table", {"way": "rpc", "kernels": 2, "tuned_kernels": 1}),
         ("csv", "latency table as CSV", {"way": "rpc", "kernels": 2, "tuned_kernels": 1}),
         ("frozen", "frozen network", {"real_exponent": 8, "blocks": 8}),

@@ -1,7 +1,6 @@
-"""Candidates that are trained on their own: ranked by their loss, never trained twice."""
+"""Networks that are begun to be trained: ranked by their loss, never trained twice."""
 
 import json
-import math
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
@@ -14,6 +13,7 @@ from barsctl.data.dataset import Dataset
 from barsctl.data.source import ImageSource, Indices, Pixels
 from barsctl.derive import Candidate, DeriveSettings, derive
 from barsctl.errors import BarsError, DivergedError
+from barsctl.evaluate import Tally, require_finite
 from barsctl.judge import JudgeSettings
 from barsctl.network_rows import KeptChoices, kept_choices
 from barsctl.random_numbers import initial_weights
@@ -58,7 +58,7 @@ def derived(run: Path, settings: DeriveSettings) -> tuple[Candidate, ...]:
     return derive(run, settings, device=CPU, notify=print)
 
 
-def losses_in(run: Path) -> dict[KeptChoices, float]:
+def losses_in(run: Path) -> dict[KeptChoices, Any]:
     """What trials.jsonl holds."""
     rows = [json.loads(line) for line in (run / "trials.jsonl").read_text().splitlines()[1:]]
     return {kept_choices(genotype_of(SPACE, row["choices"])): row["loss"] for row in rows}
@@ -181,20 +181,58 @@ def test_networks_that_were_not_judged_are_tried_too(run: Path) -> None:
     assert networks(ranking[:3]) == sorted(tried, key=lambda each: tried[each])
 
 
-def test_diverged_trial_ranks_last(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    whole_epochs = train.train_epochs
+def diverge(monkeypatch: pytest.MonkeyPatch, *, trials: int) -> None:
+    """Let the first trials diverge in their second epochs."""
+    diverged: list[int] = []
 
-    def diverges_first(*args: Any, **kwargs: Any) -> tuple[int, float]:
-        if not losses_in(run):
-            raise DivergedError("the loss is nan")
-        return whole_epochs(*args, **kwargs)
+    def often_finite(tally: Tally, *, epoch: int) -> None:
+        if epoch == 1 and len(diverged) < trials:
+            diverged.append(epoch)
+            raise DivergedError("epoch 2: the loss is nan")
+        require_finite(tally, epoch=epoch)
 
-    monkeypatch.setattr(trials, "train_epochs", diverges_first)
+    monkeypatch.setattr(train, "require_finite", often_finite)
+
+
+def test_diverged_trial_is_no_candidate(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    diverge(monkeypatch, trials=1)
     ranking = derived(run, SETTINGS)
-    assert next(iter(losses_in(run).values())) == ranking[2].trial_loss == math.log(SPACE.classes)
+    losses = losses_in(run)
+    gone, *others = losses
+    assert losses[gone] is None
+    assert networks(ranking[:2]) == sorted(others, key=lambda each: losses[each])
+    assert gone not in networks(ranking)
     assert read_genotype(run / "genotype.json") == ranking[0].genotype
+    assert derived(run, SETTINGS) == ranking  # it is not tried again
+    assert len(losses_in(run)) == 3
+
+
+def test_where_all_diverge_nothing_is_derived(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    diverge(monkeypatch, trials=9)
+    (run / "judged.jsonl").unlink()
+    before = (run / "genotype.json").read_bytes()
+    with pytest.raises(DivergedError, match=r"all 1 networks that were tried diverged"):
+        derived(run, replace(SETTINGS, candidates=1, trials=1))
+    assert (run / "genotype.json").read_bytes() == before
+
+
+def test_trials_count_whatever_is_compared(run: Path) -> None:
+    """Fewer candidates, judged otherwise: what was tried is not among them, and tried no more."""
+    derived(run, SETTINGS)
+    losses = losses_in(run)
+    other = JudgeSettings(batch_size=16, held_out_images=4)
+    best = derived(run, replace(SETTINGS, candidates=3, judge=other))[0]
+    assert losses_in(run) == losses
+    assert best.trial_loss == min(losses.values())
+
+
+def test_trial_without_its_metrics_is_told(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(trials, "read_metrics", lambda run: read_metrics(run)[:1])
+    with pytest.raises(BarsError, match=r"the metrics of epoch 2, .* are not there; remove"):
+        derived(run, SETTINGS)
+    assert losses_in(run) == {}
 
 
 def test_more_trials_than_candidates_are_refused() -> None:
-    with pytest.raises(BarsError, match=r"7 trials of 6 candidates: .*; try fewer"):
+    with pytest.raises(BarsError, match=r"7 trials, and 6 candidates .*; try fewer"):
         replace(UNTRIED, trials=7)

@@ -35,6 +35,27 @@ def test_cells_have_keys_of_their_own() -> None:
     assert "reference_bireal-18-3-strided_8.5us_0" in keys
 
 
+def test_best_under_two_budgets_is_trained_once() -> None:
+    forms = {cell.name for cell in cells(SPACE, []) if cell.group == "reference"}
+    rows = [
+        row(Cell("reference", budget, 0, name), 0.9 if (budget, name) == (8.5, "best") else 0.8)
+        for budget in BUDGETS_US
+        for name in {*forms, "best"}
+    ]
+    again = [cell.key for cell in cells(SPACE, rows) if cell.group == "reference" and cell.seed]
+    assert again == ["reference_best_8.5us_1", "reference_best_8.5us_2"]
+
+
+def test_page_shows_the_opponents_of_a_smaller_budget(tmp_path: Path) -> None:
+    rows = [
+        *of_seeds("reference", 8.5, "small", 0.90, 0.89), *of_seeds("reference", 15.0, "large", 0.8)
+    ]  # fmt: skip
+    write_page(rows, [], tmp_path / "search.md", epochs=10)
+    _, middle = (tmp_path / "search.md").read_text().split("hand-crafted, 15 us")
+    assert "| reference small | 7.7 | 2 | 89.50 |" in middle
+    assert "| reference large | 13.5 | 1 | 80.00 |" in middle
+
+
 def test_best_of_a_group_is_trained_from_all_seeds() -> None:
     def seeds(rows: list[Row], name: str) -> list[int]:
         found = cells(SPACE, rows)

@@ -1,0 +1,141 @@
+"""The searches of the evidence, by the library's own functions."""
+
+import shutil
+import time
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final
+
+import torch
+
+from barsctl.budgets import Budget
+from barsctl.data_choice import DataChoice, load_choice
+from barsctl.derive import DERIVED, DeriveSettings, derive
+from barsctl.judged import JUDGED
+from barsctl.run_folder import GENOTYPE
+from barsctl.search_run import SearchConfig, search_run
+from barsctl.search_settings import SearchSettings
+from barsctl.tried import TRIALS as TRIED
+from space.atomic import write_atomically
+from space.decisions import Choices
+from space.genotype import Genotype, read_genotype
+from space.presets import named_space
+
+from .evidence_matrix import CANDIDATES, Cell
+
+CPU: Final = torch.device("cpu")
+SPACE: Final = named_space("fashion-small")
+DATA: Final = DataChoice("fashion-mnist", None, None, 0)
+TABLE = "host.jsonl"
+SEARCH = "search"
+# Networks that derive compares.
+COMPARED = 4 * CANDIDATES
+# Networks that derive begins to train before one is chosen.
+TRIALS = 16
+# Of the architecture, 3.5 times slower than a search's own, and with no press for decisions: one
+# network a step says little of an option, and the chance of the first steps would be decided.
+SLOW_RATE = 2.5e-3
+WITHOUT_TRIALS = ("without", "trials")
+
+
+@dataclass(frozen=True, slots=True)
+class Searched:
+    """What a search and derive came to; seconds and images: of both."""
+
+    genotype: Genotype
+    seconds: float
+    images: int
+
+
+def latency_budget(budget_us: float) -> Budget:
+    """The budget of a cell."""
+    return Budget("latency", 1e-3 * budget_us)
+
+
+def search_settings(cell: Cell) -> SearchSettings:
+    """Those of all searches, but for the part of the method that a cell does without."""
+    settings = SearchSettings(
+        seed=cell.seed, epochs=14, warmup_epochs=7, refine_epochs=2, sampling="one",
+        architecture_learning_rate=SLOW_RATE, entropy_weight=0.0,
+    )  # fmt: skip
+    if cell.group != "without":
+        return settings
+    match cell.name:
+        case "warm-up":
+            return replace(settings, warmup_epochs=0)
+        case "noise":
+            return replace(settings, sampling="softmax")
+        case "slow architecture":
+            decided = SearchSettings()
+            return replace(
+                settings, architecture_learning_rate=decided.architecture_learning_rate,
+                entropy_weight=decided.entropy_weight,
+            )  # fmt: skip
+        case "refinement":
+            return replace(settings, refine_epochs=0)
+        case "trials":
+            return settings
+    raise ValueError(f"{cell.name!r} is no part of the method")
+
+
+def searched(
+    cell: Cell, run: Path, folder: Path, *, kept: Choices, finished: Collection[str]
+) -> Searched:
+    """Search and derive, from where the run was left.
+
+    folder: of all runs; kept: of the search; finished: the keys of cells. The search of a cell
+    without trials is that of the searched cell, where that is finished.
+    """
+    is_without = (cell.group, cell.name) == WITHOUT_TRIALS
+    same = replace(cell, group="searched", name="")
+    if is_without and same.key in finished:
+        _copy_search(folder / same.key, run)
+    settings = search_settings(cell)
+    config = SearchConfig(
+        format=2, command="search", space=SPACE, data=DATA,
+        budgets=(latency_budget(cell.budget_us),), tables=(str(folder / TABLE),),
+        settings=settings, kept=kept, teacher="float" if cell.group == "with" else "none",
+    )  # fmt: skip
+    compared = DeriveSettings(COMPARED, trials=0 if is_without else TRIALS)
+    dataset, search = load_choice(DATA), run / SEARCH
+    clocks = run / "search-seconds", run / "derive-seconds"
+    if not (run / GENOTYPE).exists():
+        with _timed(clocks[0]):
+            search_run(config, dataset, folder=search, resume=True, device=CPU)
+        with _timed(clocks[1]):
+            derive(search, compared, device=CPU, notify=print)
+    halves, whole = len(dataset.train) // 2, len(dataset.train)
+    images = halves * (2 * settings.epochs - settings.warmup_epochs)
+    if config.teacher != "none":
+        images += halves * settings.epochs
+    images += whole * (settings.refine_epochs + compared.trials * compared.trial_epochs)
+    genotype = read_genotype(search / GENOTYPE)
+    return Searched(genotype, sum(map(_seconds, clocks)), images)
+
+
+@contextmanager
+def _timed(clock: Path) -> Iterator[None]:
+    """Add what passes to the seconds in a file, also where it ends early."""
+    start, before = time.monotonic(), _seconds(clock)
+    try:
+        yield
+    finally:
+        write_atomically(clock, str(before + time.monotonic() - start))
+
+
+def _seconds(clock: Path) -> float:
+    return float(clock.read_text()) if clock.exists() else 0.0
+
+
+def _copy_search(source: Path, run: Path) -> None:
+    """Put a finished cell's search, without what was derived, into another cell's run."""
+    if (run / SEARCH).exists():
+        return
+    part = run / "part"
+    shutil.rmtree(part, ignore_errors=True)
+    derived = shutil.ignore_patterns(JUDGED, TRIED, DERIVED, GENOTYPE)
+    shutil.copytree(source / SEARCH, part, ignore=derived)
+    shutil.copy(source / "search-seconds", run)
+    part.rename(run / SEARCH)
