@@ -21,7 +21,7 @@ def derive(
     trials: Annotated[
         int,
         typer.Option(
-            min=0, help="Networks to begin to train, of them and of others, to rank them."
+            min=0, help="Networks to begin to train, candidates and others, to rank them."
         ),
     ] = 0,
     trial_epochs: Annotated[int, typer.Option(min=1, help="Epochs of a trial.")] = 2,
@@ -41,7 +41,7 @@ def derive(
     A latency is measured on the whole network, where the table was measured, and a network that
     does not keep to its budget gives way to the next. Another --table and --budget choose for
     another board, without searching again. Shared weights rank networks roughly: --trials ranks
-    some by the loss of short trainings of their own. Killed, it goes on when it is run again.
+    some by the loss of trainings that are begun. Killed, it goes on when it is run again.
 
     Exits with 3 where no network keeps to it. Example: barsctl derive runs/search --candidates 20
     """

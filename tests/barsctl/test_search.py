@@ -8,6 +8,7 @@ import pytest
 
 from barsctl.budgets import Budget
 from barsctl.errors import BarsError
+from barsctl.pricing import hard_budgets
 from barsctl.run_folder import LAST, read_metrics
 from barsctl.search import search
 from barsctl.search_run import search_run
@@ -110,11 +111,32 @@ def test_collapse_is_said_once_in_a_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr("barsctl.collapse.LARGEST_GAP", -1.0)
-    monkeypatch.setattr("barsctl.collapse.SETTLED_ENTROPY", 1.0)
+    monkeypatch.setattr("barsctl.collapse.SETTLED_ENTROPY", 1.1)
     folder = tmp_path / "run"
     folder.mkdir()
-    for epochs in (2, 3):  # the second time it goes on
+    for epochs in (3, 4):  # the second time it goes on
         settings = replace(SEARCH, epochs=epochs)
         search(SPACE, tiny_dataset(tmp_path), (), settings, folder=folder, device=CPU)
     assert capsys.readouterr().err.count("warning: the search collapses: the mixture") == 1
-    assert [len(row["collapse"]) for row in read_metrics(folder)] == [0, 1, 1]
+    told = [bool(row["collapse"]) for row in read_metrics(folder)]
+    assert told == [False, True, True, True]
+
+
+def test_collapse_is_judged_by_the_expected_cost(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shares = []
+
+    def warnings(*_: object, used_share: float, last: bool) -> tuple[str, ...]:
+        shares.append((used_share, last))
+        return ()
+
+    monkeypatch.setattr("barsctl.watch.collapse_warnings", warnings)
+    folder = tmp_path / "run"
+    folder.mkdir()
+    budgets = hard_budgets([Budget("bops", 50_000)], SPACE, tables=())
+    settings = replace(SEARCH, epochs=3, warmup_epochs=1)
+    search(SPACE, tiny_dataset(tmp_path), budgets, settings, folder=folder, device=CPU)
+    expected = [row["expected_cost"]["bops"] / 50_000 for row in read_metrics(folder)[1:]]
+    assert [share for share, _ in shares] == pytest.approx(expected)
+    assert [last for _, last in shares] == [False, True]
