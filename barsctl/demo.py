@@ -30,7 +30,7 @@ from targets.toolchain import Notify
 
 from .budgets import Budget
 from .data_choice import DataChoice, load_choice
-from .derive import Candidate, DeriveSettings, derive
+from .derive import DeriveSettings, derive
 from .errors import BarsError
 from .judge import JudgeSettings
 from .package import PackageSettings, write_package
@@ -38,6 +38,7 @@ from .package_check import check_package
 from .package_report import Package
 from .package_report import summary as package_summary
 from .profile import ProfileSettings, profile, space_specs
+from .ranking import Candidate
 from .search_run import SearchConfig, search_run
 from .search_settings import SearchSettings
 from .train_settings import TrainSettings

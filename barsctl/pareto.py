@@ -18,12 +18,12 @@ from space.genotype import genotype_of
 
 from .budgets import Budget, format_cost
 from .candidates import candidate_choices
-from .derive import Candidate, candidate_json, candidates_within, evaluate
 from .errors import BarsError
 from .front_plot import write_front_plot
 from .judge import Judge, JudgeSettings, open_judge
 from .network_rows import kept_choices
 from .pricing import hard_budgets, read_latency_table
+from .ranking import Candidate, candidate_json, candidates_within, evaluate
 from .run_folder import Json, write_json
 from .search_run import SearchConfig, read_search_config
 

@@ -30,7 +30,7 @@ from .ranks import from_first, is_first
 from .run_folder import read_metrics
 from .train import train_epochs
 from .train_settings import TrainSettings
-from .tried import TRIALS, TRIED_FORMAT, Tried, TriedHeader, TriedRow
+from .tried import TRIED_FORMAT, Tried, TriedHeader, TriedRow
 
 RUNNING = "trial"
 
@@ -69,7 +69,6 @@ class Trials:
             except DivergedError:
                 loss = None
             self.known.add(TriedRow(choices, loss))
-            shutil.rmtree(self.folder / RUNNING)
         return self.known[genotype].loss
 
 
@@ -85,6 +84,7 @@ def _last_loss(run: Path, epochs: int) -> float:
 
 def open_trials(
     folder: Path,
+    name: str,
     space: SearchSpace,
     dataset: Dataset,
     settings: TrainSettings,
@@ -95,12 +95,13 @@ def open_trials(
     """Return the trials of a search's networks for the first process, with those that ended.
 
     epochs: of a trial; those of the settings are of the trainings that it is the beginning of.
+    name: of the file of what ended.
     """
     header = TriedHeader(
         2, device.type, settings.seed, epochs, settings.epochs, settings.batch_size,
         settings.optimizer, settings.learning_rate, settings.weight_decay,
     )  # fmt: skip
-    known = known_rows(folder / TRIALS, space, header, TRIED_FORMAT)
+    known = known_rows(folder / name, space, header, TRIED_FORMAT)
     return Trials(folder, dataset, settings, epochs, device, known)
 
 
@@ -115,9 +116,10 @@ def trial_run(
 ) -> Path:
     """Train a network with all processes, and return its run's folder in that of the search.
 
-    A trial that was killed goes on from the last checkpoint there. Raises DivergedError.
+    A trial that was killed, or was shorter, goes on from the last checkpoint there. Raises
+    DivergedError.
     """
-    asked = json.dumps([choices_of(genotype), asdict(settings), epochs, device.type])
+    asked = json.dumps([choices_of(genotype), asdict(settings), device.type])
     run = folder / RUNNING / sha256(asked.encode()).hexdigest()[:16]
     if is_first():
         run.mkdir(parents=True, exist_ok=True)
@@ -125,6 +127,11 @@ def trial_run(
         network = Network(decode(genotype), dataset.mean, dataset.std)
     train_epochs(network, dataset, settings, folder=run, device=device, until=epochs, title="trial")
     return run
+
+
+def forget_runs(folder: Path) -> None:
+    """Remove what trials would go on from."""
+    shutil.rmtree(folder / RUNNING, ignore_errors=True)
 
 
 def tried_in_turn(

@@ -7,7 +7,7 @@ from pydantic import Field, TypeAdapter
 
 from .network_rows import NetworkRows, RowsFormat
 
-TRIALS = "trials.jsonl"
+TRIALS, LONGER_TRIALS = "trials.jsonl", "longer-trials.jsonl"
 
 
 @dataclass(frozen=True, slots=True)

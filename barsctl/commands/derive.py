@@ -12,7 +12,7 @@ from barsctl.table import print_table
 from .options import Budgets, Device, Json, OptionalOn, Seed, Tables, notify
 
 if TYPE_CHECKING:
-    from barsctl.derive import Candidate
+    from barsctl.ranking import Candidate
 
 
 def derive(
@@ -24,7 +24,9 @@ def derive(
             min=0, help="Networks to begin to train, candidates and others, to rank them."
         ),
     ] = 0,
-    trial_epochs: Annotated[int, typer.Option(min=1, help="Epochs of a trial.")] = 2,
+    trial_epochs: Annotated[
+        int, typer.Option(min=1, help="Epochs of a trial; the best quarter goes on.")
+    ] = 2,
     budget: Budgets = None,
     table: Tables = None,
     on: OptionalOn = None,
@@ -45,9 +47,10 @@ def derive(
 
     Exits with 3 where no network keeps to it. Example: barsctl derive runs/search --candidates 20
     """
-    from barsctl.derive import DeriveSettings, derive, derived_json
+    from barsctl.derive import DeriveSettings, derive
     from barsctl.devices import find_device
     from barsctl.judge import JudgeSettings, judging_ranks
+    from barsctl.ranking import derived_json
 
     settings = DeriveSettings(
         candidates, JudgeSettings(seed), not unmeasured, on, trials, trial_epochs
@@ -75,7 +78,7 @@ def _cells(number: int, candidate: "Candidate") -> tuple[str, ...]:
     return (
         str(number),
         f"{candidate.accuracy:.2%}",
-        "-" if candidate.trial_loss is None else f"{candidate.trial_loss:.3f}",
+        f"{trial.loss:.3f} ({trial.epochs})" if (trial := candidate.trial) else "-",
         *(format_cost(name, cost) for name, cost in candidate.costs.items()),
         ", ".join(format_cost(name, cost) for name, cost in candidate.measured.items()) or "-",
         f"{candidate.log_probability:.1f}",

@@ -13,10 +13,12 @@ import torch
 from barsctl.budgets import Budget
 from barsctl.data_choice import DataChoice, load_choice
 from barsctl.derive import DERIVED, DeriveSettings, derive
+from barsctl.halving import trained_epochs
 from barsctl.judged import JUDGED
 from barsctl.run_folder import GENOTYPE
 from barsctl.search_run import SearchConfig, search_run
 from barsctl.search_settings import SearchSettings
+from barsctl.tried import LONGER_TRIALS
 from barsctl.tried import TRIALS as TRIED
 from space.atomic import write_atomically
 from space.decisions import Choices
@@ -110,7 +112,8 @@ def searched(
     images = halves * (2 * settings.epochs - settings.warmup_epochs)
     if config.teacher != "none":
         images += halves * settings.epochs
-    images += whole * (settings.refine_epochs + compared.trials * compared.trial_epochs)
+    trials = trained_epochs(compared.trials, compared.trial_epochs)
+    images += whole * (settings.refine_epochs + trials)
     genotype = read_genotype(search / GENOTYPE)
     return Searched(genotype, sum(map(_seconds, clocks)), images)
 
@@ -135,7 +138,7 @@ def _copy_search(source: Path, run: Path) -> None:
         return
     part = run / "part"
     shutil.rmtree(part, ignore_errors=True)
-    derived = shutil.ignore_patterns(JUDGED, TRIED, DERIVED, GENOTYPE)
+    derived = shutil.ignore_patterns(JUDGED, TRIED, LONGER_TRIALS, DERIVED, GENOTYPE)
     shutil.copytree(source / SEARCH, part, ignore=derived)
     shutil.copy(source / "search-seconds", run)
     part.rename(run / SEARCH)

@@ -12,12 +12,7 @@ from barsctl import board_budgets
 from barsctl.batches import all_batches
 from barsctl.budgets import Budget
 from barsctl.candidates import candidate_choices
-from barsctl.derive import (
-    Candidate,
-    DeriveSettings,
-    derive,
-    rank,
-)
+from barsctl.derive import DeriveSettings, derive
 from barsctl.errors import BarsError
 from barsctl.evaluate import accuracy
 from barsctl.gap import discrete_accuracy
@@ -25,6 +20,7 @@ from barsctl.judge import JudgeSettings
 from barsctl.machine import cpu_name
 from barsctl.pricing import hard_budgets
 from barsctl.random_numbers import initial_weights
+from barsctl.ranking import Candidate, rank
 from barsctl.search_run import search_run
 from costmodels.errors import BudgetUnreachable
 from costmodels.latency_table import LatencyTable

@@ -9,10 +9,11 @@ import pytest
 
 from barsctl import judge
 from barsctl.budgets import Budget
-from barsctl.derive import Candidate, DeriveSettings, derive
+from barsctl.derive import DeriveSettings, derive
 from barsctl.gap import discrete_accuracy
 from barsctl.judge import JudgeSettings
 from barsctl.pareto import Front, ParetoSettings, non_dominated, pareto
+from barsctl.ranking import Candidate
 from barsctl.search_run import search_run
 from costmodels.errors import BudgetUnreachable
 from costmodels.protocol import network_cost

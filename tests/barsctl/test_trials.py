@@ -11,12 +11,13 @@ import pytest
 from barsctl import judge, train, trials
 from barsctl.data.dataset import Dataset
 from barsctl.data.source import ImageSource, Indices, Pixels
-from barsctl.derive import Candidate, DeriveSettings, derive
+from barsctl.derive import DeriveSettings, derive
 from barsctl.errors import BarsError, DivergedError
 from barsctl.evaluate import Tally, require_finite
 from barsctl.judge import JudgeSettings
 from barsctl.network_rows import KeptChoices, kept_choices
 from barsctl.random_numbers import initial_weights
+from barsctl.ranking import Candidate
 from barsctl.run_folder import read_metrics
 from barsctl.search_run import search_run
 from barsctl.train_settings import TrainSettings
@@ -58,9 +59,9 @@ def derived(run: Path, settings: DeriveSettings) -> tuple[Candidate, ...]:
     return derive(run, settings, device=CPU, notify=print)
 
 
-def losses_in(run: Path) -> dict[KeptChoices, Any]:
-    """What trials.jsonl holds."""
-    rows = [json.loads(line) for line in (run / "trials.jsonl").read_text().splitlines()[1:]]
+def losses_in(run: Path, name: str = "trials.jsonl") -> dict[KeptChoices, Any]:
+    """What trials.jsonl holds, or longer-trials.jsonl."""
+    rows = [json.loads(line) for line in (run / name).read_text().splitlines()[1:]]
     return {kept_choices(genotype_of(SPACE, row["choices"])): row["loss"] for row in rows}
 
 
@@ -68,6 +69,11 @@ def judged_in(run: Path) -> set[KeptChoices]:
     """What judged.jsonl holds."""
     rows = [json.loads(line) for line in (run / "judged.jsonl").read_text().splitlines()[1:]]
     return {kept_choices(genotype_of(SPACE, row["choices"])) for row in rows}
+
+
+def told(ranking: Iterable[Candidate]) -> list[tuple[int, float] | None]:
+    trials = (each.trial for each in ranking)
+    return [None if trial is None else (trial.epochs, trial.loss) for trial in trials]
 
 
 def networks(ranking: Iterable[Candidate]) -> list[KeptChoices]:
@@ -81,12 +87,16 @@ def test_least_loss_comes_first_and_the_untried_last(run: Path) -> None:
     losses = losses_in(run)
     assert len(losses) == 3
     assert networks(ranking[:3]) == sorted(losses, key=lambda each: losses[each])
-    assert [each.trial_loss for each in ranking[:3]] == sorted(losses.values())
+    (longer,) = losses_in(run, "longer-trials.jsonl").values()
+    first, *others = sorted(losses.values())
+    assert longer < first
+    assert told(ranking[:3]) == [(5, longer), *((2, loss) for loss in others)]
     left = [each for each in untried if networks([each])[0] not in losses]
     assert list(ranking[3:]) == left[:3]
     assert read_genotype(run / "genotype.json") == ranking[0].genotype
     written = json.loads((run / "derive.json").read_text())["candidates"]
-    assert [each["trial_loss"] for each in written] == [each.trial_loss for each in ranking]
+    assert [each["trial_loss"] for each in written[:3]] == [longer, *others]
+    assert [each["trial_epochs"] for each in written] == [5, 2, 2, 0, 0, 0]
     assert not (run / "trial").exists()
 
 
@@ -98,7 +108,9 @@ def test_trial_is_the_beginning_of_a_training(run: Path, tmp_path: Path) -> None
         network = Network(decode(best.genotype), dataset.mean, dataset.std)
     (tmp_path / "alone").mkdir()
     train.train(network, dataset, settings, folder=tmp_path / "alone", device=CPU)
-    assert read_metrics(tmp_path / "alone")[1]["loss"] == best.trial_loss
+    metrics = read_metrics(tmp_path / "alone")
+    assert told([best]) == [(5, metrics[4]["loss"])]
+    assert min(losses_in(run).values()) == metrics[1]["loss"]
 
 
 class NoTest:
@@ -139,7 +151,8 @@ def test_killed_derive_trains_nothing_twice(
     assert len(losses_in(run)) == 1
     path = run / "trials.jsonl"
     path.write_text(path.read_text() + '{"choices": {"wid')  # and a row was torn
-    left = use(monkeypatch, dataset, batches=3 * STEPS + JUDGING)
+    # The second trial's second epoch, the third, three more epochs of the best.
+    left = use(monkeypatch, dataset, batches=3 * STEPS + 3 * STEPS + JUDGING)
     resumed = derived(run, SETTINGS)
     assert left == [0]
     assert derived(run, SETTINGS) == resumed
@@ -149,11 +162,32 @@ def test_killed_derive_trains_nothing_twice(
     assert left == [0]
 
 
+def test_derive_killed_in_a_longer_trial_goes_on_there(
+    run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dataset = tiny_dataset(tmp_path)
+    use(monkeypatch, dataset, batches=6 * STEPS + STEPS + 1)
+    with pytest.raises(PowerCut):
+        derived(run, SETTINGS)
+    assert len(losses_in(run)) == 3
+    assert losses_in(run, "longer-trials.jsonl") == {}
+    left = use(monkeypatch, dataset, batches=2 * STEPS + JUDGING)
+    resumed = derived(run, SETTINGS)
+    assert left == [0]
+    assert not (run / "trial").exists()
+    for name in ("trials.jsonl", "longer-trials.jsonl"):
+        (run / name).unlink()
+    left = use(monkeypatch, dataset, batches=9 * STEPS)
+    assert derived(run, SETTINGS) == resumed
+    assert left == [0]
+
+
 def test_more_trials_go_on_from_fewer(run: Path) -> None:
-    fewer = {each.trial_loss for each in derived(run, replace(SETTINGS, trials=2))}
-    more = {each.trial_loss for each in derived(run, replace(SETTINGS, trials=4))}
-    assert fewer < more
+    derived(run, replace(SETTINGS, trials=2))
+    fewer = losses_in(run)
+    derived(run, replace(SETTINGS, trials=4))
     assert len(losses_in(run)) == 4
+    assert fewer.items() < losses_in(run).items()
 
 
 def test_other_trials_begin_anew(run: Path) -> None:
@@ -168,7 +202,8 @@ def test_other_trials_begin_anew(run: Path) -> None:
         "format": 2, "device": "cpu", "seed": 0, "trial_epochs": 1, "epochs": 5,
         "batch_size": 16, "optimizer": "adamw", "learning_rate": 0.01, "weight_decay": 0.01,
     }  # fmt: skip
-    assert list(losses_in(run).values()) == [found.trial_loss]
+    assert told([found]) == [(2, *losses_in(run, "longer-trials.jsonl").values())]
+    assert len(losses_in(run)) == 1
 
 
 def test_networks_that_were_not_judged_are_tried_too(run: Path) -> None:
@@ -223,7 +258,7 @@ def test_trials_count_whatever_is_compared(run: Path) -> None:
     other = JudgeSettings(batch_size=16, held_out_images=4)
     best = derived(run, replace(SETTINGS, candidates=3, judge=other))[0]
     assert losses_in(run) == losses
-    assert best.trial_loss == min(losses.values())
+    assert networks([best]) == [min(losses, key=lambda each: losses[each])]
 
 
 def test_trial_without_its_metrics_is_told(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,117 @@
+"""Successive halving of networks by trials: all are begun, the best go on, the rest are left.
+
+The loss of an early epoch favours what learns fast, shallow networks above all; some epochs later
+it ranks what is left (Jamieson and Talwalkar, arXiv 1502.07943).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from space.genotype import Genotype
+from space.search_space import SearchSpace
+from targets.toolchain import Notify
+
+from .data.dataset import Dataset
+from .train_settings import TrainSettings
+from .trials import Trials, forget_runs, open_trials, tried_in_turn
+from .tried import LONGER_TRIALS, TRIALS
+
+# Of the networks that were tried, one of so many goes on.
+GOES_ON = 4
+# Of the epochs of a trial, those of a longer one and of the training that both begin: of ten epochs
+# the second was found to rank networks, the fifth to rank the best of them.
+LONGER, WHOLE = 5 / 2, 5
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a network's trial came to: its mean training loss in the last of the epochs."""
+
+    epochs: int
+    loss: float
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Halving:
+    """Trials of a search's networks, and longer ones of the best, by the first process."""
+
+    count: int
+    short: Trials
+    longer: Trials
+
+    def known(self) -> list[dict[str, int]]:
+        """The choices of all networks that were ever tried."""
+        return [row.choices for row in self.short.known.rows.values()]
+
+    def run(
+        self, judged: Sequence[Genotype], accuracies: Sequence[float],
+        proposed: Sequence[Genotype], *, notify: Notify,
+    ) -> list[Genotype]:  # fmt: skip
+        """Try some of the networks, and return these; see `tried_in_turn`."""
+        tried: list[tuple[Genotype, float | None]] = []
+        for genotype, loss in tried_in_turn(
+            self.short, judged, accuracies, proposed, count=self.count
+        ):
+            tried.append((genotype, loss))
+            notify(f"tried {len(tried)} of {self.count}: {_told(loss)}")
+        sound = [(loss, index) for index, (_, loss) in enumerate(tried) if loss is not None]
+        best = [index for _, index in sorted(sound)[: _best_count(len(tried))]]
+        for number, index in enumerate(best, start=1):
+            loss = self.longer.loss(tried[index][0])
+            notify(f"tried {number} of {len(best)} for longer: {_told(loss)}")
+        forget_runs(self.short.folder)
+        return [genotype for genotype, _ in tried]
+
+    def diverged(self, genotype: Genotype) -> bool:
+        """Whether a trial of a network was begun in vain."""
+        return any(
+            genotype in trials.known and trials.known[genotype].loss is None
+            for trials in (self.short, self.longer)
+        )
+
+    def outcome(self, genotype: Genotype) -> Outcome | None:
+        """What the longest trial of a network came to; None where it has none."""
+        for trials in (self.longer, self.short):
+            if genotype in trials.known:
+                loss = trials.known[genotype].loss
+                return None if loss is None else Outcome(trials.epochs, loss)
+        return None
+
+
+def trained_epochs(count: int, epochs: int) -> int:
+    """How many epochs trials of so many networks take in all."""
+    return count * epochs + _best_count(count) * (_longer_epochs(epochs) - epochs)
+
+
+def _best_count(count: int) -> int:
+    return -(-count // GOES_ON)
+
+
+def _longer_epochs(epochs: int) -> int:
+    return round(LONGER * epochs)
+
+
+def _told(loss: float | None) -> str:
+    return "the weights diverged" if loss is None else f"loss {loss:.3f}"
+
+
+def open_halving(
+    folder: Path, space: SearchSpace, dataset: Dataset, *, count: int, epochs: int,
+    batch_size: int, seed: int, device: torch.device,
+) -> Halving:  # fmt: skip
+    """Return the trials of a search's networks for the first process, with those that ended.
+
+    count: of networks to try; epochs: of the shorter trials.
+    """
+    training = TrainSettings(
+        seed=seed, epochs=WHOLE * epochs, batch_size=batch_size, label_smoothing=0.0
+    )
+    by_file = {TRIALS: epochs, LONGER_TRIALS: _longer_epochs(epochs)}
+    short, longer = (
+        open_trials(folder, name, space, dataset, training, epochs=each, device=device)
+        for name, each in by_file.items()
+    )
+    return Halving(count, short, longer)
