@@ -71,12 +71,12 @@ def derive(
 ) -> tuple[Candidate, ...]:
     """Return networks of a search run within the budgets, ranked.
 
-    Those that were tried come first, by their loss, then the others: see `rank`. The first was
-    measured within them, where tables price a budget: a network that is not gives way to the next.
-    It goes to the run's genotype.json, the ranking to derive.json. What was judged, tried or
-    measured before, for another budget too, is not again. budgets: None for those of the search;
+    Those that were tried for longest come first, by their loss, then the others: see `rank`. The
+    first was measured within them, where tables price a budget: a network that is not gives way to
+    the next. It goes to the run's genotype.json, the ranking to derive.json. What was judged, tried
+    or measured before, for another budget too, is not again. budgets: None for those of the search;
     tables: None likewise. Raises BudgetUnreachable where no network keeps to them, BarsError where
-    another board answers than the table's, or none.
+    another board answers than the table's, or none, DivergedError where all that were tried did.
     """
     config = read_search_config(folder)
     asked = config.budgets if budgets is None else tuple(budgets)
