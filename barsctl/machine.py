@@ -7,6 +7,8 @@ _CPU_INFO = Path("/proc/cpuinfo")
 # The board's name says more than the core's number, which is all that 64-bit ARM kernels print.
 _NAMES = ("model name", "Model", "Hardware")
 _ARM_NUMBERS = ("CPU implementer", "CPU part", "CPU revision")
+# x86 clouds give processors of several generations one name.
+_X86_NUMBERS = ("cpu family", "model")
 
 
 def cpu_name() -> str:
@@ -21,6 +23,13 @@ def named_in(cpu_info: str) -> str:
     fields = {name.strip(): value.strip() for name, _, value in pairs}
     for name in _NAMES:
         if fields.get(name):
-            return fields[name]
+            return fields[name] + _generation(fields)
     numbers = [f"{name} {fields[name]}" for name in _ARM_NUMBERS if name in fields]
     return ", ".join(numbers)
+
+
+def _generation(fields: dict[str, str]) -> str:
+    if not all(fields.get(name) for name in _X86_NUMBERS):
+        return ""
+    family, model = (fields[name] for name in _X86_NUMBERS)
+    return f" (family {family}, model {model})"

@@ -1,10 +1,14 @@
 """Whether the search is worth its time: searched networks against all others, at equal latency.
 
-Every network is trained by the same recipe on the whole of Fashion-MNIST and measured on one thread
-of this machine. The matrix has about a hundred cells (harness/evidence_matrix.py). Each appends its
-row to docs/results/search.jsonl as it ends, and cells that are there are skipped: run this as often
-and as long as you like, also several at once, in the same folder; a killed cell goes on where it
-was. docs/results/search.md is made from the rows. --quick makes the page and the checks only.
+Every network is trained by the same recipe on the whole of Fashion-MNIST. The matrix has about a
+hundred cells (harness/evidence_matrix.py). Each appends its row to docs/results/search.jsonl as it
+ends, and cells that are there are skipped: run this as often and as long as you like, also several
+at once, in the same folder; a killed cell goes on where it was. docs/results/search.md is made from
+the rows. --quick makes the page and the checks only.
+
+Latencies are of one thread of the machine that measured docs/results/search-table.jsonl, which
+prices networks wherever they are searched and trained: there each is measured too, also those that
+were trained elsewhere.
 """
 
 import fcntl
@@ -15,13 +19,15 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from harness.evidence_figures import checks, summary_rows
-from harness.evidence_matrix import Cell, Row, cells
-from harness.evidence_networks import open_table
+from harness.evidence_matrix import Cell, Row, cells, cells_before
+from harness.evidence_networks import is_measured_here, open_table
 from harness.evidence_page import write_page
-from harness.evidence_runs import EPOCHS, run_cell
-from harness.evidence_searches import SPACE
+from harness.evidence_runs import EPOCHS, measured_us, run_cell
+from harness.evidence_searches import SPACE, TABLE
 from harness.report import read_options, report
 
+from costmodels.latency_table import LatencyTable
+from costmodels.table_file import read_table
 from space.atomic import write_atomically
 
 RUNS = Path("runs/evidence")
@@ -34,24 +40,47 @@ def main() -> None:
     RUNS.mkdir(parents=True, exist_ok=True)
     if not options.quick:
         with locked(RUNS / "table.lock", wait=True):
-            table = open_table(RUNS)
-        while (cell := next_cell()) is not None:
-            with locked(RUNS / f"{cell.key}.lock", wait=False) as mine:
-                if mine and cell.key not in {row["cell"] for row in read_rows()}:
-                    print(f"== {cell.key}", file=sys.stderr)
-                    append_row(run_cell(cell, RUNS, table=table, rows=read_rows()))
+            table = open_table()
+        run_cells(table, is_here=is_measured_here(table))
     rows = read_rows()
     missing = [cell for cell in cells(SPACE, rows) if cell.key not in {row["cell"] for row in rows}]
-    write_page(rows, missing, RESULTS.with_suffix(".md"), epochs=EPOCHS)
+    measured_on = read_table(TABLE).header.cpu
+    write_page(rows, missing, RESULTS.with_suffix(".md"), epochs=EPOCHS, measured_on=measured_on)
     report("evidence", summary_rows(rows), checks(rows), options)
 
 
-def next_cell() -> Cell | None:
-    """The first cell that is not finished and that no other process is at."""
+def run_cells(table: LatencyTable, *, is_here: bool) -> None:
+    """Run all cells that can be run; measure first what was trained on other machines.
+
+    is_here: whether this machine is the table's.
+    """
+    if is_here:
+        measure_rows(table)
+    while (cell := next_cell(is_here=is_here)) is not None:
+        with locked(RUNS / f"{cell.key}.lock", wait=False) as mine:
+            if mine and cell.key not in {row["cell"] for row in read_rows()}:
+                print(f"== {cell.key}", file=sys.stderr)
+                put_row(run_cell(cell, RUNS, table=table, rows=read_rows()))
+
+
+def measure_rows(table: LatencyTable) -> None:
+    """Measure the networks of the rows that have no latency of this machine yet."""
+    for row in read_rows():
+        if row["validation"] is not None and row["measured_us"] is None:
+            print(f"== measuring {row['cell']}", file=sys.stderr)
+            put_row(row | {"measured_us": measured_us(row, table)})
+
+
+def next_cell(*, is_here: bool) -> Cell | None:
+    """The first cell that is not finished, that no other process is at, and that can be run now.
+
+    Float networks are chosen by what they take on the table's machine.
+    """
     rows = read_rows()
     done = {row["cell"] for row in rows}
     for cell in cells(SPACE, rows):
-        if cell.key not in done:
+        is_ready = all(each.key in done for each in cells_before(cell, SPACE))
+        if cell.key not in done and is_ready and (is_here or cell.group != "float"):
             with locked(RUNS / f"{cell.key}.lock", wait=False) as free:
                 if free:
                     return cell
@@ -76,11 +105,11 @@ def read_rows() -> list[Row]:
     return [json.loads(line) for line in lines]
 
 
-def append_row(row: Row) -> None:
-    """Add a row to the results, whole or not at all."""
+def put_row(row: Row) -> None:
+    """Add a row to the results or replace the cell's, whole or not at all."""
     with locked(RUNS / "results.lock", wait=True):
-        lines = [json.dumps(each) for each in (*read_rows(), row)]
-        write_atomically(RESULTS, "\n".join(lines) + "\n")
+        found = {each["cell"]: each for each in read_rows()} | {row["cell"]: row}
+        write_atomically(RESULTS, "".join(f"{json.dumps(each)}\n" for each in found.values()))
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
 """The cells of the evidence: which network, under which budget, from which seed."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any, Literal, get_args
+from dataclasses import dataclass, replace
+from typing import Any, Literal, cast, get_args
 
 from space.reference_names import ReferenceName, Stem
 from space.search_space import SearchSpace
@@ -14,7 +14,9 @@ Group = Literal[
 ]  # fmt: skip
 Row = dict[str, Any]
 FloatKind = Literal["fp32", "int8"]
-BUDGETS_US = (8.5, 15.0, 20.0)
+# Each just above what a strong reference takes: its channels come in steps, and what uses little of
+# a budget would be a weak opponent.
+BUDGETS_US = (19.0, 23.0, 35.0)
 MIDDLE_US = BUDGETS_US[1]
 SEEDS = (0, 1, 2)
 RANDOM_NETWORKS = 16
@@ -47,6 +49,16 @@ class Cell:
         """What the results and the run's folder call the cell."""
         words = (self.group, self.name.replace(" ", "-"), f"{self.budget_us:g}us", str(self.seed))
         return "_".join(word for word in words if word)
+
+
+# Whose candidates are trained.
+FIRST_SEARCHED = Cell("searched", MIDDLE_US, SEEDS[0])
+
+
+def short_cell(cell: Cell) -> Cell:
+    """The cell of the short recipe that a full-length one's name stands for."""
+    group, _, name = cell.name.partition(" ")
+    return replace(cell, group=cast(Group, group), name=name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +117,19 @@ def _cells(space: SearchSpace, rows: Sequence[Row]) -> Iterator[Cell]:
         best = best_row(group, MIDDLE_US, rows)
         if best is not None:
             yield Cell("full", best["budget_us"], 0, f"{group} {best['name']}")
+
+
+def cells_before(cell: Cell, space: SearchSpace) -> list[Cell]:
+    """Those whose rows the network of a cell follows from."""
+    match cell.group:
+        case "topology" | "layout" | "recipe":
+            return [Cell("uniform", MIDDLE_US, SEEDS[0], name) for name in uniform_designs(space)]
+        case "candidate":
+            return [FIRST_SEARCHED]
+        case "full":
+            return [short_cell(cell)]
+        case _:
+            return []
 
 
 def uniform_designs(space: SearchSpace) -> list[str]:

@@ -10,9 +10,9 @@ from typing import Final, cast
 
 import numpy as np
 
-from barsctl.derive import DERIVED
 from barsctl.kept_part import kept_part
 from barsctl.pricing import hard_budgets
+from barsctl.processor import processor_at
 from barsctl.profile import ProfileSettings, graph_specs, profile, space_specs
 from barsctl.run_folder import GENOTYPE
 from barsctl.scaled_reference import Images, ReferenceChoice, reference_graph, widest
@@ -29,28 +29,29 @@ from space.decode import decode
 from space.genotype import (
     Genotype,
     choices_of,
+    from_json,
     genotype_of,
     kept_cells,
     random_genotype,
-    read_genotype,
+    to_json,
     write_genotype,
 )
 from space.graph import BlockGraph
 from space.search_space import SearchSpace, stage_channels
 from space.uniform import UniformKind
 from targets.catalog import named_target
+from targets.measuring.place import LOCAL
 
 from .evidence_matrix import (
-    CANDIDATES,
-    MIDDLE_US,
-    SEEDS,
+    FIRST_SEARCHED,
     Cell,
     ReferenceForm,
     Row,
     best_row,
     reference_forms,
+    short_cell,
 )
-from .evidence_searches import COMPARED, SEARCH, SPACE, TABLE, latency_budget, searched
+from .evidence_searches import SPACE, TABLE, latency_budget, searched
 
 # The same stages with the path that the paper has.
 WIDE: Final = replace(SPACE, path="wide", downsample="pool", nodes=3)
@@ -66,37 +67,65 @@ RANDOM_USED_SHARE = 0.9
 class Made:
     """A network to be trained, and what it took to find it.
 
-    source, reference: as a training takes them. shared_accuracy: of a candidate with the weights
-    of its search. search_seconds, search_images: of the search.
+    source, reference: as a training takes them. genotype: None of a reference. shared_accuracy: of
+    a candidate with the weights of its search. search_seconds, search_images, candidates: see
+    `Searched`.
     """
 
     source: str
     graph: BlockGraph
     described: str
     reference: ReferenceChoice | None = None
+    genotype: Genotype | None = None
     shared_accuracy: float | None = None
     search_seconds: float = 0.0
     search_images: int = 0
+    candidates: Sequence[Row] = ()
 
 
-def open_table(folder: Path) -> LatencyTable:
-    """The table of this machine that prices all cells, measured where it is not there yet."""
+def open_table() -> LatencyTable:
+    """The table that prices all cells, of the machine where it was measured first.
+
+    Raises CostError on another machine where the table lacks a kernel.
+    """
     graphs = [
         _reference(form, channels) for form in reference_forms() for channels in REFERENCE_CHANNELS
     ]
     specs = tuple(dict.fromkeys((*space_specs([SPACE, WIDE]), *graph_specs(graphs))))
-    path = folder / TABLE
-    settings = ProfileSettings(named_target("host"))
-    profile(specs, settings, table=path, resume=True, notify=print)
-    return read_table(path)
+    if not TABLE.exists() or any(spec.key not in read_table(TABLE).rows for spec in specs):
+        settings = ProfileSettings(named_target("host"))
+        profile(specs, settings, table=TABLE, resume=True, notify=print)
+    return read_table(TABLE)
 
 
-def make_network(
-    cell: Cell, run: Path, folder: Path, *, table: LatencyTable, rows: Sequence[Row]
-) -> Made | None:
+def is_measured_here(table: LatencyTable) -> bool:
+    """Whether this is the machine of the table, on which latencies count."""
+    found = processor_at(LOCAL, named_target("host"))
+    header = table.header
+    return (found.cpu, found.isa_features) == (header.cpu, header.isa_features)
+
+
+def network_of(row: Row) -> BlockGraph:
+    """The network that a row is of."""
+    if row["genotype"] is not None:
+        return decode(_genotype_in(row))
+    form, _, channels = row["network"].partition(", ")
+    return _reference(_form(form), int(channels.split()[0]))
+
+
+def genotype_field(made: Made) -> object:
+    """The genotype of a network as a row has it: as its file's content; None of a reference."""
+    return None if made.genotype is None else json.loads(to_json(made.genotype))
+
+
+def _genotype_in(row: Row) -> Genotype:
+    return from_json(json.dumps(row["genotype"]), what=row["cell"])
+
+
+def make_network(cell: Cell, run: Path, *, table: LatencyTable, rows: Sequence[Row]) -> Made | None:
     """The network of a cell, from where its run was left; None where none keeps to the budget.
 
-    folder: of all runs. rows: of the cells so far, on which some networks depend.
+    rows: of the cells so far, on which some networks depend.
     """
     match cell.group:
         case "reference":
@@ -108,20 +137,29 @@ def make_network(
         case "random":
             return _made_genotype(_random(cell, table), run)
         case "recipe":
-            return _made_genotype(_best_uniform(cell.budget_us, table, rows), run)
+            return _made_genotype(_best_uniform(cell.budget_us, rows), run)
         case "candidate":
-            genotype, accuracy = _candidate(folder, int(cell.name))
-            return replace(_made_genotype(genotype, run), shared_accuracy=accuracy)
+            (first,) = (row for row in rows if row["cell"] == FIRST_SEARCHED.key)
+            found = first["candidates"][int(cell.name)]
+            made = _made_genotype(genotype_of(SPACE, found["choices"]), run)
+            return replace(made, shared_accuracy=found["accuracy"])
         case "full":
-            return _made_again(cell, run, folder, table)
+            return _made_again(cell, run, table, rows)
         case _:
-            kept = _kept(cell, table, rows)
-            found = searched(cell, run, folder, kept=kept, finished={row["cell"] for row in rows})
-            return replace(
-                _made_genotype(found.genotype, run),
-                search_seconds=found.seconds,
-                search_images=found.images,
-            )
+            return _made_search(cell, run, table, rows)
+
+
+def _made_search(cell: Cell, run: Path, table: LatencyTable, rows: Sequence[Row]) -> Made:
+    found = searched(
+        cell, run, kept=_kept(cell, rows), measured=is_measured_here(table),
+        finished={row["cell"] for row in rows},
+    )  # fmt: skip
+    return replace(
+        _made_genotype(found.genotype, run),
+        search_seconds=found.seconds,
+        search_images=found.images,
+        candidates=found.candidates,
+    )
 
 
 def _uniform(
@@ -132,16 +170,13 @@ def _uniform(
     return widest_uniform(space, cast(UniformKind, kind), budgets, depth=int(depth))
 
 
-def _made_again(cell: Cell, run: Path, folder: Path, table: LatencyTable) -> Made | None:
+def _made_again(cell: Cell, run: Path, table: LatencyTable, rows: Sequence[Row]) -> Made | None:
     """What the cell of the short recipe trained that a full-length cell's name stands for."""
     group, _, name = cell.name.partition(" ")
-    if group == "searched":
-        first = folder / replace(cell, group="searched", name="").key
-        return _made_genotype(read_genotype(first / GENOTYPE), run)
-    if group == "uniform":
-        found = _uniform(name, cell.budget_us, table)
-        return None if found is None else _made_genotype(found, run)
-    return _made_reference(name, cell.budget_us, table)
+    if group == "reference":
+        return _made_reference(name, cell.budget_us, table)
+    (first,) = (row for row in rows if row["cell"] == short_cell(cell).key)
+    return _made_genotype(_genotype_in(first), run)
 
 
 def _reference(form: ReferenceForm, channels: int) -> BlockGraph:
@@ -149,8 +184,12 @@ def _reference(form: ReferenceForm, channels: int) -> BlockGraph:
     return reference_graph(form.reference, choice, IMAGES)
 
 
+def _form(name: str) -> ReferenceForm:
+    return next(form for form in reference_forms() if str(form) == name)
+
+
 def _made_reference(name: str, budget_us: float, table: LatencyTable) -> Made | None:
-    form = next(form for form in reference_forms() if str(form) == name)
+    form = _form(name)
     try:
         channels, (cost_ms,) = widest(
             name, partial(_reference, form), [latency_budget(budget_us)], [table]
@@ -166,7 +205,7 @@ def _made_reference(name: str, budget_us: float, table: LatencyTable) -> Made | 
 def _made_genotype(genotype: Genotype, run: Path) -> Made:
     path = run / GENOTYPE
     write_genotype(genotype, path)
-    return Made(str(path), decode(genotype), described(genotype))
+    return Made(str(path), decode(genotype), described(genotype), genotype=genotype)
 
 
 def described(genotype: Genotype) -> str:
@@ -197,25 +236,15 @@ def _random(cell: Cell, table: LatencyTable) -> Genotype:
             return found
 
 
-def _candidate(folder: Path, index: int) -> tuple[Genotype, float]:
-    """The index-th of CANDIDATES, evenly over what the middle budget's first search compared."""
-    first = Cell("searched", MIDDLE_US, SEEDS[0])
-    derived = json.loads((folder / first.key / SEARCH / DERIVED).read_text())
-    found = derived["candidates"][index * COMPARED // CANDIDATES]
-    return genotype_of(SPACE, found["choices"]), found["accuracy"]
-
-
-def _kept(cell: Cell, table: LatencyTable, rows: Sequence[Row]) -> Choices:
+def _kept(cell: Cell, rows: Sequence[Row]) -> Choices:
     """What a search of the topology or the layout alone keeps of the best uniform design."""
     if cell.group not in ("topology", "layout"):
         return {}
-    design = _best_uniform(cell.budget_us, table, rows)
+    design = _best_uniform(cell.budget_us, rows)
     return kept_part(design, "layout" if cell.group == "topology" else "topology")
 
 
-def _best_uniform(budget_us: float, table: LatencyTable, rows: Sequence[Row]) -> Genotype:
+def _best_uniform(budget_us: float, rows: Sequence[Row]) -> Genotype:
     best = best_row("uniform", budget_us, rows)
     assert best is not None, "uniform designs come first"
-    design = _uniform(best["name"], best["budget_us"], table)
-    assert design is not None
-    return design
+    return _genotype_in(best)

@@ -18,11 +18,14 @@ appends each to [search.jsonl](search.jsonl) as it ends, and makes this page. It
 started again at any time, also several times side by side.
 
 The whole of Fashion-MNIST, the space `fashion-small`, one recipe for all: {epochs} epochs of AdamW
-on 54 000 images. Latencies are of one thread; every network is the widest of its kind that keeps to
-the budget. As channels come in steps, the best reference of a smaller budget is the opponent under
-a larger one too where it is more accurate. What was chosen among several was chosen on the 6 000
-validation images, from the first seed. Accuracies are on the 10 000 test images, of the epoch that
-was best on validation images. Trained on: {machines}.
+on 54 000 images. Latencies are of one thread of the machine that measured
+[search-table.jsonl](search-table.jsonl), an {measured_on}; every network is the widest of its kind
+that keeps to the budget. As channels come in steps, each budget is just above what a strong
+reference takes, and the best reference of a smaller budget is the opponent under a larger one too
+where it is more accurate. What was chosen among several was chosen on the 6 000 validation images,
+from the first seed. Accuracies are on the 10 000 test images, of the epoch that was best on
+validation images. Trained on: {machines}; a network that was trained by the same recipe and seed
+for another cell was not trained again.
 
 A searched network is that of `search --sampling one` for 14 epochs, 7 of them warm-up, of an
 architecture that moves slowly and has no press for decisions, then 2 epochs of refinement, and of
@@ -39,15 +42,23 @@ average of the weights.
 TITLES = ("network", "measured, us", "seeds", "test, %", "each", "made of")
 
 
-def write_page(rows: Sequence[Row], missing: Sequence[Cell], path: Path, *, epochs: int) -> None:
-    """Write the page, and its plots next to it."""
+def write_page(
+    rows: Sequence[Row], missing: Sequence[Cell], path: Path, *, epochs: int, measured_on: str
+) -> None:
+    """Write the page, and its plots next to it.
+
+    measured_on: the processor whose latencies the rows have.
+    """
     trained = [row for row in rows if row["test"] is not None]
     write_budget_plot(trained, path.with_name("search-budgets.svg"))
     write_rank_plot(candidate_pairs(trained), path.with_name("search-ranks.svg"))
     machines = ", ".join(sorted({row["machine"] for row in trained})) or "nothing yet"
     parts = [
         INTRODUCTION.format(
-            epochs=epochs, machines=machines, real_weight_epochs=REAL_WEIGHT_EPOCHS
+            epochs=epochs,
+            machines=machines,
+            measured_on=measured_on,
+            real_weight_epochs=REAL_WEIGHT_EPOCHS,
         ),
         *_figures(trained),
         *_budgets(trained),

@@ -14,11 +14,14 @@ from costmodels.protocol import network_cost
 from targets.measuring.measured import Measured
 
 from .evidence_float import float_result
-from .evidence_matrix import REAL_WEIGHT_EPOCHS, Cell, Row
-from .evidence_networks import make_network
+from .evidence_matrix import FIRST_SEARCHED, REAL_WEIGHT_EPOCHS, Cell, Row
+from .evidence_networks import Made, genotype_field, is_measured_here, make_network, network_of
 from .evidence_searches import CPU, DATA
 
 EPOCHS, FULL_EPOCHS = 10, 60
+OTHER_RECIPES = ("full", "recipe", "float")
+# What a training adds to a row.
+TRAINED = ("machine", "validation", "test", "train_seconds")
 NOTHING = {"validation": None, "test": None, "why": "nothing keeps to the budget and uses it"}
 
 
@@ -39,16 +42,44 @@ def train_settings(cell: Cell) -> TrainSettings:
 def run_cell(cell: Cell, folder: Path, *, table: LatencyTable, rows: Sequence[Row]) -> Row:
     """Make, train and measure a cell's network in its run's folder, from where that was left.
 
-    Where no network keeps to the budget the row has no accuracy and says so.
+    A network that the same recipe and seed trained for another cell is not trained again. Where no
+    network keeps to the budget the row has no accuracy and says so.
     """
     run = folder / cell.key
     run.mkdir(parents=True, exist_ok=True)
     row: Row = {"cell": cell.key, **asdict(cell), "machine": cpu_name()}
     if cell.group == "float":
         return {**row, **(float_result(cell, run, train_settings(cell)) or NOTHING)}
-    made = make_network(cell, run, folder, table=table, rows=rows)
+    made = make_network(cell, run, table=table, rows=rows)
     if made is None:
         return {**row, **NOTHING}
+    row |= {
+        "predicted_us": 1e3 * network_cost(table, made.graph.blocks),
+        "search_seconds": round(made.search_seconds),
+        "search_images": made.search_images,
+        "shared": made.shared_accuracy,
+        "network": made.described,
+        "genotype": genotype_field(made),
+        "candidates": list(made.candidates) if cell == FIRST_SEARCHED else [],
+    }
+    same = trained_alike(row, rows)
+    row |= _trained(cell, made, run) if same is None else {name: same[name] for name in TRAINED}
+    return row | {"measured_us": measured_us(row, table) if is_measured_here(table) else None}
+
+
+def trained_alike(row: Row, rows: Sequence[Row]) -> Row | None:
+    """The row whose network, recipe and seed are those of a row, if there is one."""
+    if row["group"] in OTHER_RECIPES:
+        return None
+    fields = ("network", "genotype", "seed")
+    for each in rows:
+        is_alike = all(each.get(field) == row[field] for field in fields)
+        if is_alike and each["group"] not in OTHER_RECIPES:
+            return each
+    return None
+
+
+def _trained(cell: Cell, made: Made, run: Path) -> Row:
     is_taught = (cell.group, cell.name) == ("recipe", "teacher")
     config = TrainConfig(
         format=2, command="train", source=made.source, reference=made.reference, data=DATA,
@@ -56,17 +87,12 @@ def run_cell(cell: Cell, folder: Path, *, table: LatencyTable, rows: Sequence[Ro
     )  # fmt: skip
     start = time.monotonic()
     trained = training_run(config, folder=run / "train", resume=True, device=CPU, notify=print)
-    seconds = time.monotonic() - start
-    (measured,) = measured_networks([made.graph], table, notify=print)
-    return {
-        **row,
-        "validation": trained.validation_accuracy,
-        "test": trained.test_accuracy,
-        "predicted_us": 1e3 * network_cost(table, made.graph.blocks),
-        "measured_us": measured.median if isinstance(measured, Measured) else None,
-        "train_seconds": round(seconds),
-        "search_seconds": round(made.search_seconds),
-        "search_images": made.search_images,
-        "shared": made.shared_accuracy,
-        "network": made.described,
-    }
+    seconds = round(time.monotonic() - start)
+    accuracies = trained.validation_accuracy, trained.test_accuracy
+    return dict(zip(TRAINED, (cpu_name(), *accuracies, seconds), strict=True))
+
+
+def measured_us(row: Row, table: LatencyTable) -> float | None:
+    """What the network of a row takes on this machine; None where it cannot be measured."""
+    (measured,) = measured_networks([network_of(row)], table, notify=print)
+    return measured.median if isinstance(measured, Measured) else None

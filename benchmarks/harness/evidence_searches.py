@@ -1,5 +1,6 @@
 """The searches of the evidence, by the library's own functions."""
 
+import json
 import shutil
 import time
 from collections.abc import Collection, Iterator
@@ -25,12 +26,13 @@ from space.decisions import Choices
 from space.genotype import Genotype, read_genotype
 from space.presets import named_space
 
-from .evidence_matrix import CANDIDATES, Cell
+from .evidence_matrix import CANDIDATES, Cell, Row
 
 CPU: Final = torch.device("cpu")
 SPACE: Final = named_space("fashion-small")
 DATA: Final = DataChoice("fashion-mnist", None, None, 0)
-TABLE = "host.jsonl"
+# Of the machine whose latencies count, wherever networks are searched and trained.
+TABLE: Final = Path("docs/results/search-table.jsonl")
 SEARCH = "search"
 # Networks that derive compares.
 COMPARED = 4 * CANDIDATES
@@ -44,11 +46,16 @@ WITHOUT_TRIALS = ("without", "trials")
 
 @dataclass(frozen=True, slots=True)
 class Searched:
-    """What a search and derive came to; seconds and images: of both."""
+    """What a search and derive came to.
+
+    seconds and images: of both. candidates: CANDIDATES of those compared, evenly over the ranking:
+    each one's choices and its accuracy with shared weights.
+    """
 
     genotype: Genotype
     seconds: float
     images: int
+    candidates: tuple[Row, ...]
 
 
 def latency_budget(budget_us: float) -> Budget:
@@ -83,24 +90,25 @@ def search_settings(cell: Cell) -> SearchSettings:
 
 
 def searched(
-    cell: Cell, run: Path, folder: Path, *, kept: Choices, finished: Collection[str]
+    cell: Cell, run: Path, *, kept: Choices, measured: bool, finished: Collection[str]
 ) -> Searched:
     """Search and derive, from where the run was left.
 
-    folder: of all runs; kept: of the search; finished: the keys of cells. The search of a cell
-    without trials is that of the searched cell, where that is finished.
+    kept: of the search; measured: whether this is the table's machine; finished: the keys of cells.
+    The search of a cell without trials is that of the searched cell, where that was run here.
     """
     is_without = (cell.group, cell.name) == WITHOUT_TRIALS
     same = replace(cell, group="searched", name="")
-    if is_without and same.key in finished:
-        _copy_search(folder / same.key, run)
+    if is_without and same.key in finished and (run.parent / same.key).exists():
+        _copy_search(run.parent / same.key, run)
     settings = search_settings(cell)
     config = SearchConfig(
         format=2, command="search", space=SPACE, data=DATA,
-        budgets=(latency_budget(cell.budget_us),), tables=(str(folder / TABLE),),
+        budgets=(latency_budget(cell.budget_us),), tables=(str(TABLE),),
         settings=settings, kept=kept, teacher="float" if cell.group == "with" else "none",
     )  # fmt: skip
-    compared = DeriveSettings(COMPARED, trials=0 if is_without else TRIALS)
+    trials = 0 if is_without else TRIALS
+    compared = DeriveSettings(COMPARED, measured=measured, trials=trials)
     dataset, search = load_choice(DATA), run / SEARCH
     clocks = run / "search-seconds", run / "derive-seconds"
     if not (run / GENOTYPE).exists():
@@ -112,10 +120,15 @@ def searched(
     images = halves * (2 * settings.epochs - settings.warmup_epochs)
     if config.teacher != "none":
         images += halves * settings.epochs
-    trials = trained_epochs(compared.trials, compared.trial_epochs)
-    images += whole * (settings.refine_epochs + trials)
+    images += whole * (settings.refine_epochs + trained_epochs(trials, compared.trial_epochs))
     genotype = read_genotype(search / GENOTYPE)
-    return Searched(genotype, sum(map(_seconds, clocks)), images)
+    return Searched(genotype, sum(map(_seconds, clocks)), images, _candidates(search))
+
+
+def _candidates(search: Path) -> tuple[Row, ...]:
+    found = json.loads((search / DERIVED).read_text())["candidates"]
+    chosen = (found[index * len(found) // CANDIDATES] for index in range(CANDIDATES))
+    return tuple({field: each[field] for field in ("choices", "accuracy")} for each in chosen)
 
 
 @contextmanager

@@ -5,6 +5,11 @@ def test_x86_name_is_the_model_name() -> None:
     assert named_in("processor\t: 0\nmodel name\t: AMD EPYC\nflags\t: avx\n") == "AMD EPYC"
 
 
+def test_x86_generations_of_one_name_are_told_apart() -> None:
+    text = "cpu family\t: 25\nmodel\t\t: 17\nmodel name\t: AMD EPYC\nstepping\t: 1\n"
+    assert named_in(text) == "AMD EPYC (family 25, model 17)"
+
+
 def test_arm_board_name_beats_part_numbers() -> None:
     text = "CPU part\t: 0xd08\n\nModel\t\t: Raspberry Pi 4 Model B Rev 1.4\n"
     assert named_in(text) == "Raspberry Pi 4 Model B Rev 1.4"

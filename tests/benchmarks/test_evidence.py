@@ -50,7 +50,7 @@ def test_page_shows_the_opponents_of_a_smaller_budget(tmp_path: Path) -> None:
     rows = [
         *of_seeds("reference", 8.5, "small", 0.90, 0.89), *of_seeds("reference", 15.0, "large", 0.8)
     ]  # fmt: skip
-    write_page(rows, [], tmp_path / "search.md", epochs=10)
+    write_page(rows, [], tmp_path / "search.md", epochs=10, measured_on="EPYC")
     _, middle = (tmp_path / "search.md").read_text().split("hand-crafted, 15 us")
     assert "| reference small | 7.7 | 2 | 89.50 |" in middle
     assert "| reference large | 13.5 | 1 | 80.00 |" in middle
@@ -115,7 +115,9 @@ def test_missing_figures_hold_for_nothing() -> None:
 
 def test_page_tells_what_is_missing(tmp_path: Path) -> None:
     rows = of_seeds("searched", 15.0, "", 0.90, 0.91)
-    write_page(rows, [Cell("random", 15.0, 0, "3")], tmp_path / "search.md", epochs=10)
+    write_page(
+        rows, [Cell("random", 15.0, 0, "3")], tmp_path / "search.md", epochs=10, measured_on="EPYC"
+    )
     page = (tmp_path / "search.md").read_text()
     assert "| searched | 13.5 | 2 | 90.50 | 90.00, 91.00 | small |" in page
     assert page.endswith("## What is missing\n\n- `random_3_15us_0`\n")
