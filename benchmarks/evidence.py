@@ -1,14 +1,14 @@
 """Whether the search is worth its time: searched networks against all others, at equal latency.
 
-Every network is trained by the same recipe on the whole of Fashion-MNIST. The matrix has about a
-hundred cells (harness/evidence_matrix.py). Each appends its row to docs/results/search.jsonl as it
-ends, and cells that are there are skipped: run this as often and as long as you like, also several
-at once, in the same folder; a killed cell goes on where it was. docs/results/search.md is made from
+Every network is trained by the same recipe on the whole of Fashion-MNIST. The matrix has about 160
+cells (harness/evidence_matrix.py). Each appends its row to docs/results/search.jsonl as it ends,
+and cells that are there are skipped: run this as often and as long as you like, also several at
+once, in the same folder; a killed cell goes on where it was. docs/results/search.md is made from
 the rows. --quick makes the page and the checks only.
 
-Latencies are of one thread of the machine that measured docs/results/search-table.jsonl, which
-prices networks wherever they are searched and trained: there each is measured too, also those that
-were trained elsewhere.
+Latencies are of one thread of the processor that docs/results/search-table.jsonl was measured on:
+it prices networks wherever they are searched and trained. On a machine with that processor each is
+measured too, also those that were trained elsewhere.
 """
 
 import fcntl
@@ -55,12 +55,14 @@ def run_cells(table: LatencyTable, *, is_here: bool) -> None:
     is_here: whether this machine is the table's.
     """
     if is_here:
-        measure_rows(table)
+        with locked(RUNS / "measure.lock", wait=True):
+            measure_rows(table)
     while (cell := next_cell(is_here=is_here)) is not None:
         with locked(RUNS / f"{cell.key}.lock", wait=False) as mine:
             if mine and cell.key not in {row["cell"] for row in read_rows()}:
                 print(f"== {cell.key}", file=sys.stderr)
-                put_row(run_cell(cell, RUNS, table=table, rows=read_rows()))
+                rows = read_rows()
+                put_row(run_cell(cell, RUNS, table=table, is_here=is_here, rows=rows))
 
 
 def measure_rows(table: LatencyTable) -> None:
@@ -100,9 +102,9 @@ def locked(path: Path, *, wait: bool) -> Iterator[bool]:
 
 
 def read_rows() -> list[Row]:
-    """The rows of all finished cells."""
+    """The rows of all finished cells; of a cell that has several, the last."""
     lines = RESULTS.read_text().splitlines() if RESULTS.exists() else []
-    return [json.loads(line) for line in lines]
+    return list({row["cell"]: row for row in map(json.loads, lines)}.values())
 
 
 def put_row(row: Row) -> None:

@@ -6,7 +6,19 @@ from collections.abc import Iterator, Sequence
 
 from scipy.stats import kendalltau
 
-from .evidence_matrix import BUDGETS_US, MIDDLE_US, SEEDS, Group, Row, best_row
+from .evidence_matrix import (
+    BUDGETS_US,
+    CANDIDATES,
+    MIDDLE_US,
+    RANDOM_NETWORKS,
+    SEEDS,
+    Group,
+    OpponentGroup,
+    Row,
+    best_row,
+    settled_best,
+)
+from .evidence_searches import SPACE
 from .report import Cell as Shown
 from .report import Check
 
@@ -27,9 +39,9 @@ def mean_of_seeds(rows: Sequence[Row], group: Group, budget_us: float, name: str
     return statistics.mean(found) if len(found) == len(SEEDS) else math.nan
 
 
-def best_mean(rows: Sequence[Row], group: Group, budget_us: float) -> float:
-    """The mean of what was best on validation images from the first seed."""
-    best = best_row(group, budget_us, rows)
+def best_mean(rows: Sequence[Row], group: OpponentGroup, budget_us: float) -> float:
+    """The mean of what was best on validation images from the first seed, once all are there."""
+    best = settled_best(group, budget_us, SPACE, rows)
     if best is None:
         return math.nan
     return mean_of_seeds(rows, group, best["budget_us"], best["name"])
@@ -61,7 +73,9 @@ def _checks(rows: Sequence[Row]) -> Iterator[Check]:
     uniform = best_mean(rows, "uniform", MIDDLE_US)
     yield Check("searched over the best uniform design, points", searched - uniform, 0.5)
     drawn = random_tests(rows)
-    median, best = (statistics.median(drawn), max(drawn)) if drawn else (math.nan, math.nan)
+    median, best = math.nan, math.nan
+    if len(drawn) == RANDOM_NETWORKS:
+        median, best = statistics.median(drawn), max(drawn)
     yield Check("searched over the median of random networks, points", searched - median, 1.5)
     yield Check("searched over the best random network, points", searched - best, 0.3)
     alone: tuple[Group, ...] = ("topology", "layout")
@@ -73,15 +87,23 @@ def _checks(rows: Sequence[Row]) -> Iterator[Check]:
 
 
 def rank_correlation(rows: Sequence[Row]) -> float:
-    """Kendall's tau over the derived candidates; not a number below two of them."""
+    """Kendall's tau over the derived candidates; not a number until all are there."""
     pairs = candidate_pairs(rows)
-    return float(kendalltau(*zip(*pairs, strict=True)).statistic) if len(pairs) > 1 else math.nan
+    if len(pairs) < CANDIDATES:
+        return math.nan
+    return float(kendalltau(*zip(*pairs, strict=True)).statistic)
 
 
 def within_budgets(rows: Sequence[Row]) -> float:
-    """The share of searched networks that were measured within their budgets."""
-    found = [row["measured_us"] <= row["budget_us"] for row in rows if row["group"] == "searched"]
-    return sum(found) / len(found) if found else math.nan
+    """The share of searched networks that were measured within their budgets.
+
+    Not a number until all are there and measured.
+    """
+    found = [row for row in rows if row["group"] == "searched" and row["measured_us"] is not None]
+    if len(found) < len(BUDGETS_US) * len(SEEDS):
+        return math.nan
+    within = [bool(row["measured_us"] <= row["budget_us"]) for row in found]
+    return sum(within) / len(within)
 
 
 def summary_rows(rows: Sequence[Row]) -> list[dict[str, Shown]]:

@@ -12,11 +12,12 @@ Group = Literal[
     "searched", "reference", "uniform", "wide", "random", "topology", "layout", "without",
     "with", "candidate", "float", "full", "recipe",
 ]  # fmt: skip
+OpponentGroup = Literal["reference", "uniform"]
 Row = dict[str, Any]
 FloatKind = Literal["fp32", "int8"]
 # Each just above what a strong reference takes: its channels come in steps, and what uses little of
 # a budget would be a weak opponent.
-BUDGETS_US = (19.0, 23.0, 35.0)
+BUDGETS_US = (19.0, 23.5, 35.0)
 MIDDLE_US = BUDGETS_US[1]
 SEEDS = (0, 1, 2)
 RANDOM_NETWORKS = 16
@@ -61,6 +62,11 @@ def short_cell(cell: Cell) -> Cell:
     return replace(cell, group=cast(Group, group), name=name)
 
 
+def cell_of(row: Row) -> Cell:
+    """The cell whose row it is."""
+    return Cell(row["group"], row["budget_us"], row["seed"], row["name"])
+
+
 @dataclass(frozen=True, slots=True)
 class ReferenceForm:
     """A reference with its first stages and a stem; a cell's name is its text."""
@@ -94,10 +100,9 @@ def cells(space: SearchSpace, rows: Sequence[Row]) -> Iterator[Cell]:
 
 
 def _cells(space: SearchSpace, rows: Sequence[Row]) -> Iterator[Cell]:
-    forms = [str(form) for form in reference_forms()]
-    yield from _best_again("uniform", MIDDLE_US, uniform_designs(space), rows)
+    yield from _best_again("uniform", MIDDLE_US, space, rows)
     for budget in BUDGETS_US:  # ascending: the best of one is an opponent under the next
-        yield from _best_again("reference", budget, forms, rows)
+        yield from _best_again("reference", budget, space, rows)
     yield from (Cell("wide", MIDDLE_US, 0, name) for name in uniform_designs(space))
     yield from (Cell("random", MIDDLE_US, 0, str(index)) for index in range(RANDOM_NETWORKS))
     for kind in get_args(FloatKind):
@@ -112,9 +117,9 @@ def _cells(space: SearchSpace, rows: Sequence[Row]) -> Iterator[Cell]:
     yield from (Cell("recipe", MIDDLE_US, 0, name) for name in RECIPES)
     yield from (Cell("candidate", MIDDLE_US, 0, str(index)) for index in range(CANDIDATES))
     yield Cell("full", MIDDLE_US, 0, "searched")
-    others: tuple[Group, ...] = ("reference", "uniform")
+    others: tuple[OpponentGroup, ...] = ("reference", "uniform")
     for group in others:
-        best = best_row(group, MIDDLE_US, rows)
+        best = settled_best(group, MIDDLE_US, space, rows)
         if best is not None:
             yield Cell("full", best["budget_us"], 0, f"{group} {best['name']}")
 
@@ -123,7 +128,7 @@ def cells_before(cell: Cell, space: SearchSpace) -> list[Cell]:
     """Those whose rows the network of a cell follows from."""
     match cell.group:
         case "topology" | "layout" | "recipe":
-            return [Cell("uniform", MIDDLE_US, SEEDS[0], name) for name in uniform_designs(space)]
+            return opponents("uniform", MIDDLE_US, space)
         case "candidate":
             return [FIRST_SEARCHED]
         case "full":
@@ -138,16 +143,33 @@ def uniform_designs(space: SearchSpace) -> list[str]:
     return [f"{kind} {depth}" for kind in kinds for depth in range(most_cells(space) + 1)]
 
 
+def opponents(group: OpponentGroup, budget: float, space: SearchSpace) -> list[Cell]:
+    """The cells that the best of a group under a budget is chosen from."""
+    if group == "uniform":
+        names, budgets = uniform_designs(space), [budget]
+    else:
+        names = [str(form) for form in reference_forms()]
+        budgets = [each for each in BUDGETS_US if each <= budget]
+    return [Cell(group, each, SEEDS[0], name) for each in budgets for name in names]
+
+
 def _best_again(
-    group: Literal["reference", "uniform"], budget: float, names: Sequence[str], rows: Sequence[Row]
+    group: OpponentGroup, budget: float, space: SearchSpace, rows: Sequence[Row]
 ) -> Iterator[Cell]:
-    """Every name from one seed; the best under the budget, once all are there, from the others."""
-    first = [Cell(group, budget, SEEDS[0], name) for name in names]
-    yield from first
-    done = {row["cell"] for row in rows}
-    best = best_row(group, budget, rows)
-    if best is not None and all(cell.key in done for cell in first):
+    """Every opponent from one seed; the best under the budget, once all are there, from others."""
+    yield from opponents(group, budget, space)
+    best = settled_best(group, budget, space, rows)
+    if best is not None:
         yield from (Cell(group, best["budget_us"], seed, best["name"]) for seed in SEEDS[1:])
+
+
+def settled_best(
+    group: OpponentGroup, budget: float, space: SearchSpace, rows: Sequence[Row]
+) -> Row | None:
+    """The best of a group under a budget; None until all that may be it have a row."""
+    done = {row["cell"] for row in rows}
+    is_settled = all(cell.key in done for cell in opponents(group, budget, space))
+    return best_row(group, budget, rows) if is_settled else None
 
 
 def best_row(group: Group, budget: float, rows: Sequence[Row]) -> Row | None:

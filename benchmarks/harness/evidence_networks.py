@@ -11,7 +11,7 @@ from typing import Final, cast
 import numpy as np
 
 from barsctl.kept_part import kept_part
-from barsctl.pricing import hard_budgets
+from barsctl.pricing import hard_budgets, read_latency_table
 from barsctl.processor import processor_at
 from barsctl.profile import ProfileSettings, graph_specs, profile, space_specs
 from barsctl.run_folder import GENOTYPE
@@ -37,9 +37,11 @@ from space.genotype import (
     write_genotype,
 )
 from space.graph import BlockGraph
+from space.json_lines import read_lines
 from space.search_space import SearchSpace, stage_channels
 from space.uniform import UniformKind
 from targets.catalog import named_target
+from targets.kernel_specs import KernelSpec
 from targets.measuring.place import LOCAL
 
 from .evidence_matrix import (
@@ -48,6 +50,7 @@ from .evidence_matrix import (
     ReferenceForm,
     Row,
     best_row,
+    cell_of,
     reference_forms,
     short_cell,
 )
@@ -84,22 +87,30 @@ class Made:
 
 
 def open_table() -> LatencyTable:
-    """The table that prices all cells, of the machine where it was measured first.
+    """The table that prices all cells, measured where it is not there yet.
 
-    Raises CostError on another machine where the table lacks a kernel.
+    Raises CostError where other kernels were measured, or one lacks on a machine that is not the
+    table's; otherwise as `profile`.
     """
     graphs = [
         _reference(form, channels) for form in reference_forms() for channels in REFERENCE_CHANNELS
     ]
     specs = tuple(dict.fromkeys((*space_specs([SPACE, WIDE]), *graph_specs(graphs))))
-    if not TABLE.exists() or any(spec.key not in read_table(TABLE).rows for spec in specs):
+    if not _is_whole(specs):
         settings = ProfileSettings(named_target("host"))
         profile(specs, settings, table=TABLE, resume=True, notify=print)
-    return read_table(TABLE)
+    return read_latency_table(TABLE)
+
+
+def _is_whole(specs: Sequence[KernelSpec]) -> bool:
+    if not TABLE.exists() or read_lines(TABLE).torn:
+        return False
+    rows = read_table(TABLE).rows
+    return all(spec.key in rows for spec in specs)
 
 
 def is_measured_here(table: LatencyTable) -> bool:
-    """Whether this is the machine of the table, on which latencies count."""
+    """Whether this machine has the processor of the table, whose latencies count."""
     found = processor_at(LOCAL, named_target("host"))
     header = table.header
     return (found.cpu, found.isa_features) == (header.cpu, header.isa_features)
@@ -109,8 +120,8 @@ def network_of(row: Row) -> BlockGraph:
     """The network that a row is of."""
     if row["genotype"] is not None:
         return decode(_genotype_in(row))
-    form, _, channels = row["network"].partition(", ")
-    return _reference(_form(form), int(channels.split()[0]))
+    name = short_cell(cell_of(row)).name if row["group"] == "full" else row["name"]
+    return _reference(_form(name), row["channels"])
 
 
 def genotype_field(made: Made) -> object:
@@ -122,10 +133,13 @@ def _genotype_in(row: Row) -> Genotype:
     return from_json(json.dumps(row["genotype"]), what=row["cell"])
 
 
-def make_network(cell: Cell, run: Path, *, table: LatencyTable, rows: Sequence[Row]) -> Made | None:
+def make_network(
+    cell: Cell, run: Path, *, table: LatencyTable, is_here: bool, rows: Sequence[Row]
+) -> Made | None:
     """The network of a cell, from where its run was left; None where none keeps to the budget.
 
-    rows: of the cells so far, on which some networks depend.
+    is_here: whether this machine is the table's. rows: of the cells so far, on which some networks
+    depend.
     """
     match cell.group:
         case "reference":
@@ -144,14 +158,14 @@ def make_network(cell: Cell, run: Path, *, table: LatencyTable, rows: Sequence[R
             made = _made_genotype(genotype_of(SPACE, found["choices"]), run)
             return replace(made, shared_accuracy=found["accuracy"])
         case "full":
-            return _made_again(cell, run, table, rows)
+            return _made_again(cell, run, rows)
         case _:
-            return _made_search(cell, run, table, rows)
+            return _made_search(cell, run, is_here=is_here, rows=rows)
 
 
-def _made_search(cell: Cell, run: Path, table: LatencyTable, rows: Sequence[Row]) -> Made:
+def _made_search(cell: Cell, run: Path, *, is_here: bool, rows: Sequence[Row]) -> Made:
     found = searched(
-        cell, run, kept=_kept(cell, rows), measured=is_measured_here(table),
+        cell, run, kept=_kept(cell, rows), measured=is_here,
         finished={row["cell"] for row in rows},
     )  # fmt: skip
     return replace(
@@ -170,12 +184,12 @@ def _uniform(
     return widest_uniform(space, cast(UniformKind, kind), budgets, depth=int(depth))
 
 
-def _made_again(cell: Cell, run: Path, table: LatencyTable, rows: Sequence[Row]) -> Made | None:
+def _made_again(cell: Cell, run: Path, rows: Sequence[Row]) -> Made:
     """What the cell of the short recipe trained that a full-length cell's name stands for."""
-    group, _, name = cell.name.partition(" ")
-    if group == "reference":
-        return _made_reference(name, cell.budget_us, table)
-    (first,) = (row for row in rows if row["cell"] == short_cell(cell).key)
+    short = short_cell(cell)
+    (first,) = (row for row in rows if row["cell"] == short.key)
+    if short.group == "reference":
+        return _made_form(_form(short.name), first["channels"])
     return _made_genotype(_genotype_in(first), run)
 
 
@@ -198,8 +212,14 @@ def _made_reference(name: str, budget_us: float, table: LatencyTable) -> Made | 
         return None
     if 1e3 * cost_ms < USED_SHARE * budget_us:
         return None
-    choice = ReferenceChoice(channels, form.stem, form.stages)
-    return Made(form.reference, _reference(form, channels), f"{form}, {channels} channels", choice)
+    return _made_form(form, channels)
+
+
+def _made_form(form: ReferenceForm, channels: int) -> Made:
+    return Made(
+        form.reference, _reference(form, channels), f"{form}, {channels} channels",
+        reference=ReferenceChoice(channels, form.stem, form.stages),
+    )  # fmt: skip
 
 
 def _made_genotype(genotype: Genotype, run: Path) -> Made:

@@ -8,8 +8,18 @@ from pathlib import Path
 from space.atomic import write_atomically
 
 from .evidence_figures import candidate_pairs, checks, random_tests
-from .evidence_matrix import BUDGETS_US, MIDDLE_US, REAL_WEIGHT_EPOCHS, Cell, Group, Row, best_row
+from .evidence_matrix import (
+    BUDGETS_US,
+    FIRST_SEARCHED,
+    MIDDLE_US,
+    REAL_WEIGHT_EPOCHS,
+    Cell,
+    Group,
+    Row,
+    best_row,
+)
 from .evidence_plots import write_budget_plot, write_rank_plot
+from .evidence_searches import COMPARED, TRIALS, search_settings
 
 INTRODUCTION = """# Is the search worth its time?
 
@@ -18,22 +28,25 @@ appends each to [search.jsonl](search.jsonl) as it ends, and makes this page. It
 started again at any time, also several times side by side.
 
 The whole of Fashion-MNIST, the space `fashion-small`, one recipe for all: {epochs} epochs of AdamW
-on 54 000 images. Latencies are of one thread of the machine that measured
-[search-table.jsonl](search-table.jsonl), an {measured_on}; every network is the widest of its kind
-that keeps to the budget. As channels come in steps, each budget is just above what a strong
-reference takes, and the best reference of a smaller budget is the opponent under a larger one too
-where it is more accurate. What was chosen among several was chosen on the 6 000 validation images,
-from the first seed. Accuracies are on the 10 000 test images, of the epoch that was best on
-validation images. Trained on: {machines}; a network that was trained by the same recipe and seed
-for another cell was not trained again.
+on 54 000 images. Latencies are of one thread of the processor that
+[search-table.jsonl](search-table.jsonl) was measured on, an
+{measured_on}.
+References and uniform designs are the widest of their kind whose kernels keep to the budget in sum;
+searched networks were also measured within it where the search ran on that processor. As channels
+come in steps, each budget is just above what a strong reference takes, and the best reference of a
+smaller budget is the opponent under a larger one too where it is more accurate. What was chosen
+among several was chosen on the 6 000 validation images, from the first seed. Accuracies are on the
+10 000 test images, of the epoch that was best on validation images. What the same recipe and seed
+had trained for another cell was not trained again. Trained on: {machines}.
 
-A searched network is that of `search --sampling one` for 14 epochs, 7 of them warm-up, of an
-architecture that moves slowly and has no press for decisions, then 2 epochs of refinement, and of
-`derive --candidates 64 --trials 16`: see [method.md](../method.md). A search of the topology keeps
-the widths and depths of the best uniform design, one of the layout its cells. Of the searches
-without a part, that without the `slow architecture` has the rate and the entropy term of a search's
-defaults, and that without `trials` trains the network that shared weights find best. What was found
-on the way to this method is in [search_findings.md](search_findings.md).
+A searched network is that of `search --sampling one` for {search.epochs} epochs,
+{search.warmup_epochs} of them warm-up, of an architecture that moves slowly and has no press for
+decisions, then {search.refine_epochs} of refinement, and of `derive --candidates {compared}
+--trials {trials}`: see [method.md](../method.md). A search of the topology keeps the widths and
+depths of the best uniform design, one of the layout its cells. Of the searches without a part, that
+without the `slow architecture` has the rate and the entropy term of a search's defaults, and that
+without `trials` trains the network that shared weights find best. What was found on the way to this
+method is in [search_findings.md](search_findings.md).
 
 Another `recipe` trains the best uniform design with one thing more: its float twin as a teacher,
 real weights in the first {real_weight_epochs} of the epochs, labels smoothed by 0.1, or a moving
@@ -59,6 +72,9 @@ def write_page(
             machines=machines,
             measured_on=measured_on,
             real_weight_epochs=REAL_WEIGHT_EPOCHS,
+            search=search_settings(FIRST_SEARCHED),
+            compared=COMPARED,
+            trials=TRIALS,
         ),
         *_figures(trained),
         *_budgets(trained),
@@ -135,7 +151,7 @@ def _lines(rows: Iterable[Row]) -> list[tuple[str, ...]]:
     return [
         (
             name.strip(),
-            f"{_mean(found, 'measured_us'):.1f}",
+            _shown_us(_mean(found, "measured_us")),
             str(len(found)),
             f"{100 * _mean(found, 'test'):.2f}",
             ", ".join(f"{100 * row['test']:.2f}" for row in found) if len(found) > 1 else "",
@@ -148,6 +164,10 @@ def _lines(rows: Iterable[Row]) -> list[tuple[str, ...]]:
 def _mean(rows: Sequence[Row], field: str) -> float:
     values = [row[field] for row in rows if row[field] is not None]
     return statistics.mean(values) if values else math.nan
+
+
+def _shown_us(latency_us: float) -> str:
+    return "" if math.isnan(latency_us) else f"{latency_us:.1f}"
 
 
 def _random(rows: Sequence[Row]) -> Iterator[str]:
@@ -175,13 +195,14 @@ def _cost(rows: Sequence[Row]) -> Iterator[str]:
     lines = [
         (
             row["cell"],
+            row["machine"],
             str(row["search_seconds"]),
             str(row["search_images"]),
             str(row["train_seconds"]),
         )
         for row in searches
     ]
-    titles = ("cell", "search and derive, s", "images seen by the search", "training, s")
+    titles = ("cell", "machine", "search and derive, s", "images seen by the search", "training, s")
     yield from _table("What a search costs, one thread", titles, lines)
 
 

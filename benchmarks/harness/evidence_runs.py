@@ -1,6 +1,5 @@
 """Training and measuring the cells of the evidence: one recipe for all networks."""
 
-import time
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -15,12 +14,12 @@ from targets.measuring.measured import Measured
 
 from .evidence_float import float_result
 from .evidence_matrix import FIRST_SEARCHED, REAL_WEIGHT_EPOCHS, Cell, Row
-from .evidence_networks import Made, genotype_field, is_measured_here, make_network, network_of
-from .evidence_searches import CPU, DATA
+from .evidence_networks import Made, genotype_field, make_network, network_of
+from .evidence_searches import CPU, DATA, seconds_of, timed
 
 EPOCHS, FULL_EPOCHS = 10, 60
 OTHER_RECIPES = ("full", "recipe", "float")
-# What a training adds to a row.
+# Of a row: what a training comes to.
 TRAINED = ("machine", "validation", "test", "train_seconds")
 NOTHING = {"validation": None, "test": None, "why": "nothing keeps to the budget and uses it"}
 
@@ -39,18 +38,21 @@ def train_settings(cell: Cell) -> TrainSettings:
     return settings
 
 
-def run_cell(cell: Cell, folder: Path, *, table: LatencyTable, rows: Sequence[Row]) -> Row:
+def run_cell(
+    cell: Cell, folder: Path, *, table: LatencyTable, is_here: bool, rows: Sequence[Row]
+) -> Row:
     """Make, train and measure a cell's network in its run's folder, from where that was left.
 
-    A network that the same recipe and seed trained for another cell is not trained again. Where no
-    network keeps to the budget the row has no accuracy and says so.
+    is_here: whether this machine is the table's; only there networks are measured. What the same
+    recipe and seed trained for another cell's row is not trained again. Where no network keeps to
+    the budget the row has no accuracy and says so.
     """
     run = folder / cell.key
     run.mkdir(parents=True, exist_ok=True)
     row: Row = {"cell": cell.key, **asdict(cell), "machine": cpu_name()}
     if cell.group == "float":
         return {**row, **(float_result(cell, run, train_settings(cell)) or NOTHING)}
-    made = make_network(cell, run, table=table, rows=rows)
+    made = make_network(cell, run, table=table, is_here=is_here, rows=rows)
     if made is None:
         return {**row, **NOTHING}
     row |= {
@@ -60,11 +62,12 @@ def run_cell(cell: Cell, folder: Path, *, table: LatencyTable, rows: Sequence[Ro
         "shared": made.shared_accuracy,
         "network": made.described,
         "genotype": genotype_field(made),
+        "channels": None if made.reference is None else made.reference.channels,
         "candidates": list(made.candidates) if cell == FIRST_SEARCHED else [],
     }
     same = trained_alike(row, rows)
     row |= _trained(cell, made, run) if same is None else {name: same[name] for name in TRAINED}
-    return row | {"measured_us": measured_us(row, table) if is_measured_here(table) else None}
+    return row | {"measured_us": measured_us(row, table) if is_here else None}
 
 
 def trained_alike(row: Row, rows: Sequence[Row]) -> Row | None:
@@ -85,11 +88,15 @@ def _trained(cell: Cell, made: Made, run: Path) -> Row:
         format=2, command="train", source=made.source, reference=made.reference, data=DATA,
         teacher="float" if is_taught else "none", inherit=False, settings=train_settings(cell),
     )  # fmt: skip
-    start = time.monotonic()
-    trained = training_run(config, folder=run / "train", resume=True, device=CPU, notify=print)
-    seconds = round(time.monotonic() - start)
-    accuracies = trained.validation_accuracy, trained.test_accuracy
-    return dict(zip(TRAINED, (cpu_name(), *accuracies, seconds), strict=True))
+    clock = run / "train-seconds"
+    with timed(clock):
+        trained = training_run(config, folder=run / "train", resume=True, device=CPU, notify=print)
+    return {
+        "machine": cpu_name(),
+        "validation": trained.validation_accuracy,
+        "test": trained.test_accuracy,
+        "train_seconds": round(seconds_of(clock)),
+    }
 
 
 def measured_us(row: Row, table: LatencyTable) -> float | None:

@@ -37,7 +37,7 @@ SEARCH = "search"
 # Networks that derive compares.
 COMPARED = 4 * CANDIDATES
 # Networks that derive begins to train before one is chosen.
-TRIALS = 16
+TRIALS = 12
 # Of the architecture, 3.5 times slower than a search's own, and with no press for decisions: one
 # network a step says little of an option, and the chance of the first steps would be decided.
 SLOW_RATE = 2.5e-3
@@ -66,7 +66,7 @@ def latency_budget(budget_us: float) -> Budget:
 def search_settings(cell: Cell) -> SearchSettings:
     """Those of all searches, but for the part of the method that a cell does without."""
     settings = SearchSettings(
-        seed=cell.seed, epochs=14, warmup_epochs=7, refine_epochs=2, sampling="one",
+        seed=cell.seed, epochs=10, warmup_epochs=5, refine_epochs=1, sampling="one",
         architecture_learning_rate=SLOW_RATE, entropy_weight=0.0,
     )  # fmt: skip
     if cell.group != "without":
@@ -99,7 +99,7 @@ def searched(
     """
     is_without = (cell.group, cell.name) == WITHOUT_TRIALS
     same = replace(cell, group="searched", name="")
-    if is_without and same.key in finished and (run.parent / same.key).exists():
+    if is_without and same.key in finished and (run.parent / same.key / GENOTYPE).exists():
         _copy_search(run.parent / same.key, run)
     settings = search_settings(cell)
     config = SearchConfig(
@@ -112,9 +112,9 @@ def searched(
     dataset, search = load_choice(DATA), run / SEARCH
     clocks = run / "search-seconds", run / "derive-seconds"
     if not (run / GENOTYPE).exists():
-        with _timed(clocks[0]):
+        with timed(clocks[0]):
             search_run(config, dataset, folder=search, resume=True, device=CPU)
-        with _timed(clocks[1]):
+        with timed(clocks[1]):
             derive(search, compared, device=CPU, notify=print)
     halves, whole = len(dataset.train) // 2, len(dataset.train)
     images = halves * (2 * settings.epochs - settings.warmup_epochs)
@@ -122,7 +122,7 @@ def searched(
         images += halves * settings.epochs
     images += whole * (settings.refine_epochs + trained_epochs(trials, compared.trial_epochs))
     genotype = read_genotype(search / GENOTYPE)
-    return Searched(genotype, sum(map(_seconds, clocks)), images, _candidates(search))
+    return Searched(genotype, sum(map(seconds_of, clocks)), images, _candidates(search))
 
 
 def _candidates(search: Path) -> tuple[Row, ...]:
@@ -132,16 +132,17 @@ def _candidates(search: Path) -> tuple[Row, ...]:
 
 
 @contextmanager
-def _timed(clock: Path) -> Iterator[None]:
+def timed(clock: Path) -> Iterator[None]:
     """Add what passes to the seconds in a file, also where it ends early."""
-    start, before = time.monotonic(), _seconds(clock)
+    start, before = time.monotonic(), seconds_of(clock)
     try:
         yield
     finally:
         write_atomically(clock, str(before + time.monotonic() - start))
 
 
-def _seconds(clock: Path) -> float:
+def seconds_of(clock: Path) -> float:
+    """The seconds in such a file; 0 where there is none."""
     return float(clock.read_text()) if clock.exists() else 0.0
 
 

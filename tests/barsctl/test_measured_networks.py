@@ -73,6 +73,14 @@ def test_fastest_counts_of_what_stays_slow(
     assert counts == [2, 2, 2]
 
 
+def test_repetition_that_fails_costs_nothing(
+    table: LatencyTable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shares, counts = found(table, monkeypatch, [1.5, 1.0], [None])
+    assert shares == pytest.approx({GRAPHS[0]: 1.5, GRAPHS[1]: 1.0})
+    assert counts == [2, 1]
+
+
 def test_what_fails_is_told_and_not_measured_again(
     table: LatencyTable, monkeypatch: pytest.MonkeyPatch
 ) -> None:
