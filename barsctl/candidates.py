@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import entropy
 
 from costmodels.selection import (
     AnyBudget,
@@ -23,8 +24,8 @@ from .network_rows import kept_choices
 LogProbabilities = Mapping[str, NDArray[np.float64]]
 TRIES_PER_CANDIDATE = 50
 LAYOUT_TRIES_PER_CANDIDATE = 4
-# Of the candidates, the most probable ones of their widths and depths, at most. Shared weights rank
-# these best, and probabilities of widths are the first to be decided.
+# Of the candidates, the most probable ones of their widths and depths, where all edges are decided.
+# Shared weights rank these best. Where edges are open the most probable topology says little.
 LAYOUTS_SHARE = 0.75
 # Networks that cost less of every budget leave accuracy on the table.
 USED_SHARE = 0.85
@@ -43,13 +44,14 @@ def candidate_choices(
     """Return the most probable network within the budgets and up to count - 1 others within them.
 
     Others are the most probable networks of widths and depths that are drawn from their
-    probabilities, then samples. Both are drawn from flatter probabilities where those give too few;
+    probabilities, the fewer the less the edges are decided, then samples. Both are drawn from flatter probabilities where those give too few;
     all are different and keep to the budgets. Those that make use of a budget come first: the most
     accurate networks are among them. An option of -inf is in none.
     Raises BudgetUnreachable where no network does.
     """
     options, terms = decisions(space), cost_terms(space)
     index = term_index(terms)
+    most_layouts = LAYOUTS_SHARE * (1 - _openness(options, log_probabilities)) * count
     best = most_probable(options, terms, log_probabilities, budgets)
     found, tried = [best], {kept_choices(genotype_of(space, best))}
     sparing: list[Choices] = []
@@ -63,7 +65,7 @@ def candidate_choices(
 
     layouts = list(_drawn_layouts(options, log_probabilities, count=count, generator=generator))
     for choices in most_probable_of_layouts(options, terms, log_probabilities, budgets, layouts):
-        if len(found) > LAYOUTS_SHARE * count:
+        if len(found) > most_layouts:
             break
         add(choices)
     for flattening in np.repeat(FLATTENINGS, TRIES_PER_CANDIDATE * count):
@@ -73,6 +75,17 @@ def candidate_choices(
         if is_connected(options, choices) and within(index, budgets, choices):
             add(choices)
     return [*found, *sparing][:count]
+
+
+def _openness(options: Decisions, log_probabilities: LogProbabilities) -> float:
+    """The mean entropy of the edges, each as a share of its largest: 0 decided, 1 uniform."""
+    shares = [
+        float(entropy(np.exp(log_probabilities[edge])) / np.log(len(options[edge])))
+        for edges in node_decisions(options).values()
+        for edge in edges
+        if len(options[edge]) > 1
+    ]
+    return float(np.mean(shares)) if shares else 0.0
 
 
 def _drawn_layouts(

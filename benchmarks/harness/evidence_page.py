@@ -191,7 +191,7 @@ def _ranks(rows: Sequence[Row]) -> Iterator[str]:
 
 
 def _cost(rows: Sequence[Row]) -> Iterator[str]:
-    searches = [row for row in rows if row["search_images"]]
+    searches = [row for row in rows if row.get("search_images")]
     lines = [
         (
             row["cell"],

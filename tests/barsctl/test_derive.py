@@ -149,6 +149,27 @@ def test_candidates_have_other_widths_than_decided_ones() -> None:
     assert len(layouts) == 3
 
 
+def topologies_of_open_edges(*, openness: float) -> int:
+    """How many topologies eight candidates have, where the first option of an edge is a bit best."""
+    found = candidate_choices(
+        SPACE,
+        {
+            name: np.log(np.array([1 + 1e-3] + [openness] * (len(options) - 1)))
+            for name, options in decisions(SPACE).items()
+        },
+        (),
+        count=8,
+        generator=np.random.default_rng(0),
+    )
+    edges = [name for name in decisions(SPACE) if name.startswith("op/")]
+    return len({tuple(choices[edge] for edge in edges) for choices in found})
+
+
+def test_candidates_of_open_edges_have_topologies_of_their_own() -> None:
+    assert topologies_of_open_edges(openness=1e-9) < 4
+    assert topologies_of_open_edges(openness=1.0) == 8
+
+
 def test_samples_follow_the_probabilities() -> None:
     nearly = {
         name: np.log(np.array([0.998] + [0.002 / (len(options) - 1)] * (len(options) - 1)))
