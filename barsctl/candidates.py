@@ -44,9 +44,10 @@ def candidate_choices(
     """Return the most probable network within the budgets and up to count - 1 others within them.
 
     Others are the most probable networks of widths and depths that are drawn from their
-    probabilities, the fewer the less the edges are decided, then samples. Both are drawn from flatter probabilities where those give too few;
-    all are different and keep to the budgets. Those that make use of a budget come first: the most
-    accurate networks are among them. An option of -inf is in none.
+    probabilities, the fewer the less the edges are decided, then samples. Both are drawn from
+    flatter probabilities where those give too few; all are different and keep to the budgets. Those
+    that make use of a budget come first: the most accurate networks are among them. An option of
+    -inf is in none.
     Raises BudgetUnreachable where no network does.
     """
     options, terms = decisions(space), cost_terms(space)

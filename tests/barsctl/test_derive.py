@@ -150,7 +150,7 @@ def test_candidates_have_other_widths_than_decided_ones() -> None:
 
 
 def topologies_of_open_edges(*, openness: float) -> int:
-    """How many topologies eight candidates have, where the first option of an edge is a bit best."""
+    """How many topologies eight candidates have, where first options are the most probable."""
     found = candidate_choices(
         SPACE,
         {
