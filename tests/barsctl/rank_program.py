@@ -1,14 +1,17 @@
 """A search, a derivation and a training, as one process does them or several under torchrun.
 
-In float64: what is left of another order of sums then flips no sign of a binary network.
+What is left of another order of sums flips no sign of a binary network: see `steady_signs`.
 """
 
 import sys
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
+from unittest import mock
 
 import torch
+from torch import nn
 
 from barsctl import devices
 from barsctl.budgets import Budget
@@ -26,15 +29,35 @@ from tests.barsctl.tiny_runs import CPU, SEARCH, PowerCut, cut_after, tiny_confi
 SETTINGS = replace(SEARCH, batch_size=15)
 # One for the gap, then one of weights, and one of weights and one of the architecture.
 BATCHES_OF_TWO_EPOCHS = 4
-# Every step computes one network, and so do the epochs after them. Dead ones compute constants,
-# whose sign after their norm the last bit tells: with this seed no step has such a one.
-SINGLE = replace(SETTINGS, seed=2, epochs=2, sampling="one", refine_epochs=1)
-# With this seed no last bit tells a sign of the trial, either.
-DERIVE = DeriveSettings(
-    candidates=3, judge=JudgeSettings(seed=2, batch_size=15), trials=1, trial_epochs=1
-)
-# Of 17 images, no mean of a channel's integers is one of them, whose sign the last bit would tell.
+# Every step computes one network, and so do the epochs after them.
+SINGLE = replace(SETTINGS, epochs=2, sampling="one", refine_epochs=1)
+DERIVE = DeriveSettings(candidates=3, judge=JudgeSettings(batch_size=15), trials=1, trial_epochs=1)
 TRAINING = TrainSettings(epochs=1, batch_size=17, ema_decay=0.5)
+
+
+@contextmanager
+def steady_signs() -> Iterator[None]:
+    """Compute in float64, with norms whose biases begin away from 0.
+
+    What a norm makes 0 (channels that are constant, integers that are their channel's mean) would
+    have a sign that the last bit tells.
+    """
+    with (
+        mock.patch.object(devices, "BFLOAT16_FLAGS", frozenset()),
+        mock.patch.object(nn.BatchNorm2d, "reset_parameters", _begin_off_zero),
+    ):
+        torch.set_default_dtype(torch.float64)
+        try:
+            yield
+        finally:
+            torch.set_default_dtype(torch.float32)
+
+
+def _begin_off_zero(norm: nn.BatchNorm2d) -> None:
+    norm.reset_running_stats()
+    nn.init.ones_(norm.weight)
+    with torch.no_grad():
+        norm.bias.copy_(0.1 * torch.arange(1, norm.num_features + 1).sin())
 
 
 def search_in(
@@ -61,9 +84,7 @@ def derive_and_train(search: Path, images: Path, *, out: Path) -> None:
 
 def main(folder: Path, images: Path) -> None:
     """Search in part, finish a search that is there, search single networks; derive, train."""
-    devices.BFLOAT16_FLAGS = frozenset()
-    torch.set_default_dtype(torch.float64)
-    with among_ranks():
+    with steady_signs(), among_ranks():
         search_in(folder / "cut", images, batches=BATCHES_OF_TWO_EPOCHS)
         search_in(folder / "resumed", images)
         search_in(folder / "single", images, settings=SINGLE)

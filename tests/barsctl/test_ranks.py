@@ -6,7 +6,6 @@ import shutil
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,6 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from barsctl import devices
 from barsctl.batches import training_batches
 from barsctl.data.augment import Augmentation
 from barsctl.errors import BarsError
@@ -29,6 +27,7 @@ from tests.barsctl.rank_program import (
     SINGLE,
     derive_and_train,
     search_in,
+    steady_signs,
 )
 from tests.barsctl.tiny_runs import CPU, tiny_dataset, write_images
 
@@ -57,14 +56,6 @@ def two_processes(*words: object) -> None:
         for rank in ("0", "1")
     ]
     assert [process.wait() for process in processes] == [0, 0]
-
-
-@pytest.fixture
-def in_float64(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setattr(devices, "BFLOAT16_FLAGS", frozenset())
-    torch.set_default_dtype(torch.float64)
-    yield
-    torch.set_default_dtype(torch.float32)
 
 
 def require_equal_weights(first: Path, second: Path) -> None:
@@ -98,7 +89,7 @@ def require_equal_rankings(first: Path, second: Path) -> None:
     assert losses[1:] == found[1:] == [None, None]
 
 
-@pytest.mark.usefixtures("in_float64")
+@steady_signs()
 def test_two_processes_compute_what_one_does(tmp_path: Path) -> None:
     """Searches that the other number began, one of single networks; derivation and training."""
     one, two = tmp_path / "one", tmp_path / "two"
