@@ -19,7 +19,7 @@ from space.decisions import Choices, Decisions, decisions, is_connected, node_de
 from space.genotype import genotype_of
 from space.search_space import SearchSpace
 
-from .network_rows import kept_choices
+from .network_rows import KeptChoices, kept_choices
 
 LogProbabilities = Mapping[str, NDArray[np.float64]]
 TRIES_PER_CANDIDATE = 50
@@ -76,6 +76,40 @@ def candidate_choices(
         if is_connected(options, choices) and within(index, budgets, choices):
             add(choices)
     return [*found, *sparing][:count]
+
+
+def neighbours(
+    space: SearchSpace,
+    log_probabilities: LogProbabilities,
+    choices: Choices,
+    budgets: Sequence[AnyBudget],
+    *,
+    count: int,
+    generator: np.random.Generator,
+) -> list[Choices]:
+    """Return up to `count` networks that one or two other options make of a network's choices.
+
+    All are different, keep to the budgets and make use of one. An option of -inf is in none.
+    """
+    options, index = decisions(space), term_index(cost_terms(space))
+    open_options = {
+        name: np.flatnonzero(np.isfinite(values)) for name, values in log_probabilities.items()
+    }
+    names = [name for name, found in open_options.items() if len(found) > 1]
+    own = kept_choices(genotype_of(space, choices))
+    found: dict[KeptChoices, Choices] = {}
+    for _ in range(TRIES_PER_CANDIDATE * count if names else 0):
+        if len(found) == count:
+            break
+        changed = generator.choice(names, size=int(generator.integers(1, 3)))
+        other = {
+            **choices, **{name: int(generator.choice(open_options[name])) for name in changed}
+        }  # fmt: skip
+        if is_connected(options, other) and within(index, budgets, other):
+            network = kept_choices(genotype_of(space, other))
+            if network != own and _used_share(index, budgets, other) >= USED_SHARE:
+                found[network] = other
+    return list(found.values())
 
 
 def _openness(options: Decisions, log_probabilities: LogProbabilities) -> float:

@@ -11,13 +11,13 @@ from costmodels.errors import BudgetUnreachable
 from costmodels.selection import AnyBudget, within
 from costmodels.term_index import term_index
 from space.cost_terms import cost_terms
-from space.genotype import choices_of, genotype_of, write_genotype
+from space.genotype import Genotype, choices_of, genotype_of, write_genotype
 from targets.measuring.place import Place
 from targets.toolchain import Notify
 
 from .board_budgets import BoardBudget, board_budgets, tightened
 from .budgets import Budget
-from .candidates import candidate_choices
+from .candidates import candidate_choices, neighbours
 from .errors import BarsError, DivergedError
 from .halving import Halving, open_halving
 from .judge import Judge, JudgeSettings, open_judge
@@ -32,7 +32,8 @@ DERIVED = "derive.json"
 # Rounds of candidates, each within tighter limits, until one is measured within the budget.
 MOST_ROUNDS = 4
 MARGIN = 0.99
-# Networks, judged or not, of which trials pick those of the least promised loss.
+# Networks, judged or not, of which trials pick those of the least promised loss; as many near the
+# best one so far.
 PROPOSED = 256
 
 
@@ -156,7 +157,15 @@ def _tried_first(
     index = term_index(cost_terms(judge.space))
     before = [choices for choices in halving.known() if within(index, limits, choices)]
     proposed = [genotype_of(judge.space, choices) for choices in (*drawn, *before)]
-    tried = halving.run(networks, accuracies, proposed, notify=notify)
+
+    def near(best: Genotype, tried: int) -> list[Genotype]:
+        found = neighbours(
+            judge.space, judge.log_probabilities, choices_of(best), limits, count=PROPOSED,
+            generator=np.random.default_rng([settings.judge.seed, tried]),
+        )  # fmt: skip
+        return [genotype_of(judge.space, each) for each in found]
+
+    tried = halving.run(networks, accuracies, proposed, near, notify=notify)
     evaluate(judge, [choices_of(each) for each in tried], what="derive")
     sound = [
         replace(each, trial=halving.outcome(each.genotype))

@@ -16,7 +16,7 @@ from targets.toolchain import Notify
 
 from .data.dataset import Dataset
 from .train_settings import TrainSettings
-from .trials import Trials, forget_runs, open_trials, tried_in_turn
+from .trials import Near, Trials, forget_runs, open_trials, tried_in_turn
 from .tried import LONGER_TRIALS, TRIALS
 
 # Of the networks that were tried, one of so many goes on.
@@ -48,12 +48,12 @@ class Halving:
 
     def run(
         self, judged: Sequence[Genotype], accuracies: Sequence[float],
-        proposed: Sequence[Genotype], *, notify: Notify,
+        proposed: Sequence[Genotype], near: Near, *, notify: Notify,
     ) -> list[Genotype]:  # fmt: skip
         """Try some of the networks, and return these; see `tried_in_turn`."""
         tried: list[tuple[Genotype, float | None]] = []
         for genotype, loss in tried_in_turn(
-            self.short, judged, accuracies, proposed, count=self.count
+            self.short, judged, accuracies, proposed, near, count=self.count
         ):
             tried.append((genotype, loss))
             notify(f"tried {len(tried)} of {self.count}: {_told(loss)}")

@@ -8,7 +8,7 @@ al., arXiv 2006.04492).
 import json
 import math
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -23,7 +23,7 @@ from space.search_space import SearchSpace
 
 from .data.dataset import Dataset
 from .errors import BarsError, DivergedError
-from .network_rows import kept_choices, known_rows
+from .network_rows import KeptChoices, kept_choices, known_rows
 from .promising import features, most_promising, spread, weights_in
 from .random_numbers import initial_weights
 from .ranks import from_first, is_first
@@ -33,6 +33,8 @@ from .train_settings import TrainSettings
 from .tried import TRIED_FORMAT, Tried, TriedHeader, TriedRow
 
 RUNNING = "trial"
+# Networks that differ little from one, the same ones whenever so many networks were tried.
+Near = Callable[[Genotype, int], Sequence[Genotype]]
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -136,29 +138,47 @@ def forget_runs(folder: Path) -> None:
 
 def tried_in_turn(
     trials: Trials, judged: Sequence[Genotype], accuracies: Sequence[float],
-    proposed: Sequence[Genotype], *, count: int,
+    proposed: Sequence[Genotype], near: Near, *, count: int,
 ) -> Iterator[tuple[Genotype, float | None]]:  # fmt: skip
     """Try some networks, and yield each with its loss, as its trial ends; see `Trials.loss`.
 
     accuracies: of the judged ones, with shared weights. Half of the `count` are judged networks,
-    spread over the numbers of weights; then always the one is tried that promises the least loss,
-    of the proposed ones too. Those tried before come first, and count.
+    spread over the numbers of weights; then always the one is tried that promises the least loss:
+    of the judged, of the proposed and of those near the best so far. Those tried before come first,
+    and count.
     """
-    networks = list({kept_choices(each): each for each in (*proposed, *judged)}.values())
+    networks = {kept_choices(each): each for each in (*proposed, *judged)}
     losses = {
-        index: trials.loss(each) for index, each in enumerate(networks) if each in trials.known
-    }
-    yield from ((networks[index], loss) for index, loss in losses.items())
+        key: trials.loss(each) for key, each in networks.items() if each in trials.known
+    }  # fmt: skip
+    yield from ((networks[key], loss) for key, loss in losses.items())
     weights = [weights_in(each) for each in judged]
     first = (judged[index] for index in spread(weights, accuracies, count=(count + 1) // 2))
-    described = np.array([features(each) for each in networks])
-    guessing = math.log(networks[0].space.classes)  # the loss of what learned nothing
-    while len(losses) < min(count, len(networks)):
+    while len(losses) < count:
         genotype = next((each for each in first if each not in trials.known), None)
         if genotype is None:
-            worths = {each: guessing if loss is None else loss for each, loss in losses.items()}
-            index = most_promising(described, worths)
-        else:
-            index = networks.index(genotype)
-        losses[index] = trials.loss(networks[index])
-        yield networks[index], losses[index]
+            genotype = _most_promising(networks, losses, near)
+        if genotype is None:
+            break
+        key = kept_choices(genotype)
+        networks[key], losses[key] = genotype, trials.loss(genotype)
+        yield genotype, losses[key]
+
+
+def _most_promising(
+    networks: Mapping[KeptChoices, Genotype],
+    losses: Mapping[KeptChoices, float | None],
+    near: Near,
+) -> Genotype | None:
+    """The untried network that promises the least loss; None where all were tried."""
+    guessing = math.log(next(iter(networks.values())).space.classes)  # what learned nothing
+    worths = {key: guessing if loss is None else loss for key, loss in losses.items()}
+    best = networks[min(worths, key=lambda key: worths[key])]
+    around = {kept_choices(each): each for each in near(best, len(losses))}
+    # In an order that does not tell which were tried before a derive was killed.
+    found = dict(sorted({**around, **networks}.items(), key=lambda item: repr(item[0])))
+    if len(found) == len(worths):
+        return None
+    described = np.array([features(each) for each in found.values()])
+    tried = {index: worths[key] for index, key in enumerate(found) if key in worths}
+    return list(found.values())[most_promising(described, tried)]

@@ -232,13 +232,8 @@ def described(genotype: Genotype) -> str:
     """Channels and cells by stage, and how many edges of each primitive the kept cells have."""
     stages = range(len(genotype.widths))
     channels = [stage_channels(genotype.space, stage, genotype.widths[stage]) for stage in stages]
-    kept = {cell.group for cell in kept_cells(genotype)}
     edges = Counter(
-        op
-        for group, topology in genotype.topologies.items()
-        if group in kept
-        for ops in topology
-        for op in ops
+        op for cell in kept_cells(genotype) for ops in genotype.topologies[cell.group] for op in ops
     )
     parts = (f"{count} {op}" for op, count in sorted(edges.items()))
     return f"channels {channels}, cells {list(genotype.depths)}, {', '.join(parts)}"

@@ -11,13 +11,14 @@ import pytest
 from barsctl import board_budgets
 from barsctl.batches import all_batches
 from barsctl.budgets import Budget
-from barsctl.candidates import candidate_choices
+from barsctl.candidates import candidate_choices, neighbours
 from barsctl.derive import DeriveSettings, derive
 from barsctl.errors import BarsError
 from barsctl.evaluate import accuracy
 from barsctl.gap import discrete_accuracy
 from barsctl.judge import JudgeSettings
 from barsctl.machine import cpu_name
+from barsctl.network_rows import KeptChoices, kept_choices
 from barsctl.pricing import hard_budgets
 from barsctl.random_numbers import initial_weights
 from barsctl.ranking import Candidate, rank
@@ -180,6 +181,42 @@ def test_samples_follow_the_probabilities() -> None:
     }
     found = candidate_choices(ONE_STAGE, nearly, (), count=2, generator=np.random.default_rng(0))
     assert found[0] == {name: int(name.startswith("op/")) for name in nearly}
+
+
+def test_neighbours_are_those_of_enumeration() -> None:
+    own = next(choices for choices in enumerated() if choices["depth/0"] == 1)
+    limit = 1.05 * bops(own)
+    found = neighbours(
+        ONE_STAGE, random_probabilities(0), own, hard_budgets([Budget("bops", limit)], ONE_STAGE,
+        tables=()), count=100, generator=np.random.default_rng(0),
+    )  # fmt: skip
+
+    def network(choices: Choices) -> KeptChoices:
+        return kept_choices(genotype_of(ONE_STAGE, choices))
+
+    near = [
+        choices
+        for choices in enumerated()
+        if sum(choices[name] != own[name] for name in own) <= 2
+        and 0.85 * limit <= bops(choices) <= limit
+    ]
+    assert {network(choices) for choices in found} == set(map(network, near)) - {network(own)}
+    assert len(found) == len(set(map(network, found))) > 1
+
+
+def test_neighbours_have_no_option_that_is_left_out() -> None:
+    left_out = random_probabilities(0)
+    left_out["width/0"][0] = -np.inf
+    own = dict.fromkeys(left_out, 1)
+    some = neighbours(
+        ONE_STAGE, left_out, own, (), count=3, generator=np.random.default_rng(0)
+    )  # fmt: skip
+    assert len(some) == 3
+    assert {choices["width/0"] for choices in some} == {1}
+    alone = {
+        name: np.where(np.arange(len(each)) == 1, 0.0, -np.inf) for name, each in left_out.items()
+    }
+    assert neighbours(ONE_STAGE, alone, own, (), count=3, generator=np.random.default_rng(0)) == []
 
 
 def test_candidates_are_judged_with_their_own_statistics(tmp_path: Path) -> None:

@@ -7,9 +7,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from barsctl import judge, train, trials
+from barsctl.candidates import neighbours
 from barsctl.data.dataset import Dataset
 from barsctl.data.source import ImageSource, Indices, Pixels
 from barsctl.derive import DeriveSettings, derive
@@ -22,9 +24,12 @@ from barsctl.ranking import Candidate
 from barsctl.run_folder import read_metrics
 from barsctl.search_run import search_run
 from barsctl.train_settings import TrainSettings
+from barsctl.trials import open_trials, tried_in_turn
+from space.decisions import decisions
 from space.decode import decode
-from space.genotype import genotype_of, read_genotype
+from space.genotype import Genotype, choices_of, genotype_of, read_genotype
 from space.nn.network import Network
+from space.search_space import Stage
 from tests.barsctl.tiny_runs import (
     CPU,
     SEARCH,
@@ -219,6 +224,50 @@ def test_networks_that_were_not_judged_are_tried_too(run: Path) -> None:
     assert list(tried)[2] not in judged  # what promises the least loss, of 256 networks
     assert judged_in(run) == judged | set(tried)
     assert networks(ranking[:3]) == sorted(tried, key=lambda each: tried[each])
+
+
+def count_convs(genotype: Genotype) -> int:
+    """The convolutions of the only cell of a network of one stage."""
+    return sum(ops.count("bconv3x3") for ops in genotype.topologies["s0c0"])
+
+
+def test_networks_near_the_best_are_tried(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """From one without convolutions to one of nothing else, also where a kill comes between."""
+    space = replace(SPACE, stages=(Stage(16, 1),))
+    uniform = {name: np.zeros(len(options)) for name, options in decisions(space).items()}
+    start = genotype_of(space, dict.fromkeys(uniform, 1))
+    assert count_convs(start) == 0
+    tried: list[Genotype] = []
+
+    def trained(_: Path, genotype: Genotype, *__: object, **___: object) -> Path:
+        tried.append(genotype)
+        return tmp_path
+
+    def planted(_: Path) -> list[dict[str, float]]:
+        return [{"epoch": 0, "loss": 3.0 - count_convs(tried[-1])}]
+
+    monkeypatch.setattr(trials, "trial_run", trained)
+    monkeypatch.setattr(trials, "read_metrics", planted)
+
+    def near(best: Genotype, tried: int) -> list[Genotype]:
+        generator = np.random.default_rng(tried)
+        found = neighbours(space, uniform, choices_of(best), (), count=8, generator=generator)
+        return [genotype_of(space, each) for each in found]
+
+    def try_networks(name: str, *, count: int) -> list[KeptChoices]:
+        settings, dataset = TrainSettings(), tiny_dataset(tmp_path)
+        opened = open_trials(tmp_path, name, space, dataset, settings, epochs=1, device=CPU)
+        known = [genotype_of(space, row.choices) for row in opened.known.rows.values()]
+        turn = tried_in_turn(opened, [start], [0.5], known, near, count=count)
+        return [kept_choices(genotype) for genotype, _ in turn]
+
+    write_images(tmp_path)
+    whole = try_networks("whole.jsonl", count=8)
+    assert kept_choices(tried[0]) == kept_choices(start)
+    assert max(map(count_convs, tried)) == 3
+    assert len(set(whole)) == len(tried) == 8
+    try_networks("cut.jsonl", count=4)
+    assert set(try_networks("cut.jsonl", count=8)) == set(whole)
 
 
 def diverge(monkeypatch: pytest.MonkeyPatch, *, trials: int) -> None:
