@@ -89,7 +89,8 @@ def neighbours(
 ) -> list[Choices]:
     """Return up to `count` networks that one or two other options make of a network's choices.
 
-    All are different, keep to the budgets and make use of one. An option of -inf is in none.
+    All are different, keep to the budgets and make use of one, or as much as the network does. An
+    option of -inf is in none.
     """
     options, index = decisions(space), term_index(cost_terms(space))
     open_options = {
@@ -97,6 +98,7 @@ def neighbours(
     }
     names = [name for name, found in open_options.items() if len(found) > 1]
     own = kept_choices(genotype_of(space, choices))
+    least_used = min(USED_SHARE, _used_share(index, budgets, choices))
     found: dict[KeptChoices, Choices] = {}
     for _ in range(TRIES_PER_CANDIDATE * count if names else 0):
         if len(found) == count:
@@ -107,7 +109,7 @@ def neighbours(
         }  # fmt: skip
         if is_connected(options, other) and within(index, budgets, other):
             network = kept_choices(genotype_of(space, other))
-            if network != own and _used_share(index, budgets, other) >= USED_SHARE:
+            if network != own and _used_share(index, budgets, other) >= least_used:
                 found[network] = other
     return list(found.values())
 

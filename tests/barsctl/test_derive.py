@@ -183,9 +183,11 @@ def test_samples_follow_the_probabilities() -> None:
     assert found[0] == {name: int(name.startswith("op/")) for name in nearly}
 
 
-def test_neighbours_are_those_of_enumeration() -> None:
+@pytest.mark.parametrize("spare", [1.05, 3])
+def test_neighbours_are_those_of_enumeration(spare: float) -> None:
+    """Of a network that makes use of the budget, and of one that does not."""
     own = next(choices for choices in enumerated() if choices["depth/0"] == 1)
-    limit = 1.05 * bops(own)
+    limit = spare * bops(own)
     found = neighbours(
         ONE_STAGE, random_probabilities(0), own, hard_budgets([Budget("bops", limit)], ONE_STAGE,
         tables=()), count=100, generator=np.random.default_rng(0),
@@ -198,7 +200,7 @@ def test_neighbours_are_those_of_enumeration() -> None:
         choices
         for choices in enumerated()
         if sum(choices[name] != own[name] for name in own) <= 2
-        and 0.85 * limit <= bops(choices) <= limit
+        and min(0.85 * limit, bops(own)) <= bops(choices) <= limit
     ]
     assert {network(choices) for choices in found} == set(map(network, near)) - {network(own)}
     assert len(found) == len(set(map(network, found))) > 1
