@@ -14,12 +14,16 @@ from space.search_space import stage_channels
 
 Floats = NDArray[np.float64]
 # Of the slopes' squares against the squared error, with features of mean 0 and deviation 1: there
-# are about as many features as trials, and none may explain a trial alone.
+# are few more trials than features, and none may explain a trial alone.
 RIDGE = 0.3
 
 
 def features(genotype: Genotype) -> list[float]:
-    """Log2 of the channels and number of normal cells of each stage, the edges by primitive."""
+    """Log2 of the channels of each stage, and the edges by primitive of all cells that are kept.
+
+    Those tell how deep a network is: with the depth of each stage too, as many features as trials
+    ranked the others worse.
+    """
     space = genotype.space
     edges = Counter(
         primitive
@@ -29,7 +33,7 @@ def features(genotype: Genotype) -> list[float]:
     )
     channels = [stage_channels(space, *each) for each in enumerate(genotype.widths)]
     counts = (edges[each] for each in space.primitives if each != "none")
-    return [*map(math.log2, channels), *genotype.depths, *counts]
+    return [*map(math.log2, channels), *counts]
 
 
 def weights_in(genotype: Genotype) -> int:
