@@ -10,6 +10,7 @@ from typing import Final, cast
 
 import numpy as np
 
+from barsctl.calibrate import calibrate
 from barsctl.kept_part import kept_part
 from barsctl.pricing import hard_budgets, read_latency_table
 from barsctl.processor import processor_at
@@ -59,6 +60,8 @@ from .evidence_searches import SPACE, TABLE, latency_budget, searched
 # The same stages with the path that the paper has.
 WIDE: Final = replace(SPACE, path="wide", downsample="pool", nodes=3)
 IMAGES: Final = Images(SPACE.image_channels, SPACE.image_size, SPACE.classes)
+# Random networks that the table is corrected by.
+CALIBRATED = 10
 REFERENCE_CHANNELS = range(8, 49, 8)
 # Of the budget: what makes less use of it, for the steps of its channels, is no opponent.
 USED_SHARE = 0.7
@@ -89,8 +92,8 @@ class Made:
 def open_table() -> LatencyTable:
     """The table that prices all cells, measured where it is not there yet.
 
-    Raises CostError where other kernels were measured, or one lacks on a machine that is not the
-    table's; otherwise as `profile`.
+    It is corrected by networks measured whole. Raises CostError where other kernels were measured,
+    or one lacks on a machine that is not the table's; otherwise as `profile` and `calibrate`.
     """
     graphs = [
         _reference(form, channels) for form in reference_forms() for channels in REFERENCE_CHANNELS
@@ -99,6 +102,8 @@ def open_table() -> LatencyTable:
     if not _is_whole(specs):
         settings = ProfileSettings(named_target("host"))
         profile(specs, settings, table=TABLE, resume=True, notify=print)
+    if read_table(TABLE).correction is None:
+        calibrate([SPACE], TABLE, networks=CALIBRATED, place=LOCAL, notify=print)
     return read_latency_table(TABLE)
 
 
@@ -160,13 +165,15 @@ def make_network(
         case "full":
             return _made_again(cell, run, rows)
         case _:
-            return _made_search(cell, run, is_here=is_here, rows=rows)
+            return _made_search(cell, run, table=table, is_here=is_here, rows=rows)
 
 
-def _made_search(cell: Cell, run: Path, *, is_here: bool, rows: Sequence[Row]) -> Made:
+def _made_search(
+    cell: Cell, run: Path, *, table: LatencyTable, is_here: bool, rows: Sequence[Row]
+) -> Made:
     found = searched(
-        cell, run, kept=_kept(cell, rows), measured=is_here,
-        finished={row["cell"] for row in rows},
+        cell, run, budget_us=search_budget_us(cell, table, is_here=is_here),
+        kept=_kept(cell, rows), measured=is_here, finished={row["cell"] for row in rows},
     )  # fmt: skip
     return replace(
         _made_genotype(found.genotype, run),
@@ -174,6 +181,17 @@ def _made_search(cell: Cell, run: Path, *, is_here: bool, rows: Sequence[Row]) -
         search_images=found.images,
         candidates=found.candidates,
     )
+
+
+def search_budget_us(cell: Cell, table: LatencyTable, *, is_here: bool) -> float:
+    """What a search of a cell is to keep to: less than its budget where nothing can be measured.
+
+    table: corrected. is_here: see `make_network`.
+    """
+    if is_here:
+        return cell.budget_us
+    assert table.correction is not None
+    return cell.budget_us / (1 + 2 * table.correction.held_out_error)
 
 
 def _uniform(

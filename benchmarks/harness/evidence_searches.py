@@ -59,7 +59,7 @@ class Searched:
 
 
 def latency_budget(budget_us: float) -> Budget:
-    """The budget of a cell."""
+    """Of so many microseconds."""
     return Budget("latency", 1e-3 * budget_us)
 
 
@@ -90,11 +90,13 @@ def search_settings(cell: Cell) -> SearchSettings:
 
 
 def searched(
-    cell: Cell, run: Path, *, kept: Choices, measured: bool, finished: Collection[str]
-) -> Searched:
+    cell: Cell, run: Path, *, budget_us: float, kept: Choices, measured: bool,
+    finished: Collection[str],
+) -> Searched:  # fmt: skip
     """Search and derive, from where the run was left.
 
-    kept: of the search; measured: whether this is the table's machine; finished: the keys of cells.
+    kept: of the search; measured: whether networks are, on the table's machine; finished: the keys
+    of cells.
     The search of a cell without trials is that of the searched cell, where that was run here.
     """
     is_without = (cell.group, cell.name) == WITHOUT_TRIALS
@@ -104,7 +106,7 @@ def searched(
     settings = search_settings(cell)
     config = SearchConfig(
         format=2, command="search", space=SPACE, data=DATA,
-        budgets=(latency_budget(cell.budget_us),), tables=(str(TABLE),),
+        budgets=(latency_budget(budget_us),), tables=(str(TABLE),),
         settings=settings, kept=kept, teacher="float" if cell.group == "with" else "none",
     )  # fmt: skip
     trials = 0 if is_without else TRIALS
