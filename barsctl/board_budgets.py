@@ -21,7 +21,7 @@ from .budgets import TABLE_METRICS, Budget, format_cost
 from .calibrate import kernels_digest
 from .errors import BarsError
 from .measured_log import MeasuredLog, measured_for
-from .measured_networks import measured_networks
+from .measured_networks import measured_network
 from .pricing import table_of
 from .processor import require_same_processor
 
@@ -65,7 +65,7 @@ class BoardBudget:
     def _measured(self, graph: BlockGraph, *, notify: Notify) -> float:
         with self._told_errors():
             self._require_board()
-            (result,) = measured_networks([graph], self.table, place=self.place, notify=notify)
+            result = measured_network(graph, self.table, place=self.place, notify=notify)
         if isinstance(result, Failed):
             raise BarsError(f"the derived network could not be measured: {result.reason}")
         return self.table.in_model_unit(result.median)

@@ -81,9 +81,9 @@ def candidate_choices(
 def neighbours(
     space: SearchSpace,
     log_probabilities: LogProbabilities,
+    *,
     choices: Choices,
     budgets: Sequence[AnyBudget],
-    *,
     count: int,
     generator: np.random.Generator,
 ) -> list[Choices]:

@@ -158,14 +158,16 @@ def _tried_first(
     before = [choices for choices in halving.known() if within(index, limits, choices)]
     proposed = [genotype_of(judge.space, choices) for choices in (*drawn, *before)]
 
-    def near(best: Genotype, tried: int) -> list[Genotype]:
+    def near(best: Genotype, tried_count: int) -> list[Genotype]:
         found = neighbours(
-            judge.space, judge.log_probabilities, choices_of(best), limits, count=PROPOSED,
-            generator=np.random.default_rng([settings.judge.seed, tried]),
+            judge.space, judge.log_probabilities, choices=choices_of(best), budgets=limits,
+            count=PROPOSED, generator=np.random.default_rng([settings.judge.seed, tried_count]),
         )  # fmt: skip
         return [genotype_of(judge.space, each) for each in found]
 
-    tried = halving.run(networks, accuracies, proposed, near, notify=notify)
+    tried = halving.run(
+        networks, accuracies=accuracies, proposed=proposed, near=near, notify=notify
+    )
     evaluate(judge, [choices_of(each) for each in tried], what="derive")
     sound = [
         replace(each, trial=halving.outcome(each.genotype))

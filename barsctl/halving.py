@@ -47,13 +47,18 @@ class Halving:
         return [row.choices for row in self.short.known.rows.values()]
 
     def run(
-        self, judged: Sequence[Genotype], accuracies: Sequence[float],
-        proposed: Sequence[Genotype], near: Near, *, notify: Notify,
+        self, judged: Sequence[Genotype], *, accuracies: Sequence[float],
+        proposed: Sequence[Genotype], near: Near, notify: Notify,
     ) -> list[Genotype]:  # fmt: skip
         """Try some of the networks, and return these; see `tried_in_turn`."""
         tried: list[tuple[Genotype, float | None]] = []
         for genotype, loss in tried_in_turn(
-            self.short, judged, accuracies, proposed, near, count=self.count
+            self.short,
+            judged,
+            accuracies=accuracies,
+            proposed=proposed,
+            near=near,
+            count=self.count,
         ):
             tried.append((genotype, loss))
             notify(f"tried {len(tried)} of {self.count}: {_told(loss)}")

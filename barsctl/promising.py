@@ -21,8 +21,8 @@ RIDGE = 0.3
 def features(genotype: Genotype) -> list[float]:
     """Log2 of the channels of each stage, and the edges by primitive of all cells that are kept.
 
-    Those tell how deep a network is: with the depth of each stage too, as many features as trials
-    ranked the others worse.
+    Edges tell about how deep a network is in all. With the depth of each stage too there are as
+    many features as trials, and they rank worse (docs/results/search_findings.md).
     """
     space = genotype.space
     edges = Counter(

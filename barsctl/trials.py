@@ -33,7 +33,8 @@ from .train_settings import TrainSettings
 from .tried import TRIED_FORMAT, Tried, TriedHeader, TriedRow
 
 RUNNING = "trial"
-# Networks that differ little from one, the same ones whenever so many networks were tried.
+# Networks that differ little from one. How many were tried so far seeds the draw: a derive that
+# goes on draws the same.
 Near = Callable[[Genotype, int], Sequence[Genotype]]
 
 
@@ -137,8 +138,8 @@ def forget_runs(folder: Path) -> None:
 
 
 def tried_in_turn(
-    trials: Trials, judged: Sequence[Genotype], accuracies: Sequence[float],
-    proposed: Sequence[Genotype], near: Near, *, count: int,
+    trials: Trials, judged: Sequence[Genotype], *, accuracies: Sequence[float],
+    proposed: Sequence[Genotype], near: Near, count: int,
 ) -> Iterator[tuple[Genotype, float | None]]:  # fmt: skip
     """Try some networks, and yield each with its loss, as its trial ends; see `Trials.loss`.
 
@@ -173,7 +174,7 @@ def _most_promising(
     """The untried network that promises the least loss; None where all were tried."""
     guessing = math.log(next(iter(networks.values())).space.classes)  # what learned nothing
     worths = {key: guessing if loss is None else loss for key, loss in losses.items()}
-    best = networks[min(worths, key=lambda key: worths[key])]
+    best = networks[min(worths, key=lambda key: (worths[key], repr(key)))]
     around = {kept_choices(each): each for each in near(best, len(losses))}
     # In an order that does not tell which were tried before a derive was killed.
     found = dict(sorted({**around, **networks}.items(), key=lambda item: repr(item[0])))

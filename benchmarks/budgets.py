@@ -18,7 +18,7 @@ from barsctl.calibrate import calibrate
 from barsctl.data_choice import DataChoice, load_choice
 from barsctl.demo import widest_genotype
 from barsctl.derive import DeriveSettings, derive
-from barsctl.measured_networks import measured_networks
+from barsctl.measured_networks import measured_network
 from barsctl.profile import ProfileSettings, profile, space_specs
 from barsctl.search_run import SearchConfig, search_run
 from barsctl.search_settings import SearchSettings
@@ -85,7 +85,7 @@ def searched(
     )
     last = search_run(config, load_choice(DATA), folder=folder, resume=False, device=CPU)
     found = derive(folder, DeriveSettings(), device=CPU, notify=print)[0]
-    (again,) = measured_networks([decode(found.genotype)], read_table(table), notify=print)
+    again = measured_network(decode(found.genotype), read_table(table), notify=print)
     assert isinstance(again, Measured)
     return {
         "of the way": way,

@@ -49,7 +49,8 @@ def best_mean(rows: Sequence[Row], group: OpponentGroup, budget_us: float) -> fl
 
 def random_tests(rows: Sequence[Row]) -> list[float]:
     """Test accuracies in % of the random networks."""
-    return [100 * row["test"] for row in rows if row["group"] == "random"]
+    found = [row["test"] for row in rows if row["group"] == "random"]
+    return [100 * test for test in found if test is not None]
 
 
 def candidate_pairs(rows: Sequence[Row]) -> list[tuple[float, float]]:
@@ -57,7 +58,11 @@ def candidate_pairs(rows: Sequence[Row]) -> list[tuple[float, float]]:
 
     Shared on validation images, as derive ranks them; trained on test images.
     """
-    return [(100 * row["shared"], 100 * row["test"]) for row in rows if row["group"] == "candidate"]
+    return [
+        (100 * row["shared"], 100 * row["test"])
+        for row in rows
+        if row["group"] == "candidate" and row["test"] is not None
+    ]
 
 
 def checks(rows: Sequence[Row]) -> list[Check]:

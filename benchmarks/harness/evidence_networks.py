@@ -159,6 +159,8 @@ def make_network(
             return _made_genotype(_best_uniform(cell.budget_us, rows), run)
         case "candidate":
             (first,) = (row for row in rows if row["cell"] == FIRST_SEARCHED.key)
+            if first["validation"] is None:
+                return None
             found = first["candidates"][int(cell.name)]
             made = _made_genotype(genotype_of(SPACE, found["choices"]), run)
             return replace(made, shared_accuracy=found["accuracy"])
@@ -202,10 +204,12 @@ def _uniform(
     return widest_uniform(space, cast(UniformKind, kind), budgets, depth=int(depth))
 
 
-def _made_again(cell: Cell, run: Path, rows: Sequence[Row]) -> Made:
+def _made_again(cell: Cell, run: Path, rows: Sequence[Row]) -> Made | None:
     """What the cell of the short recipe trained that a full-length cell's name stands for."""
     short = short_cell(cell)
     (first,) = (row for row in rows if row["cell"] == short.key)
+    if first["validation"] is None:
+        return None
     if short.group == "reference":
         return _made_form(_form(short.name), first["channels"])
     return _made_genotype(_genotype_in(first), run)

@@ -77,7 +77,7 @@ def write_page(
             compared=COMPARED,
             trials=TRIALS,
         ),
-        *_figures(trained),
+        *_figures(rows),
         *_budgets(trained),
         *_middle(trained),
         *_random(trained),

@@ -3,11 +3,14 @@
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Final
 
+from barsctl.errors import DivergedError
 from barsctl.machine import cpu_name
-from barsctl.measured_networks import measured_networks
+from barsctl.measured_networks import measured_network
 from barsctl.train_settings import TrainSettings
 from barsctl.training_run import TrainConfig, training_run
+from costmodels.errors import BudgetUnreachable
 from costmodels.latency_table import LatencyTable
 from costmodels.protocol import network_cost
 from targets.measuring.measured import Measured
@@ -20,8 +23,12 @@ from .evidence_searches import CPU, DATA, seconds_of, timed
 EPOCHS, FULL_EPOCHS = 10, 60
 OTHER_RECIPES = ("full", "recipe", "float")
 # Of a row: what a training comes to.
-TRAINED = ("machine", "validation", "test", "train_seconds")
-NOTHING = {"validation": None, "test": None, "why": "nothing keeps to the budget and uses it"}
+TRAINED = ("validation", "test", "train_seconds")
+NOTHING: Final[Row] = {
+    "validation": None,
+    "test": None,
+    "why": "nothing keeps to the budget and uses it",
+}
 
 
 def train_settings(cell: Cell) -> TrainSettings:
@@ -45,17 +52,27 @@ def run_cell(
 
     is_here: whether this machine is the table's; only there networks are measured. What the same
     recipe and seed trained for another cell's row is not trained again. Where no network keeps to
-    the budget the row has no accuracy and says so.
+    the budget, or its weights diverge, the row has no accuracy and says why.
     """
     run = folder / cell.key
     run.mkdir(parents=True, exist_ok=True)
     row: Row = {"cell": cell.key, **asdict(cell), "machine": cpu_name()}
-    if cell.group == "float":
-        return {**row, **(float_result(cell, run, train_settings(cell)) or NOTHING)}
-    made = make_network(cell, run, table=table, is_here=is_here, rows=rows)
-    if made is None:
-        return {**row, **NOTHING}
-    row |= {
+    try:
+        if cell.group == "float":
+            return row | (float_result(cell, run, train_settings(cell)) or NOTHING)
+        made = make_network(cell, run, table=table, is_here=is_here, rows=rows)
+        if made is None:
+            return row | NOTHING
+        row |= _described(cell, made, table)
+        same = trained_alike(row, rows)
+        row |= _trained(cell, made, run) if same is None else {name: same[name] for name in TRAINED}
+    except (BudgetUnreachable, DivergedError) as error:
+        return row | NOTHING | {"why": str(error)}
+    return row | {"measured_us": measured_us(row, table) if is_here else None}
+
+
+def _described(cell: Cell, made: Made, table: LatencyTable) -> Row:
+    return {
         "predicted_us": 1e3 * network_cost(table, made.graph.blocks),
         "search_seconds": round(made.search_seconds),
         "search_images": made.search_images,
@@ -65,9 +82,6 @@ def run_cell(
         "channels": None if made.reference is None else made.reference.channels,
         "candidates": list(made.candidates) if cell == FIRST_SEARCHED else [],
     }
-    same = trained_alike(row, rows)
-    row |= _trained(cell, made, run) if same is None else {name: same[name] for name in TRAINED}
-    return row | {"measured_us": measured_us(row, table) if is_here else None}
 
 
 def trained_alike(row: Row, rows: Sequence[Row]) -> Row | None:
@@ -92,7 +106,6 @@ def _trained(cell: Cell, made: Made, run: Path) -> Row:
     with timed(clock):
         trained = training_run(config, folder=run / "train", resume=True, device=CPU, notify=print)
     return {
-        "machine": cpu_name(),
         "validation": trained.validation_accuracy,
         "test": trained.test_accuracy,
         "train_seconds": round(seconds_of(clock)),
@@ -101,5 +114,5 @@ def _trained(cell: Cell, made: Made, run: Path) -> Row:
 
 def measured_us(row: Row, table: LatencyTable) -> float | None:
     """What the network of a row takes on this machine; None where it cannot be measured."""
-    (measured,) = measured_networks([network_of(row)], table, notify=print)
+    measured = measured_network(network_of(row), table, notify=print)
     return measured.median if isinstance(measured, Measured) else None

@@ -1,6 +1,5 @@
 import json
 import re
-from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import product
 from pathlib import Path
@@ -189,8 +188,9 @@ def test_neighbours_are_those_of_enumeration(spare: float) -> None:
     own = next(choices for choices in enumerated() if choices["depth/0"] == 1)
     limit = spare * bops(own)
     found = neighbours(
-        ONE_STAGE, random_probabilities(0), own, hard_budgets([Budget("bops", limit)], ONE_STAGE,
-        tables=()), count=100, generator=np.random.default_rng(0),
+        ONE_STAGE, random_probabilities(0), choices=own,
+        budgets=hard_budgets([Budget("bops", limit)], ONE_STAGE, tables=()),
+        count=100, generator=np.random.default_rng(0),
     )  # fmt: skip
 
     def network(choices: Choices) -> KeptChoices:
@@ -210,15 +210,20 @@ def test_neighbours_have_no_option_that_is_left_out() -> None:
     left_out = random_probabilities(0)
     left_out["width/0"][0] = -np.inf
     own = dict.fromkeys(left_out, 1)
-    some = neighbours(
-        ONE_STAGE, left_out, own, (), count=3, generator=np.random.default_rng(0)
-    )  # fmt: skip
+
+    def found(log_probabilities: dict[str, np.ndarray]) -> list[Choices]:
+        return neighbours(
+            ONE_STAGE, log_probabilities, choices=own, budgets=(), count=3,
+            generator=np.random.default_rng(0),
+        )  # fmt: skip
+
+    some = found(left_out)
     assert len(some) == 3
     assert {choices["width/0"] for choices in some} == {1}
     alone = {
         name: np.where(np.arange(len(each)) == 1, 0.0, -np.inf) for name, each in left_out.items()
     }
-    assert neighbours(ONE_STAGE, alone, own, (), count=3, generator=np.random.default_rng(0)) == []
+    assert found(alone) == []
 
 
 def test_candidates_are_judged_with_their_own_statistics(tmp_path: Path) -> None:
@@ -298,14 +303,11 @@ def use_board(monkeypatch: pytest.MonkeyPatch, *, slower: float) -> list[float]:
     """Let networks take so many times their kernels' sum; returns what was measured, in us."""
     times_us: list[float] = []
 
-    def measured(
-        graphs: Sequence[BlockGraph], table: LatencyTable, **_: object
-    ) -> Iterator[Measured | Failed]:
-        (graph,) = graphs
+    def measured(graph: BlockGraph, table: LatencyTable, **_: object) -> Measured | Failed:
         times_us.append(slower * 1e3 * network_cost(table, graph.blocks))
-        return iter([Measured(graph, (times_us[-1],))])
+        return Measured(graph, (times_us[-1],))
 
-    monkeypatch.setattr(board_budgets, "measured_networks", measured)
+    monkeypatch.setattr(board_budgets, "measured_network", measured)
     return times_us
 
 

@@ -249,16 +249,20 @@ def test_networks_near_the_best_are_tried(tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.setattr(trials, "trial_run", trained)
     monkeypatch.setattr(trials, "read_metrics", planted)
 
-    def near(best: Genotype, tried: int) -> list[Genotype]:
-        generator = np.random.default_rng(tried)
-        found = neighbours(space, uniform, choices_of(best), (), count=8, generator=generator)
+    def near(best: Genotype, tried_count: int) -> list[Genotype]:
+        found = neighbours(
+            space, uniform, choices=choices_of(best), budgets=(), count=8,
+            generator=np.random.default_rng(tried_count),
+        )  # fmt: skip
         return [genotype_of(space, each) for each in found]
 
     def try_networks(name: str, *, count: int) -> list[KeptChoices]:
         settings, dataset = TrainSettings(), tiny_dataset(tmp_path)
         opened = open_trials(tmp_path, name, space, dataset, settings, epochs=1, device=CPU)
         known = [genotype_of(space, row.choices) for row in opened.known.rows.values()]
-        turn = tried_in_turn(opened, [start], [0.5], known, near, count=count)
+        turn = tried_in_turn(
+            opened, [start], accuracies=[0.5], proposed=known[::-1], near=near, count=count
+        )
         return [kept_choices(genotype) for genotype, _ in turn]
 
     write_images(tmp_path)

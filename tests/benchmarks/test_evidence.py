@@ -210,45 +210,81 @@ def test_searches_of_a_part_wait_for_all_uniform_designs(
     assert last.group == "topology"
 
 
-def test_figures_are_differences_of_means() -> None:
+OVER = "searched over the"
+ALONE = f"{OVER} best reference at "
+RANKS = "rank correlation of shared and trained accuracy"
+WITHIN = "searched networks within their budgets as measured"
+
+
+def whole_rows() -> list[Row]:
+    """Rows that all figures can be told of."""
     shared = [0.5 + 0.01 * n for n in range(CANDIDATES)]
     trained = [0.8 + 0.01 * n for n in range(1, CANDIDATES)]
-    rows = [
+    return [
         *settled("reference", "uniform"),
         *of_seeds("searched", MIDDLE_US, "", 0.90, 0.91, 0.92),
         *of_seeds("searched", LEAST_US, "", 0.85, 0.85, 0.85),
         *of_seeds("searched", BUDGETS_US[2], "", 0.92, 0.92, 0.92),
+        *of_seeds("reference", LEAST_US, "small", 0.83, 0.84, 0.85),
         *of_seeds("reference", MIDDLE_US, "good", 0.89, 0.90, 0.88),
         *of_seeds("reference", MIDDLE_US, "bad", 0.70),
         *of_seeds("uniform", MIDDLE_US, "chain 1", 0.905, 0.905, 0.905),
-        *(row(Cell("random", MIDDLE_US, 0, str(n)), 0.885 + n / 1000) for n in range(16)),
+        *(
+            row(Cell("random", MIDDLE_US, 0, str(n)), 0.885 + n / 1000)
+            for n in range(RANDOM_NETWORKS)
+        ),
+        *of_seeds("topology", MIDDLE_US, "", 0.91, 0.92, 0.93),
         *of_seeds("layout", MIDDLE_US, "", 0.90, 0.90, 0.90),
         *(
             row(Cell("candidate", MIDDLE_US, 0, str(n)), test, shared=share)
             for n, (share, test) in enumerate(zip(shared, [*trained, 0.8], strict=True))
         ),
     ]
-    found = {check.name: (round(check.value, 4), check.ok) for check in checks(rows)}
-    assert found["searched over the best reference at 24.4 us, points"] == (2.0, True)
-    assert found["searched over the best reference at 35.6 us, points"] == (3.0, True)
-    assert found["searched over the best uniform design, points"] == (0.5, True)
-    assert found["searched over the median of random networks, points"] == (1.75, True)
-    assert found["searched over the best random network, points"] == (1.0, True)
-    assert found["searched over a search of the layout alone, points"] == (1.0, True)
-    # 105 pairs of the 15 in order, 15 with the last one out of it.
-    assert found["rank correlation of shared and trained accuracy"] == (0.75, True)
-    assert found["searched networks within their budgets as measured"] == (1.0, True)
 
 
-@pytest.mark.parametrize("group", ["searched", "random", "candidate", "reference", "uniform"])
-def test_missing_figures_hold_for_nothing(group: Group) -> None:
-    """All but one row of a group are none of its figures."""
-    counts = {"random": RANDOM_NETWORKS, "candidate": CANDIDATES}
-    rows = [
-        row(Cell(group, MIDDLE_US, 0, str(n)), 0.9 + n / 1000, shared=n / 100)
-        for n in range(counts.get(group, len(SEEDS)) - 1)
-    ]
-    assert not any(check.ok for check in checks(rows))
+def test_figures_are_differences_of_means() -> None:
+    assert {check.name: (round(check.value, 4), check.ok) for check in checks(whole_rows())} == {
+        f"{ALONE}19.5 us, points": (1.0, True),
+        f"{ALONE}24.4 us, points": (2.0, True),
+        f"{ALONE}35.6 us, points": (3.0, True),
+        f"{OVER} best uniform design, points": (0.5, True),
+        f"{OVER} median of random networks, points": (1.75, True),
+        f"{OVER} best random network, points": (1.0, True),
+        "searched over a search of the topology alone, points": (-1.0, False),
+        "searched over a search of the layout alone, points": (1.0, True),
+        # 105 pairs of the 15 in order, 15 with the last one out of it.
+        RANKS: (0.75, True),
+        WITHIN: (1.0, True),
+    }
+
+
+@pytest.mark.parametrize(
+    ("key", "untold"),
+    [
+        ("searched_19.5us_1", {f"{ALONE}19.5 us, points", WITHIN}),
+        ("searched_35.6us_2", {f"{ALONE}35.6 us, points", WITHIN}),
+        # The best under the largest budget too.
+        ("reference_good_24.4us_1", {f"{ALONE}24.4 us, points", f"{ALONE}35.6 us, points"}),
+        ("reference_quicknet-like-4-strided_35.6us_0", {f"{ALONE}35.6 us, points"}),
+        ("uniform_chain-1_24.4us_2", {f"{OVER} best uniform design, points"}),
+        ("random_7_24.4us_0", {f"{OVER} {of}, points" for of in (
+            "median of random networks", "best random network")}),
+        ("topology_24.4us_0", {"searched over a search of the topology alone, points"}),
+        ("layout_24.4us_2", {"searched over a search of the layout alone, points"}),
+        ("candidate_3_24.4us_0", {RANKS}),
+    ],
+)  # fmt: skip
+def test_figure_is_not_told_while_a_row_is_missing(key: str, untold: set[str]) -> None:
+    rows = whole_rows()
+    without = [each for each in rows if each["cell"] != key]
+    assert len(without) == len(rows) - 1
+    assert {check.name for check in checks(without) if math.isnan(check.value)} == untold
+
+
+@pytest.mark.parametrize("key", ["random_7_24.4us_0", "candidate_3_24.4us_0"])
+def test_figure_is_not_told_of_weights_that_diverged(key: str) -> None:
+    rows = [{**each, "test": None} if each["cell"] == key else each for each in whole_rows()]
+    assert any(math.isnan(check.value) for check in checks(rows))
 
 
 def test_networks_that_were_not_measured_are_in_no_budget(tmp_path: Path) -> None:
@@ -267,6 +303,14 @@ def test_row_that_was_joined_twice_counts_once(
     once = row(Cell("random", MIDDLE_US, 0, "3"), 0.9)
     (tmp_path / "search.jsonl").write_text(2 * f"{json.dumps(once)}\n")
     assert evidence.read_rows() == [once]
+
+
+def test_page_tells_the_figures_that_are_whole(tmp_path: Path) -> None:
+    """Also where opponents keep to no budget."""
+    write_page(whole_rows(), [], tmp_path / "search.md", epochs=10, measured_on="EPYC")
+    page = (tmp_path / "search.md").read_text()
+    assert "| searched over the best uniform design, points | 0.50 | 0.5 | holds |" in page
+    assert "not trained yet" not in page
 
 
 def test_page_tells_what_is_missing(tmp_path: Path) -> None:
