@@ -19,10 +19,10 @@ RIDGE = 0.3
 
 
 def features(genotype: Genotype) -> list[float]:
-    """Log2 of the channels of each stage, and the edges by primitive of all cells that are kept.
+    """Log2 of each stage's channels, and of 1 + the edges by primitive of the cells that are kept.
 
-    Edges tell about how deep a network is in all. With the depth of each stage too there are as
-    many features as trials, and they rank worse (docs/results/search_findings.md).
+    Few features rank best after few trials, and the tenth convolution helps less than the second:
+    see docs/results/search_findings.md.
     """
     space = genotype.space
     edges = Counter(
@@ -33,7 +33,7 @@ def features(genotype: Genotype) -> list[float]:
     )
     channels = [stage_channels(space, *each) for each in enumerate(genotype.widths)]
     counts = (edges[each] for each in space.primitives if each != "none")
-    return [*map(math.log2, channels), *counts]
+    return [*map(math.log2, channels), *(math.log2(1 + count) for count in counts)]
 
 
 def weights_in(genotype: Genotype) -> int:

@@ -1,6 +1,8 @@
+import math
 from dataclasses import replace
 
 import numpy as np
+import pytest
 
 from barsctl.promising import features, most_promising, spread, weights_in
 from space.counts import total_counts
@@ -18,9 +20,9 @@ def test_features_describe_the_kept_cells() -> None:
     # 8 and 16 channels, a cell in the first stage alone, two convolutions and a skip there and in
     # the reduction.
     assert SPACE.primitives == ("none", "skip", "bconv3x3")
-    assert features(found) == [3, 4, 2, 4]
+    assert features(found) == pytest.approx([3, 4, math.log2(3), math.log2(5)])
     # Without the first stage's cell, the convolutions of its topology are in no network.
-    assert features(replace(found, depths=(0, 1))) == [3, 4, 3, 2]
+    assert features(replace(found, depths=(0, 1))) == pytest.approx([3, 4, 2, math.log2(3)])
 
 
 def test_weights_are_those_of_all_blocks() -> None:
