@@ -1,7 +1,6 @@
 import json
 import re
 from dataclasses import replace
-from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -10,15 +9,12 @@ import pytest
 from barsctl import board_budgets
 from barsctl.batches import all_batches
 from barsctl.budgets import Budget
-from barsctl.candidates import candidate_choices, neighbours
 from barsctl.derive import DeriveSettings, derive
 from barsctl.errors import BarsError
 from barsctl.evaluate import accuracy
 from barsctl.gap import discrete_accuracy
 from barsctl.judge import JudgeSettings
 from barsctl.machine import cpu_name
-from barsctl.network_rows import KeptChoices, kept_choices
-from barsctl.pricing import hard_budgets
 from barsctl.random_numbers import initial_weights
 from barsctl.ranking import Candidate, rank
 from barsctl.search_run import search_run
@@ -26,44 +22,22 @@ from costmodels.errors import BudgetUnreachable
 from costmodels.latency_table import LatencyTable
 from costmodels.protocol import network_cost
 from costmodels.registry import COST_MODELS
-from space.decisions import Choices, decisions, is_connected
 from space.decode import decode
-from space.genotype import genotype_of, random_genotype, read_genotype
+from space.genotype import random_genotype, read_genotype
 from space.graph import BlockGraph
 from space.nn.supernet import Supernet
-from space.search_space import Stage
 from targets import build
 from targets.measuring.measured import Failed, Measured
 from tests.barsctl.tiny_runs import CPU, SEARCH, SPACE, tiny_config, tiny_dataset, write_images
 from tests.barsctl.tiny_tables import write_table
 
 BOPS = COST_MODELS["bops"]
-ONE_STAGE = replace(SPACE, stages=(Stage(16, 1),))
 SETTINGS = DeriveSettings(5, JudgeSettings(batch_size=16))
 
 
 def candidate(share: float, log_probability: float = 0.0) -> Candidate:
     genotype = random_genotype(SPACE, np.random.default_rng(0))
     return Candidate(genotype, share, log_probability, {})
-
-
-def bops(choices: Choices) -> float:
-    return network_cost(BOPS, decode(genotype_of(ONE_STAGE, choices)).blocks)
-
-
-def random_probabilities(seed: int) -> dict[str, np.ndarray]:
-    generator = np.random.default_rng(seed)
-    return {
-        name: np.log(generator.dirichlet(np.ones(len(options))))
-        for name, options in decisions(ONE_STAGE).items()
-    }
-
-
-def enumerated() -> list[Choices]:
-    options = decisions(ONE_STAGE)
-    every = product(*(range(len(values)) for values in options.values()))
-    found = [dict(zip(options, choices, strict=True)) for choices in every]
-    return [choices for choices in found if is_connected(options, choices)]
 
 
 def test_best_candidate_is_the_most_accurate() -> None:
@@ -85,145 +59,6 @@ def test_most_use_of_the_budget_comes_first_where_accuracies_are_equal() -> None
     limits = {"size": 10.0}
     assert rank([cheap, wrong, dear], error=0.01 + 1e-9, limits=limits) == (dear, cheap, wrong)
     assert rank([cheap, wrong, dear], error=0.005, limits=limits) == (cheap, dear, wrong)
-
-
-@pytest.mark.parametrize("seed", range(3))
-def test_first_candidate_is_what_enumeration_finds(seed: int) -> None:
-    log_probabilities = random_probabilities(seed)
-
-    def log_probability(choices: Choices) -> float:
-        return sum(float(log_probabilities[name][option]) for name, option in choices.items())
-
-    costs = sorted(bops(choices) for choices in enumerated())
-    limit = costs[len(costs) * 2 // 3]
-    assert 0 < limit < costs[-1]
-    budgets = hard_budgets([Budget("bops", limit)], ONE_STAGE, tables=())
-    found = candidate_choices(
-        ONE_STAGE, log_probabilities, budgets, count=8, generator=np.random.default_rng(seed)
-    )
-    fitting = [choices for choices in enumerated() if bops(choices) <= limit]
-    assert log_probability(found[0]) == pytest.approx(max(map(log_probability, fitting)))
-    assert all(bops(choices) <= limit for choices in found)
-
-
-def test_samples_make_use_of_the_budget() -> None:
-    limit = max(bops(choices) for choices in enumerated())
-    budgets = hard_budgets([Budget("bops", limit)], ONE_STAGE, tables=())
-    found = candidate_choices(
-        ONE_STAGE, random_probabilities(0), budgets, count=6, generator=np.random.default_rng(0)
-    )
-    assert len(found) == 6
-    makes_use = [bops(choices) >= 0.85 * limit for choices in found[1:]]
-    assert makes_use == sorted(makes_use, reverse=True)
-    assert any(makes_use)
-    # Nothing in the space makes use of three times the largest network's cost.
-    loose = hard_budgets([Budget("bops", 4 * limit)], ONE_STAGE, tables=())
-    every = candidate_choices(
-        ONE_STAGE, random_probabilities(0), loose, count=6, generator=np.random.default_rng(0)
-    )
-    assert len(every) == 6
-
-
-def test_candidates_are_different_networks() -> None:
-    """Without its only cell, networks of one width are one network, whatever its topology."""
-    certain = {
-        name: np.log(np.full(len(options), 1 / len(options)))
-        for name, options in decisions(ONE_STAGE).items()
-    }
-    certain["depth/0"] = np.array([0.0, -np.inf])
-    found = candidate_choices(ONE_STAGE, certain, (), count=5, generator=np.random.default_rng(0))
-    assert sorted(choices["width/0"] for choices in found) == [0, 1]
-
-
-def test_candidates_have_other_widths_than_decided_ones() -> None:
-    """Three layouts share the most probable topology; without its cell the fourth has none."""
-    nearly = {
-        name: np.log(np.array([1 - 1e-9] + [1e-9 / (len(options) - 1)] * (len(options) - 1)))
-        for name, options in decisions(ONE_STAGE).items()
-    }
-    nearly |= {
-        name: np.log(np.array([1e-9, 1 - 2e-9, 1e-9])) for name in nearly if name.startswith("op/")
-    }
-    found = candidate_choices(ONE_STAGE, nearly, (), count=4, generator=np.random.default_rng(0))
-    layouts = {(choices["width/0"], choices["depth/0"]) for choices in found}
-    assert len(layouts) == 3
-
-
-def topologies_of_open_edges(*, openness: float) -> int:
-    """How many topologies eight candidates have, where first options are the most probable."""
-    found = candidate_choices(
-        SPACE,
-        {
-            name: np.log(np.array([1 + 1e-3] + [openness] * (len(options) - 1)))
-            for name, options in decisions(SPACE).items()
-        },
-        (),
-        count=8,
-        generator=np.random.default_rng(0),
-    )
-    edges = [name for name in decisions(SPACE) if name.startswith("op/")]
-    return len({tuple(choices[edge] for edge in edges) for choices in found})
-
-
-def test_candidates_of_open_edges_have_topologies_of_their_own() -> None:
-    assert topologies_of_open_edges(openness=1e-9) < 4
-    assert topologies_of_open_edges(openness=1.0) == 8
-
-
-def test_samples_follow_the_probabilities() -> None:
-    nearly = {
-        name: np.log(np.array([0.998] + [0.002 / (len(options) - 1)] * (len(options) - 1)))
-        for name, options in decisions(ONE_STAGE).items()
-    }
-    nearly |= {
-        name: np.log(np.array([0.001, 0.998, 0.001])) for name in nearly if name.startswith("op/")
-    }
-    found = candidate_choices(ONE_STAGE, nearly, (), count=2, generator=np.random.default_rng(0))
-    assert found[0] == {name: int(name.startswith("op/")) for name in nearly}
-
-
-@pytest.mark.parametrize("spare", [1.05, 3])
-def test_neighbours_are_those_of_enumeration(spare: float) -> None:
-    """Of a network that makes use of the budget, and of one that does not."""
-    own = next(choices for choices in enumerated() if choices["depth/0"] == 1)
-    limit = spare * bops(own)
-    found = neighbours(
-        ONE_STAGE, random_probabilities(0), choices=own,
-        budgets=hard_budgets([Budget("bops", limit)], ONE_STAGE, tables=()),
-        count=100, generator=np.random.default_rng(0),
-    )  # fmt: skip
-
-    def network(choices: Choices) -> KeptChoices:
-        return kept_choices(genotype_of(ONE_STAGE, choices))
-
-    near = [
-        choices
-        for choices in enumerated()
-        if sum(choices[name] != own[name] for name in own) <= 2
-        and min(0.85 * limit, bops(own)) <= bops(choices) <= limit
-    ]
-    assert {network(choices) for choices in found} == set(map(network, near)) - {network(own)}
-    assert len(found) == len(set(map(network, found))) > 1
-
-
-def test_neighbours_have_no_option_that_is_left_out() -> None:
-    left_out = random_probabilities(0)
-    left_out["width/0"][0] = -np.inf
-    own = dict.fromkeys(left_out, 1)
-
-    def found(log_probabilities: dict[str, np.ndarray]) -> list[Choices]:
-        return neighbours(
-            ONE_STAGE, log_probabilities, choices=own, budgets=(), count=3,
-            generator=np.random.default_rng(0),
-        )  # fmt: skip
-
-    some = found(left_out)
-    assert len(some) == 3
-    assert {choices["width/0"] for choices in some} == {1}
-    alone = {
-        name: np.where(np.arange(len(each)) == 1, 0.0, -np.inf) for name, each in left_out.items()
-    }
-    assert found(alone) == []
 
 
 def test_candidates_are_judged_with_their_own_statistics(tmp_path: Path) -> None:
