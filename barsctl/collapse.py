@@ -70,23 +70,29 @@ class Discretised:
 
 
 def collapse_warnings(
-    probabilities: Probabilities, network: Discretised, gap: Gap, *, used_share: float, last: bool
-) -> tuple[str, ...]:
+    probabilities: Probabilities, network: Discretised, gap: Gap, *,
+    used_share: float | None, last: bool,
+) -> tuple[str, ...]:  # fmt: skip
     """Return a line per rule that is broken.
 
-    used_share: of the tightest budget, by the expected cost: where that fills a budget, a cheaper
-    most probable network is the cheap half of a mixture, and `derive` compares others. last:
-    nothing will be decided any more.
+    used_share: of the tightest budget, by the expected cost, None without budgets: where that fills
+    a budget, a cheaper most probable network is the cheap half of a mixture, and `derive` compares
+    others. last: nothing will be decided any more.
     """
     if not last and not _is_settled(probabilities, network.kept):
         return ()
     decided = _decided_primitives(probabilities, network)
-    spare = used_share < USED_SHARE
+    is_cheap = used_share is None or used_share < USED_SHARE
+    cheap = (
+        "no budget asks for that"
+        if used_share is None
+        else f"the expected cost is {used_share:.0%} of the budget"
+    )
     return tuple(
         f"the search collapses: {line}"
         for line in (
-            _without_weights(decided, network.space) if spare else None,
-            _narrow(network, used_share) if spare else None,
+            _without_weights(decided, network.space, cheap) if is_cheap else None,
+            _narrow(network, cheap) if is_cheap else None,
             _large_gap(gap),
         )
         if line is not None
@@ -113,7 +119,7 @@ def _decided_primitives(probabilities: Probabilities, network: Discretised) -> l
     return [primitives[int(each.argmax())] for each in edges if float(each.max()) >= DECIDED]
 
 
-def _without_weights(decided: Sequence[str], space: SearchSpace) -> str | None:
+def _without_weights(decided: Sequence[str], space: SearchSpace, cheap: str) -> str | None:
     """Halfway from what chance gives to nothing else: 0.83 of none, skip and one convolution."""
     most = (1 + parameter_free_share(space.primitives)) / 2
     share = parameter_free_share(decided)
@@ -121,18 +127,17 @@ def _without_weights(decided: Sequence[str], space: SearchSpace) -> str | None:
         return None
     return (
         f"{share:.0%} of the decided edges have no weights (none, skip; more than {most:.0%}), and "
-        "budget is left; search again with more --warmup-epochs, a lower "
-        "--architecture-learning-rate or --entropy below 0"
+        f"{cheap}; search again with more --warmup-epochs, a lower --architecture-learning-rate or "
+        "--entropy below 0"
     )
 
 
-def _narrow(network: Discretised, used_share: float) -> str | None:
+def _narrow(network: Discretised, cheap: str) -> str | None:
     if not network.is_needlessly_narrow:
         return None
     return (
-        f"every stage has its smallest width, though the expected cost is {used_share:.0%} of the "
-        "budget and a wider network keeps to it; search again with more --warmup-epochs or "
-        "--entropy below 0"
+        f"every stage has its smallest width, though {cheap} and a wider network keeps to all; "
+        "search again with more --warmup-epochs or --entropy below 0"
     )
 
 

@@ -19,22 +19,24 @@ from space.decisions import Choices, depth_decision, width_decision
 from space.search_space import SearchSpace
 
 from .architecture_metrics import log_probabilities
-from .batches import Batch, batch_count, training_batches
+from .batches import Batch, batch_count, split_in_halves, training_batches
 from .candidates import candidate_choices
 from .data.dataset import Dataset
 from .devices import mixed_precision
 from .evaluate import Tally, require_finite
+from .gap import gap_images
 from .optimizers import set_learning_rate
 from .progress import progress_bar
 from .random_numbers import epoch_numbers
 from .rank_norm import norms_over_ranks
 from .ranks import is_first, own_ranks, require_same_start, sum_gradients, wait_for_first
-from .run_folder import MetricsLog
+from .run_folder import MetricsLog, read_metrics
 from .search import architecture_row, restore, save
 from .search_sampling import distribution
 from .search_settings import SearchSettings
 from .search_steps import BudgetShares, SearchState
 from .train import distillation_loss
+from .watch import Watch, warn
 
 CANDIDATES = 64
 """Different networks in an epoch."""
@@ -67,6 +69,12 @@ def refine(
     typical = distribution(state, settings, settings.epochs)
     kept = state.architecture.kept
     shares = BudgetShares(space, budgets, kept).to(device)(typical)
+    weights_half, _ = split_in_halves(dataset.train, seed=settings.seed)
+    images = gap_images(
+        dataset, weights_half, batch_size=settings.batch_size, seed=settings.seed, device=device
+    )
+    watch = Watch(space, budgets, images, kept)
+    warned = any(row.get("collapse") for row in read_metrics(folder)[:first_epoch])
     with (
         MetricsLog(folder, first_epoch=first_epoch) if is_first() else nullcontext() as log,
         progress_bar("refine", total, done_steps=total - steps * (end - first_epoch)) as advance,
@@ -96,11 +104,14 @@ def refine(
             for tally in tallies.values():
                 tally.count_all_ranks()
                 require_finite(tally, epoch=epoch)
+            observed = watch.observed(state.supernet, typical, shares, searched=True, last=True)
+            warned = warn(observed, warned=warned)
             if log is None:  # the first process writes the files
                 continue
             log.write(epoch, {
                 "loss": {name: tally.loss for name, tally in tallies.items()},
                 "accuracy": {name: tally.accuracy for name, tally in tallies.items()},
+                **observed.row(),
                 **architecture_row(space, state, typical, budgets, shares),
             })  # fmt: skip
             save(state, folder, epoch=epoch)

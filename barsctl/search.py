@@ -4,10 +4,8 @@ Bi-level and first order, as in DARTS (arXiv 1806.09055): the training images ar
 one for the weights and one for the architecture, whose steps alternate.
 """
 
-import sys
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import asdict
 from pathlib import Path
 
 import torch
@@ -51,7 +49,7 @@ from .search_steps import (
     raise_multipliers,
     weights_step,
 )
-from .watch import Watch
+from .watch import Watch, warn
 
 ARCHITECTURE_BETAS = (0.5, 0.999)
 
@@ -137,15 +135,14 @@ def search(
                 state.supernet, typical, budget_shares(typical),
                 searched=epoch >= settings.warmup_epochs, last=epoch + 1 == settings.epochs,
             )  # fmt: skip
-            warned = _warn(observed.collapse, warned=warned)
+            warned = warn(observed, warned=warned)
             if log is None:  # the first process writes the files
                 continue
             log.write(epoch, {
                 "temperature": temperature(settings, epoch),
                 "loss": {name: tally.loss for name, tally in tallies.items()},
                 "accuracy": {name: tally.accuracy for name, tally in tallies.items()},
-                "gap": {**asdict(observed.gap), "difference": observed.gap.difference},
-                "collapse": list(observed.collapse),
+                **observed.row(),
                 **architecture_row(space, state, typical, budgets, budget_shares(typical)),
             })  # fmt: skip
             save(state, folder, epoch=epoch)
@@ -232,13 +229,6 @@ def architecture_row(
         "share": {**primitive_shares(typical, decisions(space))},
         "entropy": {group: float(value) for group, value in group_entropies(typical).items()},
     }
-
-
-def _warn(warnings: Sequence[str], *, warned: bool) -> bool:
-    """Say once in a run that it collapses; return whether it was said."""
-    if not warned:
-        sys.stderr.writelines(f"warning: {warning}\n" for warning in warnings)
-    return warned or bool(warnings)
 
 
 def _status(tally: Tally, budgets: Sequence[AnyBudget], shares: Tensor) -> str:

@@ -171,11 +171,16 @@ def run_tables(
 def load_search(
     config: SearchConfig, dataset: Dataset, *, folder: Path, device: torch.device
 ) -> tuple[SearchState, int]:
-    """Return where a run stands and its last epoch. Raises BarsError where it has no checkpoint."""
+    """Return a finished search and its last epoch. Raises BarsError where it has not ended."""
     state = new_state(
         config.space, dataset, config.settings,
         budgets=len(config.budgets), device=device, kept=config.kept,
     )  # fmt: skip
-    if not (folder / LAST).exists():
-        raise BarsError(f"{folder} has no checkpoint yet; finish its search with --resume")
-    return state, restore(state, folder, device=device) - 1
+    done = restore(state, folder, device=device) if (folder / LAST).exists() else 0
+    epochs = config.settings.epochs + config.settings.refine_epochs
+    if done < epochs:
+        raise BarsError(
+            f"{folder} is a search of {epochs} epochs that ended after {done}; "
+            "finish it with barsctl search --resume"
+        )
+    return state, done - 1

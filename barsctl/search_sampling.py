@@ -13,9 +13,15 @@ from .search_steps import SearchState
 
 
 def progress_after_warmup(settings: SearchSettings, epoch: int) -> float:
-    """Return 0 up to the first epoch after the warm-up, 1 in the last epoch and beyond."""
-    epochs = settings.epochs - settings.warmup_epochs - 1
-    return min(1.0, max(0, epoch - settings.warmup_epochs) / max(1, epochs))
+    """Return 0 up to the first epoch after the warm-up, 1 in the last epoch and beyond.
+
+    Where these are one, 1.
+    """
+    if epoch >= settings.epochs - 1:
+        return 1.0
+    if epoch <= settings.warmup_epochs:
+        return 0.0
+    return (epoch - settings.warmup_epochs) / (settings.epochs - settings.warmup_epochs - 1)
 
 
 def temperature(settings: SearchSettings, epoch: int) -> float:

@@ -53,7 +53,8 @@ class BudgetShares(nn.Module):
 
     def forward(self, probabilities: Probabilities) -> Tensor:
         shares = [cost(probabilities) for cost in self.costs]
-        return torch.stack(shares) if shares else torch.zeros(0, dtype=torch.float64)
+        none = next(iter(probabilities.values())).new_zeros(0, dtype=torch.float64)
+        return torch.stack(shares) if shares else none
 
 
 def _expected_share(space: SearchSpace, budget: AnyBudget, kept: Mapping[str, int]) -> ExpectedCost:

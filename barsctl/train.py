@@ -22,7 +22,6 @@ from .data.dataset import Dataset
 from .data.source import ImageSource
 from .devices import mixed_precision
 from .evaluate import Tally, accuracy_over_ranks, require_finite
-from .gap import Gap
 from .optimizers import set_learning_rate, weights_optimizer
 from .progress import progress_bar
 from .random_numbers import epoch_numbers
@@ -42,14 +41,27 @@ DISTILLATION_TEMPERATURE = 2.0
 
 
 @dataclass(frozen=True, slots=True)
+class SearchedAccuracies:
+    """What the search that a network comes from told, on validation images with its weights.
+
+    relaxed, discretised: of its last epoch, see Gap; the latter of its most probable network.
+    derived: of the network itself, as derive judged it; None where no judged.jsonl tells.
+    """
+
+    relaxed: float
+    discretised: float
+    derived: float | None
+
+
+@dataclass(frozen=True, slots=True)
 class Trained:
     """Accuracies, as shares, of the epoch that was best on the validation images."""
 
     best_epoch: int
     validation_accuracy: float
     test_accuracy: float
-    searched: Gap | None = None
-    """Of the search that the network comes from, if any, at its end and with its weights."""
+    searched: SearchedAccuracies | None = None
+    """None where the network comes from no search, or its metrics are gone."""
 
 
 def train(

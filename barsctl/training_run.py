@@ -11,9 +11,9 @@ from pydantic import TypeAdapter
 
 from space.atomic import write_atomically
 from space.decode import decode
-from space.genotype import Genotype, read_genotype, write_genotype
+from space.genotype import Genotype, genotype_of, read_genotype, write_genotype
 from space.graph import BlockGraph
-from space.graph_json import graph_to_json
+from space.graph_json import graph_document, graph_from_json, graph_to_json
 from space.nn.network import Network
 from space.references import REFERENCES
 from space.strict_json import dump_strict, parse_strict
@@ -22,13 +22,15 @@ from targets.toolchain import Notify
 from .data.dataset import Dataset
 from .data_choice import DataChoice, load_choice
 from .errors import BarsError
+from .judged import JUDGED, JUDGED_FORMAT
+from .network_rows import header_and_rows, kept_choices
 from .random_numbers import initial_weights
 from .ranks import is_first
 from .run_folder import CONFIG, GENOTYPE, Json, Row, open_run, write_json
 from .scaled_reference import PUBLISHED, Images, ReferenceChoice, reference_graph, scaled
 from .search_run import last_gap, load_search, read_search_config
 from .teachers import GRAPH, TEACHER, float_teacher
-from .train import RESULT, Trained, train
+from .train import RESULT, SearchedAccuracies, Trained, train
 from .train_settings import TrainSettings
 
 Teacher = Literal["none", "float"]
@@ -144,10 +146,9 @@ def training_run(
 ) -> Trained:
     """Train in a folder of its own; see `train` for what it leaves there, beside graph.json.
 
-    Where the network comes from a search, the result has that search's gap too.
-
-    A reference that has budgets and no channels yet is trained with the most that keep to them,
-    which config.json then names: see `scaled`.
+    Where the network comes from a search, the result tells what that search knew of it. A reference
+    that has budgets and no channels yet is trained with the most that keep to them, which
+    config.json then names: see `scaled`. Raises BarsError where the folder trains another network.
     """
     dataset = load_choice(config.data)
     if config.reference is not None and config.source in REFERENCES:
@@ -158,6 +159,7 @@ def training_run(
     if is_first():
         fields = json.loads(dump_strict(config, _ADAPTER))
         open_run(folder, fields, resume=resume, upgrade=_today)
+        _require_same_network(config.source, subject.graph, folder)
         write_atomically(folder / GRAPH, graph_to_json(subject.graph))
         if subject.genotype is not None:
             write_genotype(subject.genotype, folder / GENOTYPE)
@@ -166,16 +168,43 @@ def training_run(
         teacher = float_teacher(
             subject.graph, dataset, config.settings, folder=folder / TEACHER, device=device
         )
-    gap = None if subject.search_folder is None else last_gap(subject.search_folder)
+    searched = _searched_accuracies(subject)
     trained = train(
         network, dataset, config.settings, folder=folder, device=device, teacher=teacher
     )
-    if gap is None:
+    if searched is None:
         return trained
-    trained = replace(trained, searched=gap)
+    trained = replace(trained, searched=searched)
     if is_first():
         write_json(folder / RESULT, asdict(trained))
     return trained
+
+
+def _require_same_network(source: str, graph: BlockGraph, folder: Path) -> None:
+    """Networks of other edges may have weights of the same shapes: no checkpoint tells."""
+    path = folder / GRAPH
+    if not path.exists():
+        return
+    begun = graph_from_json(path.read_bytes(), what=str(path))
+    if graph_document(begun) != graph_document(graph):
+        raise BarsError(
+            f"{folder} trains another network than {source} stands for by now; "
+            "choose another --out"
+        )
+
+
+def _searched_accuracies(subject: Subject) -> SearchedAccuracies | None:
+    if subject.search_folder is None or subject.genotype is None:
+        return None
+    gap = last_gap(subject.search_folder)
+    if gap is None:
+        return None
+    judged, network = subject.search_folder / JUDGED, kept_choices(subject.genotype)
+    rows = header_and_rows(judged, JUDGED_FORMAT)[1] if judged.exists() else []
+    found = {
+        kept_choices(genotype_of(subject.genotype.space, row.choices)): row.accuracy for row in rows
+    }
+    return SearchedAccuracies(gap.relaxed, gap.discretised, found.get(network))
 
 
 def _initial_network(

@@ -1,7 +1,8 @@
 """What is watched of a search after every epoch: the gap, and signs of a collapse."""
 
+import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from torch import Tensor
 
@@ -16,6 +17,7 @@ from space.search_space import SearchSpace
 from .architecture_metrics import Probabilities, log_probabilities
 from .collapse import Discretised, collapse_warnings
 from .gap import Gap, GapImages, measured_gap
+from .run_folder import Json
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +26,11 @@ class Observation:
 
     gap: Gap
     collapse: tuple[str, ...]
+
+    def row(self) -> dict[str, Json]:
+        """What an epoch's metrics say of it."""
+        gap = {**asdict(self.gap), "difference": self.gap.difference}
+        return {"gap": gap, "collapse": list(self.collapse)}
 
 
 class Watch:
@@ -61,7 +68,14 @@ class Watch:
         network = Discretised(self._space, choices, self._index, self._budgets, self._kept)
         if not searched:
             return Observation(gap, ())
-        used_share = max(shares.tolist(), default=0.0)
+        used_share = max(shares.tolist(), default=None)
         return Observation(
             gap, collapse_warnings(fixed, network, gap, used_share=used_share, last=last)
         )
+
+
+def warn(observation: Observation, *, warned: bool) -> bool:
+    """Say once in a run that it collapses; return whether it was said."""
+    if not warned:
+        sys.stderr.writelines(f"warning: {line}\n" for line in observation.collapse)
+    return warned or bool(observation.collapse)

@@ -138,10 +138,10 @@ def train(
     if as_json:
         typer.echo(json.dumps({"run": str(out), **asdict(trained)}, indent=2))
         return
-    gap = trained.searched
+    searched = trained.searched
     before = ""
-    if gap is not None:
-        before = f", in the search {gap.discretised:.2%} and its mixture {gap.relaxed:.2%}"
+    if searched is not None and searched.derived is not None:
+        before = f", with the search's weights {searched.derived:.2%}"
     typer.echo(
         f"{out}: test accuracy {trained.test_accuracy:.2%}, validation "
         f"{trained.validation_accuracy:.2%} (epoch {trained.best_epoch + 1}){before}; "

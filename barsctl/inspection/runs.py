@@ -22,6 +22,7 @@ from .report import Report
 class _Searched:
     relaxed: float
     discretised: float
+    derived: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,12 +123,10 @@ def _data(choice: DataChoice) -> str:
 
 def result_report(path: Path) -> Report:
     """What a training came to."""
-    later = {"": {"searched": None}}
+    later = {"": {"searched": None}, "searched": {"derived": None}}
     result = parse_strict(path.read_bytes(), _RESULT, what=str(path), later=later)
-    gap = result.searched
-    searched: dict[str, Json] = {}
-    if gap is not None:
-        searched = {"searched_relaxed": gap.relaxed, "searched_discretised": gap.discretised}
+    told = {} if result.searched is None else asdict(result.searched)
+    searched: dict[str, Json] = {f"searched_{name}": share for name, share in told.items()}
     return Report(
         "result of a training",
         {

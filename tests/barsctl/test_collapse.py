@@ -85,6 +85,15 @@ def test_smallest_widths_with_budget_left_are_a_collapse() -> None:
     assert "every stage has its smallest width, though the expected cost is 50%" in found
 
 
+def test_without_budgets_no_share_of_one_is_told() -> None:
+    network = Discretised(SPACE, choices(op=SKIP, width=0), INDEX, ())
+    found = collapse_warnings(
+        leaning_to(network.choices), network, NO_GAP, used_share=None, last=False
+    )
+    assert len(found) == 2
+    assert all("no budget asks for that" in line for line in found)
+
+
 def test_smallest_widths_that_nothing_fits_beside_are_none() -> None:
     """With a price on wide blocks alone, the narrow network leaves all of a tiny budget."""
     costs = np.array([float(term.block.out_channels == 16) for term in TERMS])

@@ -75,7 +75,7 @@ def test_search_derive_and_train_follow_one_another(barsctl: Command, tmp_path: 
     trained = barsctl("train", run, *images, "--out", tmp_path / "train", "--epochs", "1")
     assert trained.exit_code == 0
     assert "test accuracy" in trained.out
-    assert ", in the search " in trained.out
+    assert ", with the search's weights " in trained.out
     assert (tmp_path / "train" / "genotype.json").read_bytes() == (
         run / "genotype.json"
     ).read_bytes()

@@ -95,4 +95,5 @@ def test_refining_leaves_the_architecture_alone(tmp_path: Path) -> None:
     search_run(config, dataset, folder=run, resume=False, device=CPU)
     rows = read_metrics(run)
     assert [row["share"] for row in rows[2:]] == [rows[1]["share"]] * 3
+    assert rows[-1]["gap"].keys() == rows[1]["gap"].keys()
     assert set(rows[-1]["accuracy"]) == set(NAMES)

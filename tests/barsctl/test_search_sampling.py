@@ -7,7 +7,13 @@ import pytest
 import torch
 
 from barsctl.search import new_state
-from barsctl.search_sampling import distribution, sample, temperature, widest
+from barsctl.search_sampling import (
+    distribution,
+    progress_after_warmup,
+    sample,
+    temperature,
+    widest,
+)
 from barsctl.search_steps import SearchState
 from space.nn.architecture import Architecture
 from tests.barsctl.tiny_runs import CPU, SEARCH, SPACE, tiny_dataset
@@ -23,6 +29,13 @@ def test_warmup_is_uniform_and_then_falls_to_the_last_temperature() -> None:
     settings = replace(SEARCH, epochs=5, first_temperature=4.0, last_temperature=1.0)
     found = [temperature(settings, epoch) for epoch in range(5)]
     assert found == pytest.approx([4, 4, 4 ** (2 / 3), 4 ** (1 / 3), 1])
+
+
+def test_single_epoch_after_the_warmup_is_the_last_one() -> None:
+    settings = replace(SEARCH, epochs=3, warmup_epochs=2, last_temperature=1.0)
+    found = [progress_after_warmup(settings, epoch) for epoch in range(4)]
+    assert found == [0, 0, 1, 1]
+    assert temperature(settings, 2) == 1.0
 
 
 def test_warmup_mixes_all_options_equally(tmp_path: Path) -> None:

@@ -8,12 +8,12 @@ import pytest
 from barsctl.data_choice import DataChoice
 from barsctl.derive import DeriveSettings, derive
 from barsctl.errors import BarsError
-from barsctl.gap import Gap
 from barsctl.inspection.inspect import inspect
 from barsctl.judge import JudgeSettings
 from barsctl.run_folder import read_metrics
 from barsctl.scaled_reference import ReferenceChoice
 from barsctl.search_run import search_run
+from barsctl.train import SearchedAccuracies
 from barsctl.train_settings import TrainSettings
 from barsctl.training_run import TrainConfig, read_subject, train_config, training_run
 from space.genotype import random_genotype, read_genotype, write_genotype
@@ -79,10 +79,14 @@ def test_trained_network_is_told_beside_its_search(tmp_path: Path) -> None:
     search = searched(tmp_path, data)
     gap = read_metrics(search)[-1]["gap"]
     trained = training_run(config(search, data), folder=run, resume=False, device=CPU, notify=print)
-    assert trained.searched == Gap(gap["relaxed"], gap["discretised"])
+    (judged,) = map(json.loads, (search / "judged.jsonl").read_text().splitlines()[1:])
+    assert trained.searched == SearchedAccuracies(
+        gap["relaxed"], gap["discretised"], judged["accuracy"]
+    )
     details = inspect(run / "result.json").details
     assert details["searched_relaxed"] == gap["relaxed"]
     assert details["searched_discretised"] == gap["discretised"]
+    assert details["searched_derived"] == judged["accuracy"]
     assert details["validation_accuracy"] == trained.validation_accuracy
     # A search's metrics may be gone, and a genotype alone has none.
     (search / "metrics.jsonl").unlink()
@@ -138,6 +142,19 @@ def test_resume_refuses_another_source(tmp_path: Path) -> None:
     training_run(config(source, data), folder=run, resume=False, device=CPU, notify=print)
     with pytest.raises(BarsError, match=r"was started with source=.*mine\.json, not bireal-18"):
         training_run(config("bireal-18", data), folder=run, resume=True, device=CPU, notify=print)
+
+
+def test_resume_refuses_what_stands_for_another_network_by_now(tmp_path: Path) -> None:
+    """The folder is left as it was, down to the graph that its weights belong to."""
+    data, source = write_images(tmp_path), genotype_file(tmp_path)
+    run, other = tmp_path / "run", read_genotype(source)
+    training_run(config(source, data), folder=run, resume=False, device=CPU, notify=print)
+    before = {path.name: path.read_bytes() for path in run.iterdir() if path.is_file()}
+    write_genotype(random_genotype(SPACE, np.random.default_rng(3)), source)
+    assert read_genotype(source) != other
+    with pytest.raises(BarsError, match="trains another network than .* stands for by now"):
+        training_run(config(source, data), folder=run, resume=True, device=CPU, notify=print)
+    assert {path.name: path.read_bytes() for path in run.iterdir() if path.is_file()} == before
 
 
 def test_config_of_format_1_still_loads() -> None:
