@@ -23,7 +23,7 @@ from .halving import Halving, open_halving
 from .judge import Judge, JudgeSettings, open_judge
 from .measured_log import MEASURED, MeasuredLog, read_measured
 from .network_rows import kept_choices
-from .pricing import hard_budgets
+from .pricing import hard_budgets, needs_table
 from .ranking import Candidate, derived_json, evaluate, rank_within
 from .run_folder import GENOTYPE, write_json
 from .search_run import read_search_config, run_tables
@@ -84,6 +84,7 @@ def derive(
     found = run_tables(config, asked, tables=tables)
     hard = hard_budgets(asked, config.space, tables=found)
     boards = board_budgets(asked, found, settings.place) if settings.measured else ()
+    _require_use(settings.place, boards, asked, tables)
     log = read_measured(folder / MEASURED)
     for board in boards:  # judging takes minutes
         board.require_ready(log)
@@ -99,6 +100,23 @@ def derive(
     write_genotype(ranking[0].genotype, folder / GENOTYPE)
     write_json(folder / DERIVED, derived_json(ranking))
     return ranking
+
+
+def _require_use(
+    place: Place | None, boards: Sequence[BoardBudget], budgets: Sequence[Budget],
+    tables: Sequence[str] | None,
+) -> None:  # fmt: skip
+    """Raise BarsError where a place or a table was given that nothing is asked of."""
+    told = ", ".join(str(budget) for budget in budgets) or "no budget"
+    if place is not None and not boards:
+        raise BarsError(
+            f"--on {place}: of {told} nothing is measured; leave it out, or give --budget "
+            "latency=AMOUNT without --unmeasured"
+        )
+    if tables and not any(needs_table(budget) for budget in budgets):
+        raise BarsError(
+            f"--table {tables[0]}: {told} needs none; leave it out, or give --budget latency=AMOUNT"
+        )
 
 
 def _derived(

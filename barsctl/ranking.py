@@ -2,13 +2,18 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
+
+from pydantic import TypeAdapter
 
 from costmodels.selection import AnyBudget, budget_cost, within
 from costmodels.term_index import term_index
 from space.cost_terms import cost_terms
 from space.decisions import Choices
 from space.genotype import Genotype, choices_of, genotype_of
+from space.strict_json import parse_known
 
+from .errors import BarsError
 from .halving import Outcome
 from .judge import Judge
 from .progress import progress_bar
@@ -96,6 +101,31 @@ def derived_json(ranking: Sequence[Candidate]) -> Json:
         for each in ranking
     ]
     return {"format": 1, "candidates": candidates}
+
+
+@dataclass(frozen=True, slots=True)
+class _Costs:
+    cost: dict[str, float]
+    measured: dict[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class _Ranking:
+    candidates: tuple[_Costs, ...]
+
+
+_RANKING = TypeAdapter(_Ranking)
+
+
+def derived_cost(path: Path, name: str) -> float:
+    """Return what the first network of a ranking's file costs: as measured, else as predicted.
+
+    name: of the budget, in whose unit it is. Raises BarsError where the file does not tell.
+    """
+    ranking = parse_known(path.read_bytes(), _RANKING, what=str(path)).candidates
+    if not ranking or name not in ranking[0].cost:
+        raise BarsError(f"{path} tells no {name} of a network; remove it to have it derived again")
+    return ranking[0].measured.get(name, ranking[0].cost[name])
 
 
 def candidate_json(candidate: Candidate) -> dict[str, Json]:

@@ -17,28 +17,30 @@ import torch
 from pydantic import TypeAdapter
 
 from costmodels.errors import CostError
+from costmodels.latency_table import LatencyTable
 from space.atomic import write_atomically
 from space.errors import SpaceError
-from space.presets import named_space
 from space.search_space import SearchSpace
 from space.strict_json import dump_strict, parse_strict
 from targets.errors import TargetError
 from targets.toolchain import Notify
 
+from .board_budgets import board_budgets
 from .budgets import Budget
-from .data.dataset import Dataset
 from .data_choice import DataChoice, load_choice
-from .derive import DeriveSettings, derive
+from .derive import DERIVED, DeriveSettings, derive
 from .errors import BarsError
 from .judge import JudgeSettings
 from .lease import LostLease, renewed
+from .measured_log import MEASURED, MeasuredLog
 from .pricing import hard_budgets, read_tables
+from .ranking import derived_cost
 from .run_folder import Json, open_run, write_json
 from .search_run import SearchConfig, search_run
 from .search_settings import SearchSettings
 from .sweep_journal import CELLS, ENDED, Journal, State, open_journal
 from .train_settings import TrainSettings
-from .training_run import TrainConfig, training_run
+from .training_run import Teacher, TrainConfig, training_run
 
 SEARCH, TRAINING, RESULT, TRACEBACK = "search", "train", "cell.json", "traceback.txt"
 # Between looks for a cell whose worker is gone.
@@ -50,22 +52,36 @@ _USERS_ERRORS = (BarsError, CostError, SpaceError, TargetError)
 class SweepConfig:
     """Everything that decides what a sweep does, as config.json holds it.
 
-    data, search and training have the seed 0; a cell has its own. measured: see DeriveSettings.
+    spaces: for the data's images. data, search and training have the seed 0; a cell has its own.
+    search_teacher, teacher: of the searches' weights and of the trainings. candidates to measured:
+    see DeriveSettings.
     """
 
-    format: Literal[1]
+    format: Literal[2]
     command: Literal["sweep"]
-    spaces: tuple[str, ...]
+    spaces: tuple[SearchSpace, ...]
     budgets: tuple[Budget, ...]
     seeds: tuple[int, ...]
     data: DataChoice
     tables: tuple[str, ...]
     search: SearchSettings
+    search_teacher: Teacher
     candidates: int
+    trials: int
+    trial_epochs: int
     measured: bool
     training: TrainSettings
+    teacher: Teacher
+
+    def derivation(self, seed: int) -> DeriveSettings:
+        """How a cell's network is chosen. Raises BarsError where these settings contradict."""
+        return DeriveSettings(
+            self.candidates, JudgeSettings(seed), measured=self.measured, trials=self.trials,
+            trial_epochs=self.trial_epochs,
+        )  # fmt: skip
 
     def __post_init__(self) -> None:
+        self.derivation(0)
         names = sorted({budget.name for budget in self.budgets})
         if len(names) != 1:
             raise BarsError(
@@ -78,14 +94,14 @@ class SweepConfig:
 class Cell:
     """One space, budget and seed."""
 
-    space: str
+    space: SearchSpace
     budget: Budget
     seed: int
 
     @property
     def name(self) -> str:
         """Its folder's name."""
-        return f"{self.space}-{self.budget}-seed{self.seed}"
+        return f"{self.space.name}-{self.budget}-seed{self.seed}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +147,8 @@ def cells(config: SweepConfig) -> tuple[Cell, ...]:
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice is not None:
         raise BarsError(
-            f"{twice} is twice in the sweep (three digits of a budget count); leave one out"
+            f"{twice} is twice in the sweep (a budget's first three digits count, and a space's "
+            "name); leave one out"
         )
     return found
 
@@ -142,16 +159,20 @@ def sweep(
     """Compute the cells that nobody has computed, and return all when all have ended.
 
     Any number of workers may do so in one folder at a time. What fails of a cell is kept as its
-    error and stops no other. Raises BarsError where the folder is of another sweep, and what a
-    search raises where it has no images, no such space, or no table for a budget.
+    error and stops no other. Raises BarsError where the folder is of another sweep, or this machine
+    cannot measure what is left to derive, and what a search raises where it has no images or no
+    table for a budget.
     """
-    _require_possible(config)
+    tables = read_tables(map(Path, config.tables))
+    _require_possible(config, tables)
     fields = json.loads(dump_strict(config, _CONFIG))
     open_run(folder, fields, resume=True)
     # Of workers that start at once, the last one's config stays: compare with what is there.
     open_run(folder, fields, resume=True)
     by_name = {cell.name: cell for cell in cells(config)}
     journal = open_journal(folder, tuple(by_name))
+    if any(trial.state not in ENDED for trial in journal.trials()):
+        _require_boards(config, tables, folder)
     told = False
     while not all(trial.state in ENDED for trial in journal.trials()):
         claim = journal.claim()
@@ -170,18 +191,19 @@ def sweep(
     return tuple(_rows(journal, by_name))
 
 
-def _require_possible(config: SweepConfig) -> None:
+def _require_possible(config: SweepConfig, tables: Sequence[LatencyTable]) -> None:
     """Raise what every cell would, before it is kept as the error of each."""
-    dataset, tables = load_choice(config.data), read_tables(map(Path, config.tables))
+    load_choice(config.data)
     for space, budget in product(config.spaces, config.budgets):
-        hard_budgets((budget,), _space(space, dataset), tables=tables)
+        hard_budgets((budget,), space, tables=tables)
 
 
-def _space(name: str, dataset: Dataset) -> SearchSpace:
-    return named_space(
-        name, image_channels=dataset.channels, image_size=dataset.image_size,
-        classes=len(dataset.class_names),
-    )  # fmt: skip
+def _require_boards(config: SweepConfig, tables: Sequence[LatencyTable], folder: Path) -> None:
+    """Raise BarsError where this worker could search, but not measure: others may."""
+    if config.measured:
+        nothing_yet = MeasuredLog(folder / MEASURED)
+        for board in board_budgets(config.budgets, tables, None):
+            board.require_ready(nothing_yet)
 
 
 def _result(
@@ -209,21 +231,23 @@ def _computed(
     searching = SearchConfig(
         format=2,
         command="search",
-        space=_space(cell.space, dataset),
+        space=cell.space,
         data=data,
         budgets=(cell.budget,),
         tables=config.tables,
         settings=replace(config.search, seed=cell.seed),
+        teacher=config.search_teacher,
     )
     search_run(searching, dataset, folder=folder / SEARCH, resume=True, device=device)
-    choosing = DeriveSettings(config.candidates, JudgeSettings(cell.seed), measured=config.measured)
-    best = derive(folder / SEARCH, choosing, device=device, notify=notify)[0]
+    if not (folder / SEARCH / DERIVED).exists():
+        # Once only: on another device than the first worker's it might choose another network.
+        derive(folder / SEARCH, config.derivation(cell.seed), device=device, notify=notify)
     training = TrainConfig(
         format=2,
         command="train",
         source=str(folder / SEARCH),
         data=data,
-        teacher="none",
+        teacher=config.teacher,
         inherit=False,
         reference=None,
         settings=replace(config.training, seed=cell.seed),
@@ -231,8 +255,7 @@ def _computed(
     trained = training_run(
         training, folder=folder / TRAINING, resume=True, device=device, notify=notify
     )
-    name = cell.budget.name
-    cost = best.measured.get(name, best.costs[name])
+    cost = derived_cost(folder / SEARCH / DERIVED, cell.budget.name)
     return CellResult(trained.validation_accuracy, trained.test_accuracy, cost)
 
 
@@ -263,7 +286,7 @@ def sweep_json(rows: Sequence[Row]) -> Json:
         "format": 1,
         "cells": [
             {
-                "space": row.cell.space,
+                "space": row.cell.space.name,
                 "budget": {row.cell.budget.name: row.cell.budget.limit},
                 "seed": row.cell.seed,
                 "state": row.state,

@@ -188,8 +188,7 @@ def _require_same_network(source: str, graph: BlockGraph, folder: Path) -> None:
     begun = graph_from_json(path.read_bytes(), what=str(path))
     if graph_document(begun) != graph_document(graph):
         raise BarsError(
-            f"{folder} trains another network than {source} stands for by now; "
-            "choose another --out"
+            f"{folder} trains another network than {source} stands for by now; choose another --out"
         )
 
 

@@ -9,6 +9,13 @@ import typer
 from barsctl.budgets import format_cost
 from barsctl.table import print_table
 
+from .learning_options import (
+    Candidates,
+    TrialEpochs,
+    Trials,
+    Unmeasured,
+    asked_trial_epochs,
+)
 from .options import Budgets, Device, Json, OptionalOn, Seed, Tables, notify
 
 if TYPE_CHECKING:
@@ -17,23 +24,13 @@ if TYPE_CHECKING:
 
 def derive(
     run: Annotated[Path, typer.Argument(help="The folder of a search.")],
-    candidates: Annotated[int, typer.Option(min=1, help="Networks to compare.")] = 20,
-    trials: Annotated[
-        int,
-        typer.Option(
-            min=0, help="Networks to begin to train, candidates and others, to rank them."
-        ),
-    ] = 0,
-    trial_epochs: Annotated[
-        int, typer.Option(min=1, help="Epochs of a trial; the best quarter goes on.")
-    ] = 2,
+    candidates: Candidates = 20,
+    trials: Trials = 0,
+    trial_epochs: TrialEpochs = None,
     budget: Budgets = None,
     table: Tables = None,
     on: OptionalOn = None,
-    unmeasured: Annotated[
-        bool,
-        typer.Option("--unmeasured", help="Take the table's word, and measure no whole network."),
-    ] = False,
+    unmeasured: Unmeasured = False,
     seed: Seed = 0,
     device: Device = "auto",
     as_json: Json = False,
@@ -53,8 +50,9 @@ def derive(
     from barsctl.ranking import derived_json
 
     settings = DeriveSettings(
-        candidates, JudgeSettings(seed), not unmeasured, on, trials, trial_epochs
-    )
+        candidates, JudgeSettings(seed), not unmeasured, on, trials,
+        asked_trial_epochs(trial_epochs, trials=trials),
+    )  # fmt: skip
     found = find_device(device)
     with judging_ranks(run, settings.judge, device=found) as asks:
         if not asks:

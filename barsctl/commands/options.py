@@ -64,6 +64,14 @@ def rate(number: str | float) -> float:
     return value
 
 
+def positive(number: str | float) -> float:
+    """Return a finite number above 0."""
+    value = finite(number)
+    if value <= 0:
+        raise typer.BadParameter(f"{number} is not above 0; give a number above 0")
+    return value
+
+
 def share(number: str | float) -> float:
     """Return a number from 0 to 1."""
     value = rate(number)
@@ -127,5 +135,6 @@ Stages = Annotated[
 ]
 Resume = Annotated[bool, typer.Option("--resume", help="Go on after the last whole epoch.")]
 Device = Annotated[Literal["auto", "cpu", "cuda"], typer.Option(help="Where to compute.")]
-Seed = Annotated[int, typer.Option(min=0, help="Of everything that is random.")]
+LARGEST_SEED = 2**63 - 1  # of torch
+Seed = Annotated[int, typer.Option(min=0, max=LARGEST_SEED, help="Of everything that is random.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of lines.")]

@@ -6,23 +6,24 @@ from typing import Annotated, Literal
 
 import typer
 
-from barsctl.search_settings import Sampling, SearchSettings
-from barsctl.train_settings import OptimizerName
+from barsctl.search_settings import SearchSettings
 from space.presets import SPACES
 
-from .options import (
-    Budgets,
-    Data,
-    DataDir,
-    Device,
-    ImageSize,
-    Json,
-    Resume,
-    Seed,
-    Tables,
-    finite,
-    rate,
+from .learning_options import (
+    ArchitectureLearningRate,
+    BatchSize,
+    Entropy,
+    FirstTemperature,
+    LastTemperature,
+    LearningRate,
+    MultiplierRate,
+    Optimizer,
+    RefineEpochs,
+    SamplingOption,
+    WarmupEpochs,
+    WeightDecay,
 )
+from .options import Budgets, Data, DataDir, Device, ImageSize, Json, Resume, Seed, Tables
 
 _DEFAULTS = SearchSettings()
 
@@ -40,45 +41,18 @@ def search(
     epochs: Annotated[
         int, typer.Option(min=1, help="Passes over half of the images.")
     ] = _DEFAULTS.epochs,
-    warmup_epochs: Annotated[
-        int | None,
-        typer.Option(
-            min=0, help="Of them, the first without architecture steps; a fifth by default."
-        ),
-    ] = None,
-    refine_epochs: Annotated[
-        int,
-        typer.Option(
-            min=0,
-            help="After them, of single networks of the found architecture: derive then ranks "
-            "networks more truly.",
-        ),
-    ] = _DEFAULTS.refine_epochs,
-    batch_size: Annotated[int, typer.Option(min=2, help="Images per step.")] = _DEFAULTS.batch_size,
-    optimizer: Annotated[OptimizerName, typer.Option(help="Of the weights.")] = _DEFAULTS.optimizer,
-    learning_rate: Annotated[
-        float, typer.Option(parser=rate, metavar="RATE", help="Highest, of the weights.")
-    ] = _DEFAULTS.learning_rate,
-    architecture_learning_rate: Annotated[
-        float | None,
-        typer.Option(
-            parser=rate,
-            metavar="RATE",
-            help="Of the architecture; by default 0.02, and less in a search of many steps.",
-        ),
-    ] = _DEFAULTS.architecture_learning_rate,
-    sampling: Annotated[
-        Sampling,
-        typer.Option(help="How architectures are mixed; one: not, a step computes one network."),
-    ] = _DEFAULTS.sampling,
-    entropy: Annotated[
-        float,
-        typer.Option(
-            parser=finite,
-            metavar="WEIGHT",
-            help="Above 0 drives towards decisions, below 0 away from them.",
-        ),
-    ] = _DEFAULTS.entropy_weight,
+    warmup_epochs: WarmupEpochs = None,
+    refine_epochs: RefineEpochs = _DEFAULTS.refine_epochs,
+    batch_size: BatchSize = _DEFAULTS.batch_size,
+    optimizer: Optimizer = _DEFAULTS.optimizer,
+    learning_rate: LearningRate = _DEFAULTS.learning_rate,
+    weight_decay: WeightDecay = _DEFAULTS.weight_decay,
+    architecture_learning_rate: ArchitectureLearningRate = _DEFAULTS.architecture_learning_rate,
+    sampling: SamplingOption = _DEFAULTS.sampling,
+    first_temperature: FirstTemperature = _DEFAULTS.first_temperature,
+    last_temperature: LastTemperature = _DEFAULTS.last_temperature,
+    entropy: Entropy = _DEFAULTS.entropy_weight,
+    multiplier_rate: MultiplierRate = _DEFAULTS.multiplier_rate,
     teacher: Annotated[
         str,
         typer.Option(
@@ -128,9 +102,10 @@ def search(
         settings=SearchSettings(
             seed=seed, epochs=epochs, batch_size=batch_size,
             warmup_epochs=epochs // 5 if warmup_epochs is None else warmup_epochs,
-            optimizer=optimizer, learning_rate=learning_rate,
+            optimizer=optimizer, learning_rate=learning_rate, weight_decay=weight_decay,
             architecture_learning_rate=architecture_learning_rate, sampling=sampling,
-            entropy_weight=entropy, refine_epochs=refine_epochs,
+            first_temperature=first_temperature, last_temperature=last_temperature,
+            entropy_weight=entropy, multiplier_rate=multiplier_rate, refine_epochs=refine_epochs,
         ),
         teacher=teacher,
         kept=read_kept_part(keep, like, space=described),

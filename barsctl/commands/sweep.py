@@ -3,7 +3,7 @@
 import json
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -14,7 +14,39 @@ from barsctl.table import print_table
 from barsctl.train_settings import TrainSettings
 from space.presets import SPACES
 
-from .options import Data, DataDir, Device, ImageSize, Json, Tables, budget, notify
+from .learning_options import (
+    ArchitectureLearningRate,
+    BatchSize,
+    Candidates,
+    Ema,
+    Entropy,
+    FirstTemperature,
+    LabelSmoothing,
+    LastTemperature,
+    LearningRate,
+    MultiplierRate,
+    Optimizer,
+    RealWeightEpochs,
+    RefineEpochs,
+    SamplingOption,
+    TrialEpochs,
+    Trials,
+    Unmeasured,
+    WarmupEpochs,
+    WeightDecay,
+    asked_trial_epochs,
+)
+from .options import (
+    LARGEST_SEED,
+    Data,
+    DataDir,
+    Device,
+    ImageSize,
+    Json,
+    Tables,
+    budget,
+    notify,
+)
 
 if TYPE_CHECKING:
     from barsctl.sweep import Row
@@ -34,27 +66,53 @@ def sweep(
         ),
     ],
     seeds: Annotated[
-        list[int] | None, typer.Option("--seed", min=0, help="May be given several times.")
+        list[int] | None,
+        typer.Option("--seed", min=0, max=LARGEST_SEED, help="May be given several times."),
     ] = None,
     spaces: Annotated[
         list[str] | None,
-        typer.Option("--space", help=f"One or several of {', '.join(SPACES)}; demo by default."),
+        typer.Option(
+            "--space",
+            help=f"One or several of {', '.join(SPACES)} and TOML files; demo by default.",
+        ),
     ] = None,
     data: Data = "fashion-mini",
     data_dir: DataDir = None,
     image_size: ImageSize = None,
     table: Tables = None,
     epochs: Annotated[int, typer.Option(min=1, help="Of each search.")] = _SEARCH.epochs,
-    warmup_epochs: Annotated[
-        int | None, typer.Option(min=0, help="Of them; a fifth by default.")
-    ] = None,
-    candidates: Annotated[int, typer.Option(min=1, help="Networks that derive compares.")] = 20,
+    warmup_epochs: WarmupEpochs = None,
+    refine_epochs: RefineEpochs = _SEARCH.refine_epochs,
+    batch_size: BatchSize = _SEARCH.batch_size,
+    optimizer: Optimizer = _SEARCH.optimizer,
+    learning_rate: LearningRate = _SEARCH.learning_rate,
+    weight_decay: WeightDecay = _SEARCH.weight_decay,
+    architecture_learning_rate: ArchitectureLearningRate = _SEARCH.architecture_learning_rate,
+    sampling: SamplingOption = _SEARCH.sampling,
+    first_temperature: FirstTemperature = _SEARCH.first_temperature,
+    last_temperature: LastTemperature = _SEARCH.last_temperature,
+    entropy: Entropy = _SEARCH.entropy_weight,
+    multiplier_rate: MultiplierRate = _SEARCH.multiplier_rate,
+    teacher: Annotated[
+        Literal["none", "float"],
+        typer.Option(help="Whom the searches' weights learn from too, as of barsctl search."),
+    ] = "none",
+    candidates: Candidates = 20,
+    trials: Trials = 0,
+    trial_epochs: TrialEpochs = None,
+    unmeasured: Unmeasured = False,
     train_epochs: Annotated[int, typer.Option(min=1, help="Of each training.")] = _TRAINING.epochs,
-    batch_size: Annotated[int, typer.Option(min=2, help="Images per step.")] = _SEARCH.batch_size,
-    unmeasured: Annotated[
-        bool,
-        typer.Option("--unmeasured", help="Take the table's word, and measure no whole network."),
-    ] = False,
+    real_weight_epochs: RealWeightEpochs = _TRAINING.real_weight_epochs,
+    train_batch_size: BatchSize = _TRAINING.batch_size,
+    train_optimizer: Optimizer = _TRAINING.optimizer,
+    train_learning_rate: LearningRate = _TRAINING.learning_rate,
+    train_weight_decay: WeightDecay = _TRAINING.weight_decay,
+    label_smoothing: LabelSmoothing = _TRAINING.label_smoothing,
+    ema: Ema = _TRAINING.ema_decay,
+    train_teacher: Annotated[
+        Literal["none", "float"],
+        typer.Option(help="Whom the trainings learn from too, as of barsctl train."),
+    ] = "none",
     device: Device = "auto",
     as_json: Json = False,
 ) -> None:
@@ -68,25 +126,46 @@ def sweep(
     """  # fmt: skip
     if find_spec("optuna") is None:
         raise BarsError("a sweep needs optuna; install it with: pip install 'barsctl[sweep]'")
-    from barsctl.data_choice import DataChoice
+    from barsctl.data_choice import DataChoice, load_choice
     from barsctl.devices import find_device
     from barsctl.sweep import SweepConfig, sweep, sweep_json
+    from space.presets import named_space
 
+    choice = DataChoice(data, None if data_dir is None else str(data_dir), image_size, seed=0)
+    dataset = load_choice(choice)
     config = SweepConfig(
-        format=1,
+        format=2,
         command="sweep",
-        spaces=tuple(spaces or ("demo",)),
+        spaces=tuple(
+            named_space(
+                space, image_channels=dataset.channels, image_size=dataset.image_size,
+                classes=len(dataset.class_names),
+            )
+            for space in spaces or ("demo",)
+        ),
         budgets=tuple(budgets),
         seeds=tuple(seeds or (0,)),
-        data=DataChoice(data, None if data_dir is None else str(data_dir), image_size, seed=0),
+        data=choice,
         tables=tuple(map(str, table or ())),
         search=SearchSettings(
             epochs=epochs, batch_size=batch_size,
             warmup_epochs=epochs // 5 if warmup_epochs is None else warmup_epochs,
+            optimizer=optimizer, learning_rate=learning_rate, weight_decay=weight_decay,
+            architecture_learning_rate=architecture_learning_rate, sampling=sampling,
+            first_temperature=first_temperature, last_temperature=last_temperature,
+            entropy_weight=entropy, multiplier_rate=multiplier_rate, refine_epochs=refine_epochs,
         ),
+        search_teacher=teacher,
         candidates=candidates,
+        trials=trials,
+        trial_epochs=asked_trial_epochs(trial_epochs, trials=trials),
         measured=not unmeasured,
-        training=TrainSettings(epochs=train_epochs, batch_size=batch_size),
+        training=TrainSettings(
+            epochs=train_epochs, batch_size=train_batch_size, optimizer=train_optimizer,
+            learning_rate=train_learning_rate, weight_decay=train_weight_decay,
+            label_smoothing=label_smoothing, ema_decay=ema, real_weight_epochs=real_weight_epochs,
+        ),
+        teacher=train_teacher,
     )  # fmt: skip
     rows = sweep(config, folder=out, device=find_device(device), notify=notify)
     if as_json:
@@ -107,7 +186,7 @@ def sweep(
 
 def _words(row: "Row") -> tuple[str, ...]:
     cell, found = row.cell, row.result
-    told = (cell.space, str(cell.budget), str(cell.seed))
+    told = (cell.space.name, str(cell.budget), str(cell.seed))
     if found.validation_accuracy is None or found.test_accuracy is None or found.cost is None:
         return (*told, "failed", "-", "-", "")
     return (

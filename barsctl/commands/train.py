@@ -8,9 +8,18 @@ from typing import Annotated, Literal, get_args
 import typer
 
 from barsctl.data.names import DataName
-from barsctl.train_settings import OptimizerName, TrainSettings
+from barsctl.train_settings import TrainSettings
 from space.reference_names import ReferenceName
 
+from .learning_options import (
+    BatchSize,
+    Ema,
+    LabelSmoothing,
+    LearningRate,
+    Optimizer,
+    RealWeightEpochs,
+    WeightDecay,
+)
 from .options import (
     Budgets,
     DataDir,
@@ -23,8 +32,6 @@ from .options import (
     Stages,
     Tables,
     notify,
-    rate,
-    share,
 )
 
 _DEFAULTS = TrainSettings()
@@ -38,33 +45,20 @@ def train(
         ),
     ],
     out: Annotated[Path, typer.Option(help="The training's folder.")],
-    data: Annotated[DataName | None, typer.Option(help="Images; the search's by default.")] = None,
+    data: Annotated[
+        DataName | None,
+        typer.Option(help="Images; by default a search folder's own, else fashion-mini."),
+    ] = None,
     data_dir: DataDir = None,
     image_size: ImageSize = None,
     epochs: Annotated[int, typer.Option(min=1, help="Passes over the images.")] = _DEFAULTS.epochs,
-    real_weight_epochs: Annotated[
-        int,
-        typer.Option(
-            min=0, help="Of them, the first with binary activations and real weights; then again."
-        ),
-    ] = _DEFAULTS.real_weight_epochs,
-    batch_size: Annotated[int, typer.Option(min=2, help="Images per step.")] = _DEFAULTS.batch_size,
-    optimizer: Annotated[OptimizerName, typer.Option(help="Of the weights.")] = _DEFAULTS.optimizer,
-    learning_rate: Annotated[
-        float, typer.Option(parser=rate, metavar="RATE", help="Highest in the run.")
-    ] = _DEFAULTS.learning_rate,
-    weight_decay: Annotated[
-        float, typer.Option(parser=rate, metavar="RATE", help="Of the optimizer.")
-    ] = _DEFAULTS.weight_decay,
-    label_smoothing: Annotated[
-        float, typer.Option(parser=share, metavar="SHARE", help="Of the labels, to all classes.")
-    ] = _DEFAULTS.label_smoothing,
-    ema: Annotated[
-        float,
-        typer.Option(
-            parser=share, metavar="SHARE", help="Decay of averaged weights, as 0.99; 0 for none."
-        ),
-    ] = _DEFAULTS.ema_decay,
+    real_weight_epochs: RealWeightEpochs = _DEFAULTS.real_weight_epochs,
+    batch_size: BatchSize = _DEFAULTS.batch_size,
+    optimizer: Optimizer = _DEFAULTS.optimizer,
+    learning_rate: LearningRate = _DEFAULTS.learning_rate,
+    weight_decay: WeightDecay = _DEFAULTS.weight_decay,
+    label_smoothing: LabelSmoothing = _DEFAULTS.label_smoothing,
+    ema: Ema = _DEFAULTS.ema_decay,
     teacher: Annotated[
         Literal["none", "float"],
         typer.Option(help="float: train a real-valued twin to learn from."),
@@ -108,6 +102,8 @@ def train(
             f"{source} is no reference's name; leave out --channels, --stem, --stages, --budget "
             "and --table: its network has all of them already"
         )
+    if table and not budget:
+        raise typer.BadParameter(f"--table {table[0]} prices budgets; give --budget latency=AMOUNT")
     if channels is not None and budget:
         raise typer.BadParameter("--channels and --budget both say how wide; give one of them")
     searched = searched_images(source) if data is None else None
@@ -138,12 +134,11 @@ def train(
     if as_json:
         typer.echo(json.dumps({"run": str(out), **asdict(trained)}, indent=2))
         return
-    searched = trained.searched
     before = ""
-    if searched is not None and searched.derived is not None:
-        before = f", with the search's weights {searched.derived:.2%}"
+    if trained.searched is not None and trained.searched.derived is not None:
+        before = f", with the search's weights {trained.searched.derived:.2%}"
     typer.echo(
-        f"{out}: test accuracy {trained.test_accuracy:.2%}, validation "
+        f"{out}: test accuracy {trained.test_accuracy:.2%} on {choice.name}, validation "
         f"{trained.validation_accuracy:.2%} (epoch {trained.best_epoch + 1}){before}; "
         f"now run: barsctl compile {out}"
     )

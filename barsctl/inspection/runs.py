@@ -89,7 +89,7 @@ def sweep_config_report(path: Path) -> Report:
     return Report(
         "config of a sweep",
         {
-            "spaces": list(config.spaces),
+            "spaces": [space.name for space in config.spaces],
             "data": _data(config.data),
             "budgets": [str(budget) for budget in config.budgets],
             "tables": list(config.tables),

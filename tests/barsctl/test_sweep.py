@@ -7,13 +7,18 @@ import subprocess
 import sys
 import threading
 import time
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
 
+from barsctl.machine import cpu_name
 from barsctl.run_folder import read_metrics
+from barsctl.search_settings import SearchSettings
+from barsctl.train_settings import TrainSettings
 from tests.barsctl.command_line import CommandLine
 from tests.barsctl.tiny_runs import write_images
+from tests.barsctl.tiny_tables import write_table
 
 ROOT = Path(__file__).parents[2]
 
@@ -27,8 +32,8 @@ def words(folder: Path, *budgets: str, seeds: int = 1) -> list[str]:
     images = write_images(folder, count=60).data_dir
     return list(map(str, [
         "sweep", "--out", folder / "sweep", "--data", "npz", "--data-dir", images,
-        "--device", "cpu", "--batch-size", 16, "--epochs", 1, "--train-epochs", 1,
-        "--candidates", 1, "--json",
+        "--device", "cpu", "--batch-size", 16, "--train-batch-size", 16, "--epochs", 1,
+        "--train-epochs", 1, "--candidates", 1, "--json",
         *(word for budget in budgets for word in ("--budget", budget)),
         *(word for seed in range(seeds) for word in ("--seed", seed)),
     ]))  # fmt: skip
@@ -129,3 +134,63 @@ def test_worker_with_other_words_is_refused(barsctl: CommandLine, tmp_path: Path
     answer = barsctl(*asked, "--seed", "5")
     assert answer.exit_code == 1
     assert "was started with seeds=[0], not [0, 5]" in answer.err
+
+
+def test_cells_search_derive_and_train_as_asked(barsctl: CommandLine, tmp_path: Path) -> None:
+    """In a space of a file; what was derived is not derived again."""
+    tmp_path.joinpath("mine.toml").write_text(
+        barsctl("spaces", "demo").out.replace('name = "demo"', 'name = "mine"')
+    )
+    asked = [
+        *words(tmp_path, "bops=100k"), "--space", str(tmp_path / "mine.toml"), "--epochs", "2",
+        "--sampling", "one", "--entropy", "-1", "--first-temperature", "3",
+        "--last-temperature", "1", "--multiplier-rate", "2", "--refine-epochs", "1",
+        "--learning-rate", "0.02", "--weight-decay", "0", "--architecture-learning-rate", "0.1",
+        "--teacher", "float", "--trials", "1", "--trial-epochs", "1", "--train-epochs", "2",
+        "--real-weight-epochs", "1", "--train-learning-rate", "0.03", "--train-weight-decay", "0.5",
+        "--label-smoothing", "0.2", "--ema", "0.5", "--train-teacher", "float",
+        "--train-optimizer", "sgd",
+    ]  # fmt: skip
+    answer = barsctl(*asked)
+    assert answer.exit_code == 0, answer.err
+    (row,) = json.loads(answer.out)["cells"]
+    cell = tmp_path / "sweep" / "cells" / "mine-bops=100k-seed0"
+    assert (row["space"], Path(row["folder"])) == ("mine", cell)
+    searched, trained = (
+        json.loads((cell / step / "config.json").read_text()) for step in ("search", "train")
+    )
+    assert (searched["space"]["name"], searched["space"]["image_size"]) == ("mine", 8)
+    assert (searched["teacher"], trained["teacher"]) == ("float", "float")
+    assert searched["settings"] == asdict(
+        SearchSettings(
+            epochs=2, warmup_epochs=0, refine_epochs=1, batch_size=16, sampling="one",
+            entropy_weight=-1.0, first_temperature=3.0, last_temperature=1.0, multiplier_rate=2.0,
+            learning_rate=0.02, weight_decay=0.0, architecture_learning_rate=0.1,
+        )
+    )  # fmt: skip
+    assert trained["settings"] == asdict(
+        TrainSettings(
+            epochs=2, real_weight_epochs=1, batch_size=16, learning_rate=0.03, weight_decay=0.5,
+            label_smoothing=0.2, ema_decay=0.5, optimizer="sgd",
+        )
+    )  # fmt: skip
+    assert len((cell / "search" / "trials.jsonl").read_text().splitlines()) == 2
+    assert "mine\n" in barsctl("inspect", tmp_path / "sweep").out.splitlines(keepends=True)[1]
+
+    (cell / "cell.json").rename(tmp_path / "cell.json")
+    (tmp_path / "sweep" / "journal.log").unlink()
+    shutil.rmtree(cell / "train")
+    (cell / "search" / "judged.jsonl").unlink()
+    assert barsctl(*asked).exit_code == 0
+    assert (cell / "cell.json").read_bytes() == (tmp_path / "cell.json").read_bytes()
+    assert not (cell / "search" / "judged.jsonl").exists()
+
+
+def test_worker_that_cannot_measure_takes_no_cell(barsctl: CommandLine, tmp_path: Path) -> None:
+    table = write_table(tmp_path / "table.jsonl", target="host")
+    table.write_text(table.read_text().replace(cpu_name(), "Raspberry Pi 9"))
+    asked = [*words(tmp_path, "latency=1s"), "--table", str(table)]
+    answer = barsctl(*asked)
+    assert answer.exit_code == 1
+    assert "the table is of 'Raspberry Pi 9'" in answer.err
+    assert not list((tmp_path / "sweep").glob("cells/*"))

@@ -152,7 +152,7 @@ def test_resume_refuses_what_stands_for_another_network_by_now(tmp_path: Path) -
     before = {path.name: path.read_bytes() for path in run.iterdir() if path.is_file()}
     write_genotype(random_genotype(SPACE, np.random.default_rng(3)), source)
     assert read_genotype(source) != other
-    with pytest.raises(BarsError, match="trains another network than .* stands for by now"):
+    with pytest.raises(BarsError, match="trains another network than"):
         training_run(config(source, data), folder=run, resume=True, device=CPU, notify=print)
     assert {path.name: path.read_bytes() for path in run.iterdir() if path.is_file()} == before
 
