@@ -242,12 +242,22 @@ def test_missing_compiler_is_told_before_judging(
 def test_board_that_was_measured_may_be_away(
     searched: tuple[Path, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run, table = searched
+    run, _ = searched
     with monkeypatch.context() as patch:
         use_board(patch, slower=1.3)
         first = derive(run, SETTINGS, device=CPU, notify=print)
-    other = of_other_board(table)
-    assert derive(run, SETTINGS, device=CPU, notify=print, tables=[other]) == first
+    monkeypatch.setattr(build, "find_spec", lambda _: None)
+    assert derive(run, SETTINGS, device=CPU, notify=print) == first
+
+
+def test_what_was_measured_holds_for_no_other_board(
+    searched: tuple[Path, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, table = searched
+    use_board(monkeypatch, slower=1.3)
+    derive(run, SETTINGS, device=CPU, notify=print)
+    with pytest.raises(BarsError, match="the table is of 'Raspberry Pi 9'"):
+        derive(run, SETTINGS, device=CPU, notify=print, tables=[of_other_board(table)])
 
 
 def test_derive_needs_a_search(tmp_path: Path) -> None:
