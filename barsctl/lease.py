@@ -31,6 +31,10 @@ class LostLease(BarsError):  # noqa: N818 (it is what happened)
     """Another worker is in the folder, since this one was not heard of for too long."""
 
 
+class _Stopped(BaseException):
+    """The same on its way through the main thread: no `except Exception` may keep it to itself."""
+
+
 @dataclass(frozen=True, slots=True)
 class Lease:
     """A holder: its machine as the kernel names it, its process there and when that started."""
@@ -124,16 +128,19 @@ def renewed(folder: Path, lease: Lease, *, every_s: float = RENEWED_EVERY_S) -> 
             write_lease(folder, lease, renewals=renewals)
 
     def stop(_signal: int, _frame: object) -> None:
-        raise LostLease(
-            f"{folder}: another worker took it over, since this one did not renew its lease for "
-            f"{STALE_AFTER_S:.0f} s; look whether the machine slept, then give the command again"
-        )
+        if not ended.is_set():
+            raise _Stopped
 
     before = signal.signal(_LOST, stop)
     thread = threading.Thread(target=renew, daemon=True)
-    thread.start()
     try:
+        thread.start()
         yield
+    except _Stopped as stopped:
+        raise LostLease(
+            f"{folder}: another worker took it over, since this one did not renew its lease for "
+            f"{STALE_AFTER_S:.0f} s; look whether the machine slept, then give the command again"
+        ) from stopped
     finally:
         ended.set()
         thread.join()

@@ -2,6 +2,7 @@ import json
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -99,3 +100,18 @@ def test_worker_that_lost_its_folder_is_stopped(tmp_path: Path) -> None:
     with pytest.raises(LostLease, match="another worker took it over"):
         work_on()
     assert holds(tmp_path, other)
+
+
+def test_nothing_in_the_context_keeps_the_loss_to_itself(tmp_path: Path) -> None:
+    lease, other = own_lease(), own_lease()
+    write_lease(tmp_path, lease)
+
+    def work_on() -> None:
+        with renewed(tmp_path, lease, every_s=0.001):
+            for _ in range(500):
+                with suppress(Exception):  # as where budgets are measured, and damaged files read
+                    write_lease(tmp_path, other)
+                    time.sleep(0.001)
+
+    with pytest.raises(LostLease, match="another worker took it over"):
+        work_on()
