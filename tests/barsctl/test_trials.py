@@ -192,6 +192,20 @@ def test_derive_killed_in_a_longer_trial_goes_on_there(
     assert derived(untouched, SETTINGS) == resumed
 
 
+def test_trial_whose_row_was_lost_is_read_from_its_longer_one(
+    run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    use(monkeypatch, tiny_dataset(tmp_path), batches=6 * STEPS + STEPS + 1)
+    with pytest.raises(PowerCut):
+        derived(run, SETTINGS)
+    losses, path = losses_in(run), run / "trials.jsonl"
+    path.write_text(path.read_text().splitlines(keepends=True)[0])
+    left = use(monkeypatch, tiny_dataset(tmp_path), batches=2 * STEPS + JUDGING)
+    derived(run, SETTINGS)
+    assert left == [0]  # nothing was trained again
+    assert losses_in(run) == losses
+
+
 def test_more_trials_go_on_from_fewer(run: Path) -> None:
     derived(run, replace(SETTINGS, trials=2))
     fewer = losses_in(run)
