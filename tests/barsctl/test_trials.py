@@ -212,6 +212,11 @@ def test_more_trials_go_on_from_fewer(run: Path) -> None:
     derived(run, replace(SETTINGS, trials=4))
     assert len(losses_in(run)) == 4
     assert fewer.items() < losses_in(run).items()
+    lines: list[str] = []
+    derive(run, replace(SETTINGS, trials=1), device=CPU, notify=lines.append)
+    assert [line.partition(":")[0] for line in lines[:4]] == [
+        "tried 1 of 4", "tried 2 of 4", "tried 3 of 4", "tried 4 of 4",
+    ]  # fmt: skip
 
 
 def test_other_trials_begin_anew(run: Path) -> None:
