@@ -219,9 +219,11 @@ def test_more_trials_go_on_from_fewer(run: Path) -> None:
     ]  # fmt: skip
 
 
-def test_other_trials_begin_anew(run: Path) -> None:
+def test_other_trials_begin_anew(
+    run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     settings = replace(SETTINGS, trials=1)
-    derived(run, settings)
+    ranking = derived(run, settings)
     kept = (run / "trials.jsonl").read_bytes()
     derived(run, UNTRIED)
     assert (run / "trials.jsonl").read_bytes() == kept
@@ -233,6 +235,8 @@ def test_other_trials_begin_anew(run: Path) -> None:
     }  # fmt: skip
     assert told([found]) == [(2, *losses_in(run, "longer-trials.jsonl").values())]
     assert len(losses_in(run)) == 1
+    use(monkeypatch, tiny_dataset(tmp_path), batches=0)
+    assert derived(run, settings) == ranking  # the first are there again
 
 
 def test_networks_that_were_not_judged_are_tried_too(run: Path) -> None:
