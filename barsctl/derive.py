@@ -19,6 +19,7 @@ from .board_budgets import BoardBudget, board_budgets, tightened
 from .budgets import Budget
 from .candidates import candidate_choices, neighbours
 from .errors import BarsError, DivergedError
+from .folder_lock import locked
 from .halving import Halving, open_halving
 from .judge import Judge, JudgeSettings, open_judge
 from .measured_log import MEASURED, MeasuredLog, read_measured
@@ -77,7 +78,8 @@ def derive(
     the next. It goes to the run's genotype.json, the ranking to derive.json. What was judged, tried
     or measured before, for another budget too, is not again. budgets: None for those of the search;
     tables: None likewise. Raises BudgetUnreachable where no network keeps to them, BarsError where
-    another board answers than the table's, or none, DivergedError where all that were tried did.
+    another board answers than the table's, or none, DivergedError where all that were tried did,
+    FolderInUse where another derive or pareto is at work in the folder.
     """
     config = read_search_config(folder)
     asked = config.budgets if budgets is None else tuple(budgets)
@@ -85,20 +87,21 @@ def derive(
     hard = hard_budgets(asked, config.space, tables=found)
     boards = board_budgets(asked, found, settings.place) if settings.measured else ()
     _require_use(settings.place, boards, asked, tables)
-    log = read_measured(folder / MEASURED)
-    for board in boards:  # judging takes minutes
-        board.require_ready(log)
-    judge = open_judge(folder, config, settings.judge, device=device)
-    halving = None
-    if settings.trials:
-        halving = open_halving(
-            folder, config.space, judge.dataset,
-            count=settings.trials, epochs=settings.trial_epochs,
-            batch_size=config.settings.batch_size, seed=settings.judge.seed, device=device,
-        )  # fmt: skip
-    ranking = _derived(judge, halving, hard, boards, settings, log=log, notify=notify)
-    write_genotype(ranking[0].genotype, folder / GENOTYPE)
-    write_json(folder / DERIVED, derived_json(ranking))
+    with locked(folder):
+        log = read_measured(folder / MEASURED)
+        for board in boards:  # judging takes minutes
+            board.require_ready(log)
+        judge = open_judge(folder, config, settings.judge, device=device)
+        halving = None
+        if settings.trials:
+            halving = open_halving(
+                folder, config.space, judge.dataset,
+                count=settings.trials, epochs=settings.trial_epochs,
+                batch_size=config.settings.batch_size, seed=settings.judge.seed, device=device,
+            )  # fmt: skip
+        ranking = _derived(judge, halving, hard, boards, settings, log=log, notify=notify)
+        write_genotype(ranking[0].genotype, folder / GENOTYPE)
+        write_json(folder / DERIVED, derived_json(ranking))
     return ranking
 
 

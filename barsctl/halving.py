@@ -15,6 +15,7 @@ from space.search_space import SearchSpace
 from targets.toolchain import Notify
 
 from .data.dataset import Dataset
+from .network_rows import kept_choices
 from .train_settings import TrainSettings
 from .trials import Near, Trials, forget_runs, open_trials, tried_in_turn
 from .tried import LONGER_TRIALS, TRIALS
@@ -51,6 +52,8 @@ class Halving:
         proposed: Sequence[Genotype], near: Near, notify: Notify,
     ) -> list[Genotype]:  # fmt: skip
         """Try some of the networks, and return these; see `tried_in_turn`."""
+        before = {kept_choices(each) for each in (*judged, *proposed) if each in self.short.known}
+        all_count = max(self.count, len(before))
         tried: list[tuple[Genotype, float | None]] = []
         for genotype, loss in tried_in_turn(
             self.short,
@@ -61,7 +64,7 @@ class Halving:
             count=self.count,
         ):
             tried.append((genotype, loss))
-            notify(f"tried {len(tried)} of {self.count}: {_told(loss)}")
+            notify(f"tried {len(tried)} of {all_count}: {_told(loss)}")
         sound = [(loss, index) for index, (_, loss) in enumerate(tried) if loss is not None]
         best = [index for _, index in sorted(sound)[: _best_count(len(tried))]]
         for number, index in enumerate(best, start=1):

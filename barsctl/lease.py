@@ -11,7 +11,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from uuid import uuid4
@@ -23,12 +23,18 @@ from .errors import BarsError
 LEASE = "lease.json"
 RENEWED_EVERY_S = 10.0
 STALE_AFTER_S = 120.0
+# Before another worker may take the folder: what is under way needs a moment to end.
+GIVEN_UP_AFTER_S = 90.0
 # Not SIGINT: shells make background jobs deaf to it.
 _LOST = signal.SIGUSR1
 
 
 class LostLease(BarsError):  # noqa: N818 (it is what happened)
-    """Another worker is in the folder, since this one was not heard of for too long."""
+    """Another worker is in the folder, or may soon be: this one was not heard of for too long."""
+
+
+class _Stopped(BaseException):
+    """The same on its way through the main thread: no `except Exception` may keep it to itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,10 +105,10 @@ def write_lease(folder: Path, lease: Lease, *, renewals: int = 0) -> None:
 
 
 def holds(folder: Path, lease: Lease) -> bool:
-    """Whether a folder is still this lease's."""
+    """Whether a folder is still this lease's. Raises OSError where that cannot be read."""
     try:
         return bool(json.loads((folder / LEASE).read_bytes())["name"] == lease.name)
-    except (OSError, ValueError, KeyError, TypeError):
+    except (FileNotFoundError, ValueError, KeyError, TypeError):
         return False
 
 
@@ -110,33 +116,58 @@ def holds(folder: Path, lease: Lease) -> bool:
 def renewed(folder: Path, lease: Lease, *, every_s: float = RENEWED_EVERY_S) -> Iterator[None]:
     """Renew a lease while the context lasts, and give it back. For the main thread.
 
-    Raises LostLease, in the midst of the context, where another took the folder.
+    Raises LostLease, in the midst of the context, where another took the folder, or will since the
+    lease cannot be written.
     """
     ended = threading.Event()
+    reasons: list[str] = []
 
     def renew() -> None:
-        renewals = 0
-        while not ended.wait(every_s):
-            if not holds(folder, lease):
-                os.kill(os.getpid(), _LOST)
-                return
-            renewals += 1
-            write_lease(folder, lease, renewals=renewals)
+        reason = _reason_to_stop(folder, lease, ended, every_s=every_s)
+        if reason is not None:
+            reasons.append(reason)
+            os.kill(os.getpid(), _LOST)
 
     def stop(_signal: int, _frame: object) -> None:
-        raise LostLease(
-            f"{folder}: another worker took it over, since this one did not renew its lease for "
-            f"{STALE_AFTER_S:.0f} s; look whether the machine slept, then give the command again"
-        )
+        if reasons and not ended.is_set():
+            raise _Stopped(*reasons)
 
     before = signal.signal(_LOST, stop)
     thread = threading.Thread(target=renew, daemon=True)
-    thread.start()
     try:
+        thread.start()
         yield
+    except _Stopped as stopped:
+        raise LostLease(f"{folder}: {stopped}, then give the command again") from stopped
     finally:
         ended.set()
         thread.join()
         signal.signal(_LOST, before)
-        if holds(folder, lease):
-            (folder / LEASE).unlink()
+        with suppress(OSError):
+            if holds(folder, lease):
+                (folder / LEASE).unlink()
+
+
+def _reason_to_stop(
+    folder: Path, lease: Lease, ended: threading.Event, *, every_s: float
+) -> str | None:
+    """Renew a lease until its context has ended; before that, return why it cannot go on."""
+    renewals, written_s = 0, time.monotonic()
+    while not ended.wait(every_s):
+        now_s = time.monotonic()
+        try:
+            if not holds(folder, lease):
+                return (
+                    "another worker took it over, since this one did not renew its lease for "
+                    f"{STALE_AFTER_S:.0f} s; look whether the machine slept"
+                )
+            write_lease(folder, lease, renewals=renewals + 1)
+        except OSError as error:  # a full disk or a network's file system may be well again soon
+            if now_s - written_s > GIVEN_UP_AFTER_S:
+                return (
+                    f"the lease could not be renewed for {GIVEN_UP_AFTER_S:.0f} s, and another "
+                    f"worker would take it over ({error}); see that {LEASE} can be written"
+                )
+        else:
+            renewals, written_s = renewals + 1, now_s
+    return None

@@ -17,25 +17,32 @@ from space.json_lines import NO_LINES, read_lines
 from space.strict_json import parse_strict
 
 MEASURED = "measured.jsonl"
+# Of format 1, which did not tell them: no table's header has these, so the network counts as new.
+_LATER = {"measured_for": {"cpu": "", "compiler": ""}}
 
 
 @dataclass(frozen=True, slots=True)
 class MeasuredFor:
-    """A network by its `kernels_digest`, and what its cost holds for: where and how measured."""
+    """A network by its `kernels_digest`, and what its cost holds for: where and how measured.
+
+    cpu, compiler: of the table's header, as two machines may be the same target and place.
+    """
 
     network: str
     target: str
     place: str
+    cpu: str
     threads: int
     tuned: bool
     kernel_hash: str
+    compiler: str
 
 
 @dataclass(frozen=True, slots=True)
 class MeasuredRow:
     """What a network cost, in the unit of the table's model."""
 
-    format: Literal[1]
+    format: Literal[1, 2]
     measured_for: MeasuredFor
     cost: float
 
@@ -53,7 +60,7 @@ class MeasuredLog:
     def add(self, measured_for: MeasuredFor, cost: float) -> None:
         """Keep what a network cost."""
         with self.path.open("a") as file:
-            file.write(json.dumps(asdict(MeasuredRow(1, measured_for, cost))) + "\n")
+            file.write(json.dumps(asdict(MeasuredRow(2, measured_for, cost))) + "\n")
         self.costs[measured_for] = cost
 
     def knows(self, like: MeasuredFor) -> bool:
@@ -70,7 +77,10 @@ def measured_for(network: str, header: TableHeader, place: str) -> MeasuredFor:
     if header.processor != target:
         clock = "" if header.clock_ghz is None else f" at {header.clock_ghz:g} GHz"
         target = f"{target} ({header.processor}{clock})"
-    return MeasuredFor(network, target, place, header.threads, header.tuned, header.kernel_hash)
+    return MeasuredFor(
+        network, target, place, header.cpu, header.threads, header.tuned, header.kernel_hash,
+        header.compiler,
+    )  # fmt: skip
 
 
 def read_measured(path: Path) -> MeasuredLog:
@@ -80,6 +90,6 @@ def read_measured(path: Path) -> MeasuredLog:
         write_atomically(path, b"".join(lines.whole))
     log = MeasuredLog(path)
     for number, line in enumerate(lines.whole, start=1):
-        row = parse_strict(line, _ROW, what=f"{path}: line {number}")
+        row = parse_strict(line, _ROW, what=f"{path}: line {number}", later=_LATER)
         log.costs[row.measured_for] = row.cost
     return log

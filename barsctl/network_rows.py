@@ -1,12 +1,13 @@
 """Files of what is known of a search's networks: a header, and a row per network.
 
-The rows hold for what the header names; a file of another header is begun anew. A torn last line,
-left by an interruption, is dropped.
+The rows hold for what the header names; a file of another header is set aside until that one is
+asked for again. A torn last line, left by an interruption, is dropped.
 """
 
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from hashlib import sha256
 from pathlib import Path
 from typing import Generic, Protocol, TypeVar
 
@@ -14,7 +15,7 @@ from pydantic import TypeAdapter
 
 from space.atomic import write_atomically
 from space.genotype import Genotype, genotype_of, kept_cells
-from space.json_lines import NO_LINES, read_lines
+from space.json_lines import NO_LINES, JsonLines, read_lines
 from space.search_space import SearchSpace
 from space.strict_json import parse_strict
 
@@ -72,20 +73,41 @@ class NetworkRows(Generic[Header, Row]):
 def known_rows(
     path: Path, space: SearchSpace, header: Header, form: RowsFormat[Header, Row]
 ) -> NetworkRows[Header, Row]:
-    """What is known under a header; a file of another header is begun anew.
+    """What is known under a header; a file of another header is set aside.
 
     Raises SpaceError where a row is damaged.
     """
-    lines = read_lines(path) if path.exists() else NO_LINES
     first = _line(header, form.header).encode()
-    is_of_header = lines.whole[:1] == (first,)
-    whole = lines.whole if is_of_header else (first,)
-    if lines.torn or not is_of_header:
+    lines = _lines(path)
+    if lines.whole[:1] != (first,):
+        _exchange(path, lines, first)
+        lines = _lines(path)
+    whole = lines.whole or (first,)
+    if lines.torn or not lines.whole:
         write_atomically(path, b"".join(whole))
     known = NetworkRows(path, space, form)
     for row in _rows(path, whole, form.row):
         known.rows[kept_choices(genotype_of(space, row.choices))] = row
     return known
+
+
+def _lines(path: Path) -> JsonLines:
+    return read_lines(path) if path.exists() else NO_LINES
+
+
+def _exchange(path: Path, lines: JsonLines, first: bytes) -> None:
+    """Set a file's lines aside, and take back those that begin with the line that is asked for.
+
+    A line that is damaged, and can be no header, keeps its file too.
+    """
+    if lines.whole:
+        path.replace(_aside(path, lines.whole[0]))
+    if (kept := _aside(path, first)).exists():
+        kept.replace(path)
+
+
+def _aside(path: Path, first: bytes) -> Path:
+    return path.with_stem(f"{path.stem}-{sha256(first).hexdigest()[:8]}")
 
 
 def header_and_rows(path: Path, form: RowsFormat[Header, Row]) -> tuple[Header, list[Row]]:

@@ -19,6 +19,7 @@ from space.genotype import genotype_of
 from .budgets import Budget, format_cost
 from .candidates import candidate_choices
 from .errors import BarsError
+from .folder_lock import locked
 from .front_plot import write_front_plot
 from .judge import Judge, JudgeSettings, open_judge
 from .network_rows import kept_choices
@@ -66,16 +67,17 @@ def pareto(
 
     budgets: what every network keeps to besides. table: None for the run's own one.
     Raises BarsError where there is not one table, BudgetUnreachable where no network is within the
-    budgets.
+    budgets, FolderInUse where a derive or another pareto is at work in the folder.
     """
     config = read_search_config(folder)
     times = _the_table(config, table)
     others = hard_budgets(budgets, config.space, tables=(times,))
     out.mkdir(parents=True, exist_ok=True)
-    judge = open_judge(folder, config, settings.judge, device=device)
-    priced = _priced(judge, times)
-    evaluate(judge, _choices(judge, settings, priced, others), what="pareto")
-    found = candidates_within(judge, (priced, *others))
+    with locked(folder):
+        judge = open_judge(folder, config, settings.judge, device=device)
+        priced = _priced(judge, times)
+        evaluate(judge, _choices(judge, settings, priced, others), what="pareto")
+        found = candidates_within(judge, (priced, *others))
     front = Front(
         priced.name,
         priced.unit,

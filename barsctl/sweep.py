@@ -30,8 +30,9 @@ from .budgets import Budget
 from .data_choice import DataChoice, load_choice
 from .derive import DERIVED, DeriveSettings, derive
 from .errors import BarsError
+from .folder_lock import FolderInUse
 from .judge import JudgeSettings
-from .lease import LostLease, renewed
+from .lease import renewed
 from .measured_log import MEASURED, MeasuredLog
 from .pricing import hard_budgets, read_tables
 from .ranking import derived_cost
@@ -212,7 +213,7 @@ def _result(
     """What comes out of a cell, or why nothing does. What the system refuses ends the worker."""
     try:
         return _computed(config, cell, folder, device=device, notify=notify)
-    except (OSError, LostLease):
+    except (OSError, FolderInUse):
         raise
     except _USERS_ERRORS as error:
         return CellResult(error=" ".join(str(error).split()))

@@ -68,21 +68,22 @@ class Trials:
                     self.folder, genotype, self.dataset, self.settings,
                     epochs=self.epochs, device=self.device,
                 )  # fmt: skip
-                loss = _last_loss(run, self.epochs)
+                loss = _loss_after(run, self.epochs)
             except DivergedError:
                 loss = None
             self.known.add(TriedRow(choices, loss))
         return self.known[genotype].loss
 
 
-def _last_loss(run: Path, epochs: int) -> float:
-    rows = read_metrics(run)
-    if not rows or rows[-1]["epoch"] != epochs - 1:
+def _loss_after(run: Path, epochs: int) -> float:
+    # A run that was killed in a longer trial is further.
+    losses = [row["loss"] for row in read_metrics(run) if row["epoch"] == epochs - 1]
+    if not losses:
         raise BarsError(
             f"{run}: the metrics of epoch {epochs}, by which trials are ranked, are not there; "
             "remove this folder, and the network is tried again"
         )
-    return float(rows[-1]["loss"])
+    return float(losses[-1])
 
 
 def open_trials(

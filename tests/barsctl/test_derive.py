@@ -12,6 +12,7 @@ from barsctl.budgets import Budget
 from barsctl.derive import DeriveSettings, derive
 from barsctl.errors import BarsError
 from barsctl.evaluate import accuracy
+from barsctl.folder_lock import FolderInUse, locked
 from barsctl.gap import discrete_accuracy
 from barsctl.judge import JudgeSettings
 from barsctl.machine import cpu_name
@@ -242,14 +243,31 @@ def test_missing_compiler_is_told_before_judging(
 def test_board_that_was_measured_may_be_away(
     searched: tuple[Path, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run, table = searched
+    run, _ = searched
     with monkeypatch.context() as patch:
         use_board(patch, slower=1.3)
         first = derive(run, SETTINGS, device=CPU, notify=print)
-    other = of_other_board(table)
-    assert derive(run, SETTINGS, device=CPU, notify=print, tables=[other]) == first
+    monkeypatch.setattr(build, "find_spec", lambda _: None)
+    assert derive(run, SETTINGS, device=CPU, notify=print) == first
+
+
+def test_what_was_measured_holds_for_no_other_board(
+    searched: tuple[Path, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, table = searched
+    use_board(monkeypatch, slower=1.3)
+    derive(run, SETTINGS, device=CPU, notify=print)
+    with pytest.raises(BarsError, match="the table is of 'Raspberry Pi 9'"):
+        derive(run, SETTINGS, device=CPU, notify=print, tables=[of_other_board(table)])
 
 
 def test_derive_needs_a_search(tmp_path: Path) -> None:
     with pytest.raises(BarsError, match="is not a run's folder"):
         derive(tmp_path, SETTINGS, device=CPU, notify=print)
+
+
+def test_derive_beside_another_is_refused(searched: tuple[Path, str]) -> None:
+    run, _ = searched
+    with locked(run), pytest.raises(FolderInUse, match="another derive or pareto is at work"):
+        derive(run, SETTINGS, device=CPU, notify=print)
+    assert not (run / "judged.jsonl").exists()

@@ -1,14 +1,20 @@
+import errno
 import json
+import os
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+import barsctl.lease
 from barsctl.lease import (
+    GIVEN_UP_AFTER_S,
     LEASE,
+    RENEWED_EVERY_S,
     STALE_AFTER_S,
     LostLease,
     Watch,
@@ -17,6 +23,7 @@ from barsctl.lease import (
     renewed,
     write_lease,
 )
+from space.atomic import write_atomically
 
 
 class Clock:
@@ -99,3 +106,65 @@ def test_worker_that_lost_its_folder_is_stopped(tmp_path: Path) -> None:
     with pytest.raises(LostLease, match="another worker took it over"):
         work_on()
     assert holds(tmp_path, other)
+
+
+def test_nothing_in_the_context_keeps_the_loss_to_itself(tmp_path: Path) -> None:
+    lease, other = own_lease(), own_lease()
+    write_lease(tmp_path, lease)
+
+    def work_on() -> None:
+        with renewed(tmp_path, lease, every_s=0.001):
+            for _ in range(500):
+                with suppress(Exception):  # as where budgets are measured, and damaged files read
+                    write_lease(tmp_path, other)
+                    time.sleep(0.001)
+
+    with pytest.raises(LostLease, match="another worker took it over"):
+        work_on()
+
+
+def fail_to_write(monkeypatch: pytest.MonkeyPatch, *, times: int) -> list[int]:
+    """Let renewals meet a full disk; returns how many more will."""
+    left = [times]
+
+    def write(path: Path, content: str) -> None:
+        if left[0]:
+            left[0] -= 1
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+        write_atomically(path, content)
+
+    monkeypatch.setattr(barsctl.lease, "write_atomically", write)
+    return left
+
+
+def test_full_disk_is_sat_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    lease = own_lease()
+    write_lease(tmp_path, lease)
+    left = fail_to_write(monkeypatch, times=3)
+    with renewed(tmp_path, lease, every_s=0.001):
+        for _ in range(2000):
+            if json.loads((tmp_path / LEASE).read_bytes())["renewals"] > 1:
+                break
+            time.sleep(0.001)
+        else:
+            pytest.fail("it was renewed no more")
+    assert left == [0]
+
+
+def test_worker_stops_before_its_unwritten_lease_is_stale(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert GIVEN_UP_AFTER_S + 2 * RENEWED_EVERY_S <= STALE_AFTER_S
+    lease = own_lease()
+    write_lease(tmp_path, lease)
+    left = fail_to_write(monkeypatch, times=10**6)
+    monkeypatch.setattr(barsctl.lease, "GIVEN_UP_AFTER_S", 0.02)
+
+    def work_on() -> None:
+        with renewed(tmp_path, lease, every_s=0.001):
+            time.sleep(2.0)
+
+    with pytest.raises(LostLease, match=r"could not be renewed .*No space left .*can be written"):
+        work_on()
+    assert left[0] < 10**6 - 2  # it was tried again
+    assert not (tmp_path / LEASE).exists()

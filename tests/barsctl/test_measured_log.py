@@ -25,6 +25,8 @@ def test_costs_are_kept(tmp_path: Path) -> None:
         measured_for("0a1b", replace(HEADER, threads=2), "local"),
         measured_for("0a1b", replace(HEADER, kernel_hash="1"), "local"),
         measured_for("0a1b", replace(HEADER, processor="armv7"), "local"),
+        measured_for("0a1b", replace(HEADER, cpu="another processor"), "local"),
+        measured_for("0a1b", replace(HEADER, compiler="another compiler"), "local"),
     ],
 )
 def test_costs_hold_for_one_place_and_way(other: object) -> None:
@@ -36,6 +38,17 @@ def test_boards_differ_by_processor_and_clock() -> None:
     assert measured_for("0a1b", board, "modelled").target == "mine (cortex-a72 at 1.8 GHz)"
     plain = replace(HEADER, target="cortex-a72", processor="cortex-a72", clock_ghz=1.5)
     assert measured_for("0a1b", plain, "modelled").target == "cortex-a72"
+
+
+def test_rows_that_do_not_tell_the_processor_are_kept_and_unknown(tmp_path: Path) -> None:
+    path = tmp_path / "measured.jsonl"
+    path.write_bytes((Path(__file__).parents[1] / "data/measured-1.jsonl").read_bytes())
+    log = read_measured(path)
+    assert len(log.costs) == 1
+    assert HERE not in log.costs
+    assert not log.knows(HERE)
+    log.add(HERE, 2.5)
+    assert read_measured(path).costs == log.costs
 
 
 def test_torn_line_is_dropped(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import pytest
 from barsctl import judge
 from barsctl.budgets import Budget
 from barsctl.derive import DeriveSettings, derive
+from barsctl.folder_lock import FolderInUse, locked
 from barsctl.gap import discrete_accuracy
 from barsctl.judge import JudgeSettings
 from barsctl.pareto import Front, ParetoSettings, non_dominated, pareto
@@ -131,6 +132,12 @@ def test_no_network_is_judged_again(run: Path, monkeypatch: pytest.MonkeyPatch) 
     assert path.read_text().startswith(kept)
     rows = path.read_text().splitlines()[1:]
     assert len(rows) == len(set(rows)) == len(front.judged)
+
+
+def test_pareto_is_refused_beside_a_derive(run: Path) -> None:
+    with locked(run), pytest.raises(FolderInUse, match="another derive or pareto is at work"):
+        front_of(run)
+    assert not (run / "judged.jsonl").exists()
 
 
 def test_other_images_are_judged_anew(run: Path) -> None:

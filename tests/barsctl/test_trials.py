@@ -192,17 +192,38 @@ def test_derive_killed_in_a_longer_trial_goes_on_there(
     assert derived(untouched, SETTINGS) == resumed
 
 
+def test_trial_whose_row_was_lost_is_read_from_its_longer_one(
+    run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    use(monkeypatch, tiny_dataset(tmp_path), batches=6 * STEPS + STEPS + 1)
+    with pytest.raises(PowerCut):
+        derived(run, SETTINGS)
+    losses, path = losses_in(run), run / "trials.jsonl"
+    path.write_text(path.read_text().splitlines(keepends=True)[0])
+    left = use(monkeypatch, tiny_dataset(tmp_path), batches=2 * STEPS + JUDGING)
+    derived(run, SETTINGS)
+    assert left == [0]  # nothing was trained again
+    assert losses_in(run) == losses
+
+
 def test_more_trials_go_on_from_fewer(run: Path) -> None:
     derived(run, replace(SETTINGS, trials=2))
     fewer = losses_in(run)
     derived(run, replace(SETTINGS, trials=4))
     assert len(losses_in(run)) == 4
     assert fewer.items() < losses_in(run).items()
+    lines: list[str] = []
+    derive(run, replace(SETTINGS, trials=1), device=CPU, notify=lines.append)
+    assert [line.partition(":")[0] for line in lines[:4]] == [
+        "tried 1 of 4", "tried 2 of 4", "tried 3 of 4", "tried 4 of 4",
+    ]  # fmt: skip
 
 
-def test_other_trials_begin_anew(run: Path) -> None:
+def test_other_trials_begin_anew(
+    run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     settings = replace(SETTINGS, trials=1)
-    derived(run, settings)
+    ranking = derived(run, settings)
     kept = (run / "trials.jsonl").read_bytes()
     derived(run, UNTRIED)
     assert (run / "trials.jsonl").read_bytes() == kept
@@ -214,6 +235,8 @@ def test_other_trials_begin_anew(run: Path) -> None:
     }  # fmt: skip
     assert told([found]) == [(2, *losses_in(run, "longer-trials.jsonl").values())]
     assert len(losses_in(run)) == 1
+    use(monkeypatch, tiny_dataset(tmp_path), batches=0)
+    assert derived(run, settings) == ranking  # the first are there again
 
 
 def test_networks_that_were_not_judged_are_tried_too(run: Path) -> None:
