@@ -154,7 +154,9 @@ def _copy_search(source: Path, run: Path) -> None:
         return
     part = run / "part"
     shutil.rmtree(part, ignore_errors=True)
-    derived = shutil.ignore_patterns(JUDGED, TRIED, LONGER_TRIALS, DERIVED, GENOTYPE)
+    rows = (JUDGED, TRIED, LONGER_TRIALS)
+    aside = (name.replace(".jsonl", "-*.jsonl") for name in rows)
+    derived = shutil.ignore_patterns(*rows, *aside, DERIVED, GENOTYPE)
     shutil.copytree(source / SEARCH, part, ignore=derived)
     shutil.copy(source / "search-seconds", run)
     part.rename(run / SEARCH)
