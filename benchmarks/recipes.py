@@ -1,10 +1,10 @@
-"""A step of every stage of the recipes of docs/recipes.md, at full resolution and whole batches.
+"""Steps of every stage of the recipes of docs/recipes.md, at full resolution and whole batches.
 
 Random images are written in the formats that the recipes read: CIFAR-10's binary files at their
-full size, and JPEG photographs in a folder for each of 1 000 classes. Then each stage takes a step
+full size, and JPEG photographs in a folder for each of 1 000 classes. Then each stage takes three steps
 on them by the code that `barsctl` runs, in a process of its own: the steps of a search that move
-weights (of which a warm-up consists) and architecture, a step of the float teacher, and one of the
-network that learns from it. Stages that keep most are run at a quarter of the batch too, which
+weights (of which a warm-up consists) and architecture, those of the float teacher, and of the
+network that learns from it; a loss after the first tells what the steps before it did. Stages that keep most are run at a quarter of the batch too, which
 tells what an image adds. On a CPU seconds are those that one thread computed, reading apart.
 """
 
@@ -57,11 +57,10 @@ def main() -> None:
 def subjects(name: str, *, quick: bool) -> list[Subject]:
     """What is run of a recipe."""
     device: Literal["cpu", "cuda"] = "cuda" if torch.cuda.is_available() else "cpu"
-    steps = 1 if device == "cpu" else 3
     if quick:
-        return [Subject(name, stage, QUICK_IMAGES, device, steps) for stage in QUICK_STAGES[name]]
+        return [Subject(name, stage, QUICK_IMAGES, device) for stage in QUICK_STAGES[name]]
     return [
-        Subject(name, stage, batch_size(RECIPES[name], stage) // part, device, steps)
+        Subject(name, stage, batch_size(RECIPES[name], stage) // part, device)
         for stage in STAGES
         for part in ((4, 1) if stage in GROWING else (1,))
     ]

@@ -43,8 +43,8 @@ and seed had trained for another cell was not trained again. Trained on: {machin
 A searched network is that of `search --sampling one --epochs {search.epochs} --warmup-epochs
 {search.warmup_epochs} --architecture-learning-rate {search.architecture_learning_rate:g} --entropy
 {search.entropy_weight:g} --refine-epochs {search.refine_epochs}`, so of an architecture that moves
-slowly and has no press for decisions, and of `derive --candidates {compared} --trials {trials}`: see
-[method.md](../method.md). A search of the topology keeps the widths and depths of the best uniform
+slowly and has no press for decisions, and of `derive --candidates {compared} --trials {trials}`:
+see [method.md](../method.md). A search of the topology keeps the widths and depths of the best uniform
 design, one of the layout its cells. Of the searches without a part, that without `noise` mixes all
 options (`--sampling softmax`) and so computes no single networks, that without the `slow
 architecture` has the rate and the entropy term of a search's defaults, and that without `trials`

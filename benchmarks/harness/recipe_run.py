@@ -1,4 +1,4 @@
-"""One step of a recipe on images that are read from files, measured in a process of its own."""
+"""Steps of a recipe on images that are read from files, measured in a process of its own."""
 
 import json
 import os
@@ -24,6 +24,7 @@ from .recipe_steps import Stage, stepper
 from .recipes import RECIPES
 
 BENCHMARKS = Path(__file__).parents[1]
+STEPS = 3
 FIRST_IMAGES = 2
 """Of the steps before the measured ones: optimizers make what they keep, torch its kernels."""
 # So that freed memory is free, as on a GPU: else glibc keeps much of it for itself. Its pages have
@@ -36,13 +37,12 @@ Device = Literal["cpu", "cuda"]
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """What a process runs: so many steps of a recipe's stage, of so many images each."""
+    """What a process runs: STEPS of a recipe's stage, of so many images each."""
 
     recipe: str
     stage: Stage
     images: int
     device: Device
-    steps: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,11 +89,11 @@ def measured(subject: Subject, folder: Path) -> Outcome:
     )
     first = Batch(batch.pixels[:FIRST_IMAGES], batch.labels[:FIRST_IMAGES])
     step = stepper(recipe, subject.stage, dataset, device, first=first)
-    tallies = [Tally() for _ in range(subject.steps)]
+    tallies = [Tally() for _ in range(STEPS)]
     start = _now(device)
     for tally in tallies:
         step(batch, tally)
-    seconds = (_now(device) - start) / subject.steps
+    seconds = (_now(device) - start) / STEPS
     losses = tuple(tally.loss for tally in tallies if tally.loss is not None)
     return Outcome(seconds, decoding_s, augmenting_s, losses, _peak_mb(device))
 
@@ -116,8 +116,8 @@ def _peak_mb(device: torch.device) -> float:
 def main() -> None:
     """Run the subject that the words name, and print its outcome as JSON."""
     torch.set_num_threads(1)
-    recipe, stage, images, device, steps, folder = sys.argv[1:]
-    subject = Subject(recipe, cast(Stage, stage), int(images), cast(Device, device), int(steps))
+    recipe, stage, images, device, folder = sys.argv[1:]
+    subject = Subject(recipe, cast(Stage, stage), int(images), cast(Device, device))
     print(json.dumps(asdict(measured(subject, Path(folder)))))
 
 
