@@ -1,11 +1,12 @@
 """Steps of every stage of the recipes of docs/recipes.md, at full resolution and whole batches.
 
 Random images are written in the formats that the recipes read: CIFAR-10's binary files at their
-full size, and JPEG photographs in a folder for each of 1 000 classes. Then each stage takes three steps
-on them by the code that `barsctl` runs, in a process of its own: the steps of a search that move
-weights (of which a warm-up consists) and architecture, those of the float teacher, and of the
-network that learns from it; a loss after the first tells what the steps before it did. Stages that keep most are run at a quarter of the batch too, which
-tells what an image adds. On a CPU seconds are those that one thread computed, reading apart.
+full size, and JPEG photographs in a folder for each of 1 000 classes. Then each stage takes three
+steps on them by the code that `barsctl` runs, in a process of its own: the steps of a search that
+move weights (of which a warm-up consists) and architecture, those of the float teacher, and of
+the network that learns from it; a loss after the first tells what the steps before it did. Stages
+that keep most are run at a quarter of the batch too, which tells what an image adds. On a CPU
+seconds are those that one thread computed, reading apart.
 """
 
 import math

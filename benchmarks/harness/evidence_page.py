@@ -41,14 +41,14 @@ are on the 10 000 test images, of the epoch that was best on validation images. 
 and seed had trained for another cell was not trained again. Trained on: {machines}.
 
 A searched network is that of `search --sampling one --epochs {search.epochs} --warmup-epochs
-{search.warmup_epochs} --architecture-learning-rate {search.architecture_learning_rate:g} --entropy
-{search.entropy_weight:g} --refine-epochs {search.refine_epochs}`, so of an architecture that moves
-slowly and has no press for decisions, and of `derive --candidates {compared} --trials {trials}`:
-see [method.md](../method.md). A search of the topology keeps the widths and depths of the best uniform
-design, one of the layout its cells. Of the searches without a part, that without `noise` mixes all
-options (`--sampling softmax`) and so computes no single networks, that without the `slow
-architecture` has the rate and the entropy term of a search's defaults, and that without `trials`
-trains the network that shared weights find best. What was found on the way to this
+{search.warmup_epochs} --architecture-learning-rate {search.architecture_learning_rate:g}
+--entropy {search.entropy_weight:g} --refine-epochs {search.refine_epochs}`, so of an architecture
+that moves slowly and has no press for decisions, and of `derive --candidates {compared} --trials
+{trials}`: see [method.md](../method.md). A search of the topology keeps the widths and depths of
+the best uniform design, one of the layout its cells. Of the searches without a part, that without
+`noise` mixes all options (`--sampling softmax`) and so computes no single networks, that without
+the `slow architecture` has the rate and the entropy term of a search's defaults, and that without
+`trials` trains the network that shared weights find best. What was found on the way to this
 method is in [search_findings.md](search_findings.md).
 
 Another `recipe` trains the best uniform design with one thing more: its float twin as a teacher,

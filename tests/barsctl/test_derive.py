@@ -29,7 +29,17 @@ from space.graph import BlockGraph
 from space.nn.supernet import Supernet
 from targets import build
 from targets.measuring.measured import Failed, Measured
-from tests.barsctl.tiny_runs import CPU, SEARCH, SPACE, tiny_config, tiny_dataset, write_images
+from targets.measuring.place import parse_place
+from tests.barsctl.tiny_runs import (
+    CPU,
+    SEARCH,
+    SPACE,
+    PowerCut,
+    cut_after,
+    tiny_config,
+    tiny_dataset,
+    write_images,
+)
 from tests.barsctl.tiny_tables import write_table
 
 BOPS = COST_MODELS["bops"]
@@ -259,6 +269,33 @@ def test_what_was_measured_holds_for_no_other_board(
     derive(run, SETTINGS, device=CPU, notify=print)
     with pytest.raises(BarsError, match="the table is of 'Raspberry Pi 9'"):
         derive(run, SETTINGS, device=CPU, notify=print, tables=[of_other_board(table)])
+
+
+def test_place_and_table_of_nothing_are_refused(searched: tuple[Path, str]) -> None:
+    run, table = searched
+    place, bops = parse_place("local"), [Budget("bops", 1e6)]
+    for settings in (
+        replace(SETTINGS, place=place),
+        replace(SETTINGS, measured=False, place=place),
+    ):
+        budgets = bops if settings.measured else None
+        with pytest.raises(BarsError, match=r"--on local: of .* nothing is measured; leave it out"):
+            derive(run, settings, device=CPU, notify=print, budgets=budgets)
+    with pytest.raises(BarsError, match=r"--table .*host.jsonl: bops=1M needs none; leave it out"):
+        derive(run, SETTINGS, device=CPU, notify=print, budgets=bops, tables=[table])
+
+
+def test_unfinished_search_is_refused(tmp_path: Path) -> None:
+    dataset, run = tiny_dataset(tmp_path), tmp_path / "run"
+    config = tiny_config(write_images(tmp_path), settings=replace(SEARCH, epochs=2))
+    with pytest.raises(PowerCut):
+        search_run(
+            config, cut_after(dataset, batches=6), folder=run, resume=False, device=CPU
+        )  # fmt: skip
+    message = r"run is a search of 2 epochs that ended after 1; finish it with .* --resume"
+    with pytest.raises(BarsError, match=message):
+        derive(run, SETTINGS, device=CPU, notify=print)
+    assert not (run / "judged.jsonl").exists()
 
 
 def test_derive_needs_a_search(tmp_path: Path) -> None:

@@ -140,12 +140,29 @@ def test_used_folder_exits_one(barsctl: Command, tmp_path: Path) -> None:
         (("--learning-rate", "-1"), "-1 is below 0"),
         (("--architecture-learning-rate", "nan"), "nan is not a finite number"),
         (("--entropy", "inf"), "inf is not a finite number"),
+        (("--last-temperature", "0"), "0 is not above 0"),
+        (("--seed", str(2**63)), "is not in the range 0<=x<=9223372036854775807"),
     ],
 )
 def test_wrong_words_exit_two(
     words: tuple[str, ...], message: str, barsctl: Command, tmp_path: Path
 ) -> None:
     answer = barsctl("search", "--out", tmp_path / "run", *words)
+    assert answer.exit_code == 2
+    assert message in " ".join(answer.err.replace("│", " ").split())
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("derive", "run", "--trial-epochs", "3"), "--trial-epochs 3 is about trials"),
+        (("train", "bireal-18", "--out", "run", "--table", "t.jsonl"), "--table t.jsonl prices"),
+    ],
+)
+def test_words_that_nothing_would_come_of_exit_two(
+    words: tuple[str, ...], message: str, barsctl: Command
+) -> None:
+    answer = barsctl(*words)
     assert answer.exit_code == 2
     assert message in " ".join(answer.err.replace("│", " ").split())
 
