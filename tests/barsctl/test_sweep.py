@@ -16,8 +16,9 @@ from barsctl.machine import cpu_name
 from barsctl.run_folder import read_metrics
 from barsctl.search_settings import SearchSettings
 from barsctl.train_settings import TrainSettings
+from space.space_file import space_toml
 from tests.barsctl.command_line import CommandLine
-from tests.barsctl.tiny_runs import write_images
+from tests.barsctl.tiny_runs import SPACE, write_images
 from tests.barsctl.tiny_tables import write_table
 
 ROOT = Path(__file__).parents[2]
@@ -189,7 +190,9 @@ def test_cells_search_derive_and_train_as_asked(barsctl: CommandLine, tmp_path: 
 def test_worker_that_cannot_measure_takes_no_cell(barsctl: CommandLine, tmp_path: Path) -> None:
     table = write_table(tmp_path / "table.jsonl", target="host")
     table.write_text(table.read_text().replace(cpu_name(), "Raspberry Pi 9"))
-    asked = [*words(tmp_path, "latency=1s"), "--table", str(table)]
+    space = tmp_path / "tiny.toml"
+    space.write_text(space_toml(SPACE))
+    asked = [*words(tmp_path, "latency=1s"), "--table", str(table), "--space", str(space)]
     answer = barsctl(*asked)
     assert answer.exit_code == 1
     assert "the table is of 'Raspberry Pi 9'" in answer.err
