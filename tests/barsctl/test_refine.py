@@ -32,6 +32,12 @@ from tests.barsctl.tiny_runs import (
 SETTINGS = replace(SEARCH, epochs=2, refine_epochs=3)
 
 
+@pytest.fixture
+def few_candidates(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So small a space has few networks within a budget: 64 take a second of an epoch to find."""
+    monkeypatch.setattr("barsctl.refine.CANDIDATES", 8)
+
+
 def test_extremes_keep_the_edges() -> None:
     choices = dict.fromkeys(decisions(SPACE), 1) | {"width/1": 0, "depth/0": 0}
     largest, smallest = extremes(SPACE, choices)
@@ -84,6 +90,7 @@ def test_step_is_the_sum_of_its_networks(tmp_path: Path) -> None:
         assert tallies[name].loss == pytest.approx(float(loss.detach()))
 
 
+@pytest.mark.usefixtures("few_candidates")
 def test_refined_search_resumes_to_the_same_bits(tmp_path: Path) -> None:
     """Killed while it searches, while it refines, and between: the same network is derived."""
     dataset = tiny_dataset(tmp_path)
@@ -103,6 +110,7 @@ def test_refined_search_resumes_to_the_same_bits(tmp_path: Path) -> None:
     assert read_metrics(folders[0]) == read_metrics(folders[2])
 
 
+@pytest.mark.usefixtures("few_candidates")
 def test_refining_leaves_the_architecture_alone(tmp_path: Path) -> None:
     dataset, run = tiny_dataset(tmp_path), tmp_path / "run"
     config = tiny_config(write_images(tmp_path), Budget("bops", 20e3), settings=SETTINGS)
