@@ -20,14 +20,17 @@ from barsctl.errors import BarsError
 from barsctl.evaluate import Tally
 from barsctl.launch import Ranks
 from barsctl.ranks import from_first, is_first, own_ranks
-from barsctl.run_folder import LAST, read_metrics
+from barsctl.run_folder import LAST, METRICS, read_metrics
 from barsctl.train import RESULT
 from tests.barsctl.rank_program import (
+    BATCHES_INTO_REFINEMENT,
+    BATCHES_INTO_TRAINING,
     BATCHES_OF_TWO_EPOCHS,
     SINGLE,
-    derive_and_train,
+    derive_in,
     search_in,
     steady_signs,
+    train_in,
 )
 from tests.barsctl.tiny_runs import CPU, tiny_dataset, write_images
 
@@ -75,6 +78,11 @@ def require_equal_searches(first: Path, second: Path) -> None:
         assert row.get("gap") == expected.get("gap")
 
 
+def require_same_bytes(first: Path, second: Path, *names: str) -> None:
+    for name in names:
+        assert (first / name).read_bytes() == (second / name).read_bytes(), name
+
+
 def ranking_in(run: Path) -> list[dict[str, Any]]:
     candidates: list[dict[str, Any]] = json.loads((run / "derive.json").read_text())["candidates"]
     return candidates
@@ -91,15 +99,21 @@ def require_equal_rankings(first: Path, second: Path) -> None:
 
 @steady_signs()
 def test_two_processes_compute_what_one_does(tmp_path: Path) -> None:
-    """Searches that the other number began, one of single networks; derivation and training."""
+    """Searches and trainings that the other number began or they themselves; a derivation."""
     one, two = tmp_path / "one", tmp_path / "two"
     images = Path(write_images(tmp_path, count=60).data_dir or "")
     search_in(one / "whole", images)
     search_in(one / "single", images, settings=SINGLE)
     search_in(two / "resumed", images, batches=BATCHES_OF_TWO_EPOCHS)
+    search_in(two / "refined", images, settings=SINGLE, batches=BATCHES_INTO_REFINEMENT)
+    assert len(read_metrics(two / "refined")) == 3
     for folder in (one, two):
         shutil.copytree(one / "whole", folder / "derived")
-    derive_and_train(one / "derived", images, out=one / "trained")
+    derive_in(one / "derived")
+    shutil.copytree(one / "derived", two / "found")
+    train_in(one / "trained", images, search=one / "derived")
+    train_in(two / "train-resumed", images, search=two / "found", batches=BATCHES_INTO_TRAINING)
+    assert len(read_metrics(two / "train-resumed")) == 1
     two_processes("tests.barsctl.rank_program", two, images)
     assert len(read_metrics(two / "cut")) == 2
     search_in(two / "cut", images)
@@ -107,14 +121,18 @@ def test_two_processes_compute_what_one_does(tmp_path: Path) -> None:
     require_equal_searches(one / "whole", two / "resumed")
     require_equal_searches(one / "whole", two / "cut")
     require_equal_searches(one / "single", two / "single")
-    assert "sampled" in read_metrics(two / "single")[-1]["loss"]
+    require_equal_searches(one / "single", two / "refined")
+    require_same_bytes(two / "single", two / "again", LAST, METRICS)
+    assert read_metrics(two / "single")[-1]["loss"]["sampled"] > 0
     assert read_metrics(two / "cut")[-1]["multiplier"]["bops"] > 0
     require_equal_rankings(one / "derived", two / "derived")
-    for name in ("judged.jsonl", "genotype.json"):
-        assert (one / "derived" / name).read_bytes() == (two / "derived" / name).read_bytes()
-    for name in (LAST, "best.safetensors", "teacher/best.safetensors"):
-        require_equal_weights(one / "trained" / name, two / "trained" / name)
-    assert (one / "trained" / RESULT).read_bytes() == (two / "trained" / RESULT).read_bytes()
+    require_same_bytes(one / "derived", two / "derived", "judged.jsonl", "genotype.json")
+    weights = (LAST, "best.safetensors", "teacher/best.safetensors")
+    for trained in (two / "trained", two / "train-resumed"):
+        for name in weights:
+            require_equal_weights(one / "trained" / name, trained / name)
+        require_same_bytes(one / "trained", trained, RESULT)
+    require_same_bytes(two / "trained", two / "train-again", RESULT, METRICS, *weights)
 
 
 def test_command_of_two_processes_answers_once(tmp_path: Path) -> None:

@@ -3,17 +3,25 @@
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import get_args
 
 import pytest
+import torch
 
+from barsctl.architecture_metrics import primitive_shares
 from barsctl.budgets import Budget
+from barsctl.derive import DeriveSettings, derive
 from barsctl.errors import BarsError
+from barsctl.judge import JudgeSettings
 from barsctl.pricing import hard_budgets
 from barsctl.run_folder import LAST, read_metrics
 from barsctl.search import search
-from barsctl.search_run import search_run
+from barsctl.search_run import load_search, search_run
+from barsctl.search_sampling import distribution
 from barsctl.search_settings import Sampling, SearchSettings, architecture_rate
 from costmodels.errors import BudgetUnreachable
+from space.decisions import decisions
+from space.genotype import read_genotype
 from tests.barsctl.tiny_runs import (
     CPU,
     SEARCH,
@@ -93,6 +101,42 @@ def test_search_without_a_budget_runs(tmp_path: Path) -> None:
     assert last["expected_cost"] == {}
     assert set(last["share"]) == {"none", "skip", "bconv3x3"}
     assert set(last["loss"]) == set(last["accuracy"]) == {"weights", "architecture"}
+
+
+@pytest.mark.parametrize("sampling", get_args(Sampling))
+def test_search_by_any_sampling_is_derived_from(sampling: Sampling, tmp_path: Path) -> None:
+    dataset, run = tiny_dataset(tmp_path), tmp_path / "run"
+    settings = replace(SEARCH, sampling=sampling, last_temperature=0.25)
+    config = tiny_config(write_images(tmp_path), Budget("bops", 20e3), settings=settings)
+    last = search_run(config, dataset, folder=run, resume=False, device=CPU)
+    # What it tells is of its own probabilities, as derive reads them.
+    state, epoch = load_search(config, dataset, folder=run, device=CPU)
+    typical = distribution(state, settings, epoch)
+    assert last["share"] == primitive_shares(typical, decisions(SPACE))
+    logits = state.architecture.logits["depth/0"].detach()
+    gates = logits.mul(4).sigmoid()
+    expected = {"softmax": logits.mul(4).softmax(0), "sigmoid": gates / gates.sum()}
+    torch.testing.assert_close(
+        typical["depth/0"].detach(), expected.get(sampling, logits.softmax(0))
+    )
+    best = derive(run, DeriveSettings(2, JudgeSettings(batch_size=16)), device=CPU, notify=print)[0]
+    assert 0 < best.costs["bops"] <= 20e3
+    assert read_genotype(run / "genotype.json") == best.genotype
+
+
+def test_entropy_term_grows_in_the_search(tmp_path: Path) -> None:
+    """It is not there in the first epoch after the warm-up, and then drives as its sign says."""
+    dataset = tiny_dataset(tmp_path)
+    rows = []
+    for name, weight in (("open", -100.0), ("none", 0.0), ("decided", 100.0)):
+        folder = tmp_path / name
+        folder.mkdir()
+        settings = replace(SEARCH, epochs=3, warmup_epochs=1, entropy_weight=weight)
+        search(SPACE, dataset, (), settings, folder=folder, device=CPU)
+        rows.append(read_metrics(folder))
+    before, after = ([sum(row[epoch]["entropy"].values()) for row in rows] for epoch in (1, 2))
+    assert before[0] == before[1] == before[2]
+    assert after[0] > after[1] > after[2]
 
 
 def test_every_epoch_tells_the_gap(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """What steps of a search compute: schedules, mixtures and single networks."""
 
+import math
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from barsctl.search_sampling import (
     temperature,
     widest,
 )
+from barsctl.search_settings import Sampling
 from barsctl.search_steps import SearchState
 from space.nn.architecture import Architecture
 from tests.barsctl.tiny_runs import CPU, SEARCH, SPACE, tiny_dataset
@@ -68,3 +70,39 @@ def test_gumbel_stands_for_the_softmax_at_any_temperature(tmp_path: Path) -> Non
     logits = state.architecture.logits["depth/0"]
     found = distribution(state, SEARCH, EPOCH)["depth/0"]
     assert torch.equal(found, torch.softmax(logits, 0))
+
+
+# The temperatures are 2 in epoch 1 and 1/2 in epoch 2.
+COOLING = replace(SEARCH, epochs=3, warmup_epochs=1, first_temperature=2.0, last_temperature=0.5)
+# Logits 0 and log 9 at temperature 2: odds of 3, sigmoids of 1/2 and 3/4; at 1/2: odds of 81,
+# sigmoids of 1/2 and 81/82.
+BY_HAND: dict[Sampling, tuple[float, float]] = {
+    "softmax": (3 / 4, 81 / 82),
+    "sigmoid": (3 / 5, (81 / 82) / (1 / 2 + 81 / 82)),
+}
+
+
+@pytest.mark.parametrize("sampling", BY_HAND)
+def test_mixtures_without_noise_cool_as_scheduled(sampling: Sampling, tmp_path: Path) -> None:
+    state, settings = fresh_state(tmp_path), replace(COOLING, sampling=sampling)
+    state.architecture.logits["depth/0"].data.copy_(torch.tensor([1.0, 9.0]).log())
+    for epoch, expected in enumerate(BY_HAND[sampling], start=1):
+        mixed = sample(state, settings, epoch, generator=torch.Generator())["depth/0"]
+        typical = distribution(state, settings, epoch)["depth/0"]
+        assert float(mixed[1].detach()) == pytest.approx(expected)
+        assert torch.equal(mixed, typical)
+
+
+@pytest.mark.parametrize("sampling", ["gumbel", "one"])
+def test_noisy_mixtures_cool_as_scheduled(sampling: Sampling, tmp_path: Path) -> None:
+    """The same noise at a quarter of the temperature: odds to the power of 4."""
+    state, settings = fresh_state(tmp_path), replace(COOLING, sampling=sampling)
+
+    def log_odds(epoch: int, *, seed: int) -> float:
+        noise = torch.Generator().manual_seed(seed)
+        mixed = sample(state, settings, epoch, generator=noise)["depth/0"].tolist()
+        return math.log(mixed[1] / mixed[0])
+
+    warm, cold = log_odds(1, seed=1), log_odds(2, seed=1)
+    assert cold == pytest.approx(4 * warm, rel=1e-5)
+    assert log_odds(1, seed=2) != pytest.approx(warm, rel=0.1)

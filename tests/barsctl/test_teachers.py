@@ -1,13 +1,14 @@
 """Searches that learn from a teacher, and whom they may learn from."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
-from barsctl.batches import Batch
+from barsctl.batches import Batch, split_in_halves
+from barsctl.data.source import ImageSource, Indices, Labels, Pixels
 from barsctl.errors import BarsError
 from barsctl.evaluate import Tally
 from barsctl.run_folder import LAST, read_metrics
@@ -46,9 +47,36 @@ def trained(folder: Path, teacher: Teacher) -> Path:
     return run
 
 
-def new_folder(folder: Path) -> Path:
-    folder.mkdir()
-    return folder
+@dataclass(frozen=True, eq=False)
+class SeenSource:
+    """Images that note which of them were read, batch by batch."""
+
+    source: ImageSource
+    rows: Indices
+    """Of the images among all."""
+    read: list[Indices]
+
+    def __len__(self) -> int:
+        return len(self.source)
+
+    @property
+    def labels(self) -> Labels:
+        return self.source.labels
+
+    @property
+    def image_size(self) -> int:
+        return self.source.image_size
+
+    @property
+    def channels(self) -> int:
+        return self.source.channels
+
+    def batch(self, indices: Indices) -> Pixels:
+        self.read.append(self.rows[indices])
+        return self.source.batch(indices)
+
+    def subset(self, indices: Indices) -> ImageSource:
+        return SeenSource(self.source.subset(indices), self.rows[indices], self.read)
 
 
 def is_real(network: Network) -> bool:
@@ -77,16 +105,29 @@ def test_killed_taught_search_resumes_to_the_same_bits(tmp_path: Path) -> None:
 
 
 def test_float_teacher_never_sees_the_architectures_images(tmp_path: Path) -> None:
+    """It reads those of the weights, by the search's own seed, before the search reads any."""
     dataset = tiny_dataset(tmp_path)
-    batches = len(dataset.train) // 2 // 16
-    enough, too_few = (cut_after(dataset, batches=each) for each in (batches, batches - 1))
-    cut, whole = new_folder(tmp_path / "cut"), new_folder(tmp_path / "whole")
-    teacher = twin_of_largest(SPACE, enough, TRAINING, folder=whole, device=CPU)
+    read: list[Indices] = []
+    seen = replace(dataset, train=SeenSource(dataset.train, np.arange(len(dataset.train)), read))
+    settings = replace(SEARCH, seed=3, epochs=1, warmup_epochs=0)
+    config = tiny_config(write_images(tmp_path), settings=settings)
+    run = tmp_path / "run"
+    search_run(replace(config, teacher="float"), seen, folder=run, resume=False, device=CPU)
+    weights, architecture = (
+        set(half.rows.tolist())
+        for half in split_in_halves(seen.train, seed=3)
+        if isinstance(half, SeenSource)
+    )
+    batches = len(weights) // 16
+    assert set(np.concatenate(read[:batches]).tolist()) <= weights
+    # A step of the search reads for the weights, then for the architecture.
+    assert set(read[-2].tolist()) <= weights
+    assert set(read[-1].tolist()) <= architecture
+    assert len(read_metrics(run / "teacher")) == 1
+    finished = TrainSettings(seed=3, epochs=1, batch_size=16)
+    teacher = twin_of_largest(SPACE, dataset, finished, folder=run, device=CPU)
     assert is_real(teacher)
     assert not teacher.training
-    assert len(read_metrics(whole / "teacher")) == 1
-    with pytest.raises(PowerCut):
-        twin_of_largest(SPACE, too_few, TRAINING, folder=cut, device=CPU)
 
 
 def test_search_learns_from_a_training(tmp_path: Path) -> None:

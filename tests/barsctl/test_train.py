@@ -14,7 +14,7 @@ from barsctl.errors import BarsError
 from barsctl.evaluate import accuracy
 from barsctl.random_numbers import initial_weights
 from barsctl.run_folder import LAST, read_metrics
-from barsctl.train import BEST, distillation_loss, train
+from barsctl.train import BEST, Trained, distillation_loss, train
 from barsctl.train_settings import TrainSettings
 from space.decode import decode
 from space.genotype import random_genotype
@@ -79,6 +79,22 @@ def test_killed_training_resumes_to_the_same_bits(
     train(fresh_network(dataset), dataset, settings, folder=killed, device=CPU)
     for name in (LAST, BEST, "result.json", "metrics.jsonl"):
         assert (whole / name).read_bytes() == (killed / name).read_bytes()
+
+
+def test_resumed_training_keeps_the_best_of_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its first epoch is the best on the validation images, and it is killed in its third."""
+    accuracies = iter([0.75, 0.5, 0.25, 0.125])  # of three epochs, then on the test images
+    monkeypatch.setattr("barsctl.train.accuracy_over_ranks", lambda *_: next(accuracies))
+    dataset, folder = tiny_dataset(tmp_path), new_folder(tmp_path / "run")
+    cut = cut_after(dataset, batches=12)
+    with pytest.raises(PowerCut):
+        train(fresh_network(dataset), cut, SETTINGS, folder=folder, device=CPU)
+    best = (folder / BEST).read_bytes()
+    trained = train(fresh_network(dataset), dataset, SETTINGS, folder=folder, device=CPU)
+    assert trained == Trained(0, 0.75, 0.125)
+    assert (folder / BEST).read_bytes() == best
 
 
 def weights_are_real(network: Network) -> set[bool]:
