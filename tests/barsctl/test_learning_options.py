@@ -20,12 +20,11 @@ from tests.barsctl.tiny_runs import SPACE, write_images
 # None is as it is by default, and no two numbers are alike.
 SEARCHED = SearchSettings(
     seed=4, epochs=3, warmup_epochs=2, batch_size=12, optimizer="sgd", learning_rate=0.02,
-    architecture_learning_rate=0.03, sampling="sigmoid", entropy_weight=-0.25, refine_epochs=1,
+    weight_decay=0.05, architecture_learning_rate=0.03, sampling="sigmoid", first_temperature=3.0,
+    last_temperature=1.5, entropy_weight=-0.25, multiplier_rate=0.75, refine_epochs=1,
 )  # fmt: skip
 # There are no options for these.
-SEARCH_CONSTANTS = {
-    "weight_decay", "first_temperature", "last_temperature", "multiplier_rate", "teacher_share",
-}  # fmt: skip
+SEARCH_CONSTANTS = {"teacher_share"}
 TRAINED = TrainSettings(
     seed=5, epochs=2, batch_size=14, optimizer="sgd", learning_rate=0.04, weight_decay=0.06,
     label_smoothing=0.07, ema_decay=0.5, real_weight_epochs=1,
@@ -57,7 +56,9 @@ def test_options_reach_the_config(
         "search", "--data", "npz", "--data-dir", images.data_dir, "--device", "cpu", "--out", run,
         "--space", space, "--seed", 4, "--epochs", 3, "--warmup-epochs", 2, "--batch-size", 12,
         "--optimizer", "sgd", "--learning-rate", 0.02, "--architecture-learning-rate", 0.03,
-        "--sampling", "sigmoid", "--entropy", -0.25, "--refine-epochs", 1,
+        "--weight-decay", 0.05, "--sampling", "sigmoid", "--first-temperature", 3,
+        "--last-temperature", 1.5, "--entropy", -0.25, "--multiplier-rate", 0.75,
+        "--refine-epochs", 1,
         "--teacher", "float", "--keep", "layout", "--like", like, "--budget", "bops=1M",
     )  # fmt: skip
     assert searched.exit_code == 0, searched.err
