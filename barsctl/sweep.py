@@ -166,11 +166,11 @@ def sweep(
     """
     tables = read_tables(map(Path, config.tables))
     _require_possible(config, tables)
+    by_name = {cell.name: cell for cell in cells(config)}
     fields = json.loads(dump_strict(config, _CONFIG))
     open_run(folder, fields, resume=True)
     # Of workers that start at once, the last one's config stays: compare with what is there.
     open_run(folder, fields, resume=True)
-    by_name = {cell.name: cell for cell in cells(config)}
     journal = open_journal(folder, tuple(by_name))
     if any(trial.state not in ENDED for trial in journal.trials()):
         _require_boards(config, tables, folder)

@@ -14,6 +14,9 @@ from space.reference_names import Stem
 from targets.errors import TargetError
 from targets.measuring.place import Place, parse_place
 
+SEED_DIGITS = 18
+"""Of any number that torch takes."""
+
 
 def budget(text: str) -> Budget:
     """Return a budget; a wrong word is wrong usage."""
@@ -80,6 +83,16 @@ def share(number: str | float) -> float:
     return value
 
 
+def seed(number: str | int) -> int:
+    """Return a whole number that every random generator takes."""
+    digits = str(number)
+    if not digits.isdecimal() or len(digits) > SEED_DIGITS:
+        raise typer.BadParameter(
+            f"{digits:.40} is no seed; give a whole number of at most {SEED_DIGITS} digits"
+        )
+    return int(digits)
+
+
 Data = Annotated[DataName, typer.Option(help="Images; folder and npz are your own.")]
 DataDir = Annotated[
     Path | None, typer.Option(help="Folder (npz: file) with the images, if they are yours.")
@@ -135,6 +148,7 @@ Stages = Annotated[
 ]
 Resume = Annotated[bool, typer.Option("--resume", help="Go on after the last whole epoch.")]
 Device = Annotated[Literal["auto", "cpu", "cuda"], typer.Option(help="Where to compute.")]
-LARGEST_SEED = 2**63 - 1  # of torch
-Seed = Annotated[int, typer.Option(min=0, max=LARGEST_SEED, help="Of everything that is random.")]
+Seed = Annotated[
+    int, typer.Option(parser=seed, metavar="NUMBER", help="Of everything that is random.")
+]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of lines.")]

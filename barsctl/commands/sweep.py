@@ -37,7 +37,6 @@ from .learning_options import (
     asked_trial_epochs,
 )
 from .options import (
-    LARGEST_SEED,
     Data,
     DataDir,
     Device,
@@ -46,6 +45,7 @@ from .options import (
     Tables,
     budget,
     notify,
+    seed,
 )
 
 if TYPE_CHECKING:
@@ -67,7 +67,12 @@ def sweep(
     ],
     seeds: Annotated[
         list[int] | None,
-        typer.Option("--seed", min=0, max=LARGEST_SEED, help="May be given several times."),
+        typer.Option(
+            "--seed",
+            parser=seed,
+            metavar="NUMBER",
+            help="May be given several times.",
+        ),
     ] = None,
     spaces: Annotated[
         list[str] | None,

@@ -141,7 +141,8 @@ def test_used_folder_exits_one(barsctl: Command, tmp_path: Path) -> None:
         (("--architecture-learning-rate", "nan"), "nan is not a finite number"),
         (("--entropy", "inf"), "inf is not a finite number"),
         (("--last-temperature", "0"), "0 is not above 0"),
-        (("--seed", str(2**63)), "less than or equal to 9223372036854775807"),
+        (("--seed", str(2**63)), "9223372036854775808 is no seed; give a whole number"),
+        (("--seed", "-1"), "-1 is no seed"),
     ],
 )
 def test_wrong_words_exit_two(

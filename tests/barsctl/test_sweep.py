@@ -119,6 +119,7 @@ def test_sweep_refuses_what_it_cannot_compare(barsctl: CommandLine, tmp_path: Pa
     assert "budgets of bops, size: a sweep compares" in barsctl(*asked).err
     asked = words(tmp_path, "bops=1M", "bops=1.0001M")
     assert "demo-bops=1M-seed0 is twice in the sweep" in barsctl(*asked).err
+    assert not (tmp_path / "sweep").exists()
 
 
 def test_sweep_that_no_cell_can_do_keeps_nothing(barsctl: CommandLine, tmp_path: Path) -> None:
