@@ -83,16 +83,11 @@ def collapse_warnings(
         return ()
     decided = _decided_primitives(probabilities, network)
     is_cheap = used_share is None or used_share < USED_SHARE
-    cheap = (
-        "no budget asks for that"
-        if used_share is None
-        else f"the expected cost is {used_share:.0%} of the budget"
-    )
     return tuple(
         f"the search collapses: {line}"
         for line in (
-            _without_weights(decided, network.space, cheap) if is_cheap else None,
-            _narrow(network, cheap) if is_cheap else None,
+            _without_weights(decided, network.space, used_share) if is_cheap else None,
+            _narrow(network, used_share) if is_cheap else None,
             _large_gap(gap),
         )
         if line is not None
@@ -119,7 +114,9 @@ def _decided_primitives(probabilities: Probabilities, network: Discretised) -> l
     return [primitives[int(each.argmax())] for each in edges if float(each.max()) >= DECIDED]
 
 
-def _without_weights(decided: Sequence[str], space: SearchSpace, cheap: str) -> str | None:
+def _without_weights(
+    decided: Sequence[str], space: SearchSpace, used_share: float | None
+) -> str | None:
     """Halfway from what chance gives to nothing else: 0.83 of none, skip and one convolution."""
     most = (1 + parameter_free_share(space.primitives)) / 2
     share = parameter_free_share(decided)
@@ -127,18 +124,25 @@ def _without_weights(decided: Sequence[str], space: SearchSpace, cheap: str) -> 
         return None
     return (
         f"{share:.0%} of the decided edges have no weights (none, skip; more than {most:.0%}), and "
-        f"{cheap}; search again with more --warmup-epochs, a lower --architecture-learning-rate or "
-        "--entropy below 0"
+        f"{_cheap(used_share)}; search again with more --warmup-epochs, a lower "
+        "--architecture-learning-rate or --entropy below 0"
     )
 
 
-def _narrow(network: Discretised, cheap: str) -> str | None:
+def _narrow(network: Discretised, used_share: float | None) -> str | None:
     if not network.is_needlessly_narrow:
         return None
+    wider = "" if used_share is None else " and a wider network keeps to it"
     return (
-        f"every stage has its smallest width, though {cheap} and a wider network keeps to all; "
-        "search again with more --warmup-epochs or --entropy below 0"
+        f"every stage has its smallest width, though {_cheap(used_share)}{wider}; search again "
+        "with more --warmup-epochs or --entropy below 0"
     )
+
+
+def _cheap(used_share: float | None) -> str:
+    if used_share is None:
+        return "no budget asks for that"
+    return f"the expected cost is {used_share:.0%} of the budget"
 
 
 def _large_gap(gap: Gap) -> str | None:

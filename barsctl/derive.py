@@ -8,6 +8,7 @@ import numpy as np
 import torch
 
 from costmodels.errors import BudgetUnreachable
+from costmodels.latency_table import LatencyTable
 from costmodels.selection import AnyBudget, within
 from costmodels.term_index import term_index
 from space.cost_terms import cost_terms
@@ -25,11 +26,10 @@ from .judge import Judge, JudgeSettings, open_judge
 from .measured_log import MEASURED, MeasuredLog, read_measured
 from .network_rows import kept_choices
 from .pricing import hard_budgets, needs_table
-from .ranking import Candidate, derived_json, evaluate, rank_within
+from .ranking import DERIVED, Candidate, derived_json, evaluate, rank_within
 from .run_folder import GENOTYPE, write_json
 from .search_run import read_search_config, run_tables
 
-DERIVED = "derive.json"
 # Rounds of candidates, each within tighter limits, until one is measured within the budget.
 MOST_ROUNDS = 4
 MARGIN = 0.99
@@ -86,7 +86,7 @@ def derive(
     found = run_tables(config, asked, tables=tables)
     hard = hard_budgets(asked, config.space, tables=found)
     boards = board_budgets(asked, found, settings.place) if settings.measured else ()
-    _require_use(settings.place, boards, asked, tables)
+    _require_use(settings.place, boards, asked, found if tables else ())
     with locked(folder):
         log = read_measured(folder / MEASURED)
         for board in boards:  # judging takes minutes
@@ -107,18 +107,21 @@ def derive(
 
 def _require_use(
     place: Place | None, boards: Sequence[BoardBudget], budgets: Sequence[Budget],
-    tables: Sequence[str] | None,
+    tables: Sequence[LatencyTable],
 ) -> None:  # fmt: skip
-    """Raise BarsError where a place or a table was given that nothing is asked of."""
+    """Raise BarsError where a place or tables were given that nothing is asked of."""
     told = ", ".join(str(budget) for budget in budgets) or "no budget"
     if place is not None and not boards:
         raise BarsError(
             f"--on {place}: of {told} nothing is measured; leave it out, or give --budget "
             "latency=AMOUNT without --unmeasured"
         )
-    if tables and not any(needs_table(budget) for budget in budgets):
+    targets = {table.header.target for table in tables}
+    is_used = any(needs_table(budget) or budget.target in targets for budget in budgets)
+    if tables and not is_used:
         raise BarsError(
-            f"--table {tables[0]}: {told} needs none; leave it out, or give --budget latency=AMOUNT"
+            f"--table of {', '.join(sorted(targets))}: {told} asks nothing of it; leave it out, or "
+            "give --budget latency=AMOUNT"
         )
 
 

@@ -91,7 +91,7 @@ def open_judge(
 ) -> Judge:
     """Return the judge of a search's networks, who knows what was judged before.
 
-    Raises BarsError where the search has no checkpoint.
+    Raises BarsError where the search has not ended.
     """
     dataset = load_choice(config.data)
     state, epoch = load_search(config, dataset, folder=folder, device=device)

@@ -13,12 +13,13 @@ from space.decisions import Choices
 from space.genotype import Genotype, choices_of, genotype_of
 from space.strict_json import parse_known
 
-from .errors import BarsError
 from .halving import Outcome
 from .judge import Judge
 from .progress import progress_bar
 from .ranks import own_ranks
 from .run_folder import Json
+
+DERIVED = "derive.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,28 +105,26 @@ def derived_json(ranking: Sequence[Candidate]) -> Json:
 
 
 @dataclass(frozen=True, slots=True)
-class _Costs:
+class RankedNetwork:
+    """A network as a ranking's file tells it; costs as of a Candidate."""
+
+    choices: dict[str, int]
+    accuracy: float
     cost: dict[str, float]
     measured: dict[str, float]
 
 
 @dataclass(frozen=True, slots=True)
 class _Ranking:
-    candidates: tuple[_Costs, ...]
+    candidates: tuple[RankedNetwork, ...]
 
 
 _RANKING = TypeAdapter(_Ranking)
 
 
-def derived_cost(path: Path, name: str) -> float:
-    """Return what the first network of a ranking's file costs: as measured, else as predicted.
-
-    name: of the budget, in whose unit it is. Raises BarsError where the file does not tell.
-    """
-    ranking = parse_known(path.read_bytes(), _RANKING, what=str(path)).candidates
-    if not ranking or name not in ranking[0].cost:
-        raise BarsError(f"{path} tells no {name} of a network; remove it to have it derived again")
-    return ranking[0].measured.get(name, ranking[0].cost[name])
+def read_ranking(path: Path) -> tuple[RankedNetwork, ...]:
+    """Return the networks of a ranking's file. Raises SpaceError where it is damaged."""
+    return parse_known(path.read_bytes(), _RANKING, what=str(path)).candidates
 
 
 def candidate_json(candidate: Candidate) -> dict[str, Json]:

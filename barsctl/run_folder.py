@@ -89,6 +89,9 @@ def _flat(content: Row, prefix: str = "") -> Iterator[tuple[str, Json]]:
     for name, value in content.items():
         if isinstance(value, dict):
             yield from _flat(value, f"{prefix}{name}/")
+        elif isinstance(value, list) and any(isinstance(item, dict) for item in value):
+            items = {f"{number}": item for number, item in enumerate(value)}
+            yield from _flat(items, f"{prefix}{name}/")
         else:
             yield f"{prefix}{name}", value
 

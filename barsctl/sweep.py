@@ -4,14 +4,12 @@ A cell has a folder of its own, in which each step goes on where it was killed. 
 at any moment: another takes its cell over.
 """
 
-import json
 import time
 import traceback
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from itertools import product
 from pathlib import Path
-from typing import Literal
 
 import torch
 from pydantic import TypeAdapter
@@ -20,89 +18,29 @@ from costmodels.errors import CostError
 from costmodels.latency_table import LatencyTable
 from space.atomic import write_atomically
 from space.errors import SpaceError
-from space.search_space import SearchSpace
-from space.strict_json import dump_strict, parse_strict
+from space.strict_json import parse_strict
 from targets.errors import TargetError
 from targets.toolchain import Notify
 
 from .board_budgets import board_budgets
-from .budgets import Budget
-from .data_choice import DataChoice, load_choice
-from .derive import DERIVED, DeriveSettings, derive
+from .data_choice import load_choice
+from .derive import derive
 from .errors import BarsError
 from .folder_lock import FolderInUse
-from .judge import JudgeSettings
 from .lease import renewed
-from .measured_log import MEASURED, MeasuredLog
+from .measured_log import MEASURED, read_measured
 from .pricing import hard_budgets, read_tables
-from .ranking import derived_cost
+from .ranking import DERIVED, read_ranking
 from .run_folder import Json, open_run, write_json
 from .search_run import SearchConfig, search_run
-from .search_settings import SearchSettings
+from .sweep_config import Cell, SweepConfig, cells, sweep_fields, upgrading
 from .sweep_journal import CELLS, ENDED, Journal, State, open_journal
-from .train_settings import TrainSettings
-from .training_run import Teacher, TrainConfig, training_run
+from .training_run import TrainConfig, training_run
 
 SEARCH, TRAINING, RESULT, TRACEBACK = "search", "train", "cell.json", "traceback.txt"
 # Between looks for a cell whose worker is gone.
 LOOK_EVERY_S = 5.0
 _USERS_ERRORS = (BarsError, CostError, SpaceError, TargetError)
-
-
-@dataclass(frozen=True, slots=True)
-class SweepConfig:
-    """Everything that decides what a sweep does, as config.json holds it.
-
-    spaces: for the data's images. data, search and training have the seed 0; a cell has its own.
-    search_teacher, teacher: of the searches' weights and of the trainings. candidates to measured:
-    see DeriveSettings.
-    """
-
-    format: Literal[2]
-    command: Literal["sweep"]
-    spaces: tuple[SearchSpace, ...]
-    budgets: tuple[Budget, ...]
-    seeds: tuple[int, ...]
-    data: DataChoice
-    tables: tuple[str, ...]
-    search: SearchSettings
-    search_teacher: Teacher
-    candidates: int
-    trials: int
-    trial_epochs: int
-    measured: bool
-    training: TrainSettings
-    teacher: Teacher
-
-    def derivation(self, seed: int) -> DeriveSettings:
-        """How a cell's network is chosen. Raises BarsError where these settings contradict."""
-        return DeriveSettings(
-            self.candidates, JudgeSettings(seed), measured=self.measured, trials=self.trials,
-            trial_epochs=self.trial_epochs,
-        )  # fmt: skip
-
-    def __post_init__(self) -> None:
-        self.derivation(0)
-        names = sorted({budget.name for budget in self.budgets})
-        if len(names) != 1:
-            raise BarsError(
-                f"budgets of {', '.join(names)}: a sweep compares what networks cost of one thing; "
-                "give budgets of one cost, and a sweep of its own for each other"
-            )
-
-
-@dataclass(frozen=True, slots=True)
-class Cell:
-    """One space, budget and seed."""
-
-    space: SearchSpace
-    budget: Budget
-    seed: int
-
-    @property
-    def name(self) -> str:
-        """Its folder's name."""
-        return f"{self.space.name}-{self.budget}-seed{self.seed}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,23 +73,7 @@ class Row:
     on_front: bool
 
 
-_CONFIG, _RESULT = TypeAdapter(SweepConfig), TypeAdapter(CellResult)
-
-
-def cells(config: SweepConfig) -> tuple[Cell, ...]:
-    """Return the cells of a sweep. Raises BarsError where two would share a folder."""
-    found = tuple(
-        Cell(space, budget, seed)
-        for space, budget, seed in product(config.spaces, config.budgets, config.seeds)
-    )
-    names = [cell.name for cell in found]
-    twice = next((name for name in names if names.count(name) > 1), None)
-    if twice is not None:
-        raise BarsError(
-            f"{twice} is twice in the sweep (a budget's first three digits count, and a space's "
-            "name); leave one out"
-        )
-    return found
+_RESULT = TypeAdapter(CellResult)
 
 
 def sweep(
@@ -161,50 +83,65 @@ def sweep(
 
     Any number of workers may do so in one folder at a time. What fails of a cell is kept as its
     error and stops no other. Raises BarsError where the folder is of another sweep, or this machine
-    cannot measure what is left to derive, and what a search raises where it has no images or no
-    table for a budget.
+    cannot measure what is left to derive, and what a search raises where it has no table for a
+    budget.
     """
     tables = read_tables(map(Path, config.tables))
-    _require_possible(config, tables)
+    for space, budget in product(config.spaces, config.budgets):
+        # What every cell would raise, before it is kept as the error of each.
+        hard_budgets((budget,), space, tables=tables)
     by_name = {cell.name: cell for cell in cells(config)}
-    fields = json.loads(dump_strict(config, _CONFIG))
-    open_run(folder, fields, resume=True)
+    _require_board(config, tables, [folder / CELLS / name for name in by_name])
+    fields, upgrade = sweep_fields(config), upgrading(config)
+    open_run(folder, fields, resume=True, upgrade=upgrade)
     # Of workers that start at once, the last one's config stays: compare with what is there.
-    open_run(folder, fields, resume=True)
+    open_run(folder, fields, resume=True, upgrade=upgrade)
     journal = open_journal(folder, tuple(by_name))
-    if any(trial.state not in ENDED for trial in journal.trials()):
-        _require_boards(config, tables, folder)
-    told = False
+    told, in_use = False, set[str]()
     while not all(trial.state in ENDED for trial in journal.trials()):
-        claim = journal.claim()
+        claim = journal.claim(without=in_use)
         if claim is None:
             if not told:
                 notify("the other cells are with other workers; waiting for them to end")
             told = True
+            in_use.clear()
             time.sleep(LOOK_EVERY_S)
             continue
         place = folder / CELLS / claim.trial.cell
         notify(f"cell {claim.trial.cell}:")
         with renewed(place, claim.lease):
-            result = _result(config, by_name[claim.trial.cell], place, device=device, notify=notify)
+            try:
+                result = _result(
+                    config, by_name[claim.trial.cell], place, device=device, notify=notify
+                )
+            except FolderInUse as error:
+                notify(f"{error}; the other cells first")
+                in_use.add(claim.trial.cell)
+                continue
             write_json(place / RESULT, {**asdict(result)})
             journal.end(claim.trial, result.objectives())
     return tuple(_rows(journal, by_name))
 
 
-def _require_possible(config: SweepConfig, tables: Sequence[LatencyTable]) -> None:
-    """Raise what every cell would, before it is kept as the error of each."""
-    load_choice(config.data)
-    for space, budget in product(config.spaces, config.budgets):
-        hard_budgets((budget,), space, tables=tables)
+def _require_board(
+    config: SweepConfig, tables: Sequence[LatencyTable], folders: Iterable[Path]
+) -> None:
+    """Raise BarsError where this worker could search, but not measure: another one may.
 
-
-def _require_boards(config: SweepConfig, tables: Sequence[LatencyTable], folder: Path) -> None:
-    """Raise BarsError where this worker could search, but not measure: others may."""
-    if config.measured:
-        nothing_yet = MeasuredLog(folder / MEASURED)
-        for board in board_budgets(config.budgets, tables, None):
-            board.require_ready(nothing_yet)
+    folders: of the cells.
+    """
+    if not config.measured:
+        return
+    # All budgets are of one cost, so one board measures for all.
+    boards = board_budgets(config.budgets[:1], tables, config.measuring_place())
+    for folder in folders:
+        if (folder / RESULT).exists() or (folder / SEARCH / DERIVED).exists():
+            continue
+        log = read_measured(folder / SEARCH / MEASURED)
+        for board in boards:
+            board.require_ready(log)
+        if not log.costs:  # the board was asked, and answered
+            return
 
 
 def _result(
@@ -256,7 +193,8 @@ def _computed(
     trained = training_run(
         training, folder=folder / TRAINING, resume=True, device=device, notify=notify
     )
-    cost = derived_cost(folder / SEARCH / DERIVED, cell.budget.name)
+    best, name = read_ranking(folder / SEARCH / DERIVED)[0], cell.budget.name
+    cost = best.measured.get(name, best.cost[name])
     return CellResult(trained.validation_accuracy, trained.test_accuracy, cost)
 
 
@@ -269,11 +207,6 @@ def _rows(journal: Journal, found: Mapping[str, Cell]) -> Iterator[Row]:
             raise BarsError(f"{path} is gone; remove {folder} to have the cell computed again")
         on_front = trial.cell in front
         yield Row(found[trial.cell], trial.state, folder, read_cell(path), on_front)
-
-
-def read_sweep_config(path: Path) -> SweepConfig:
-    """Return the config of a sweep's config.json. Raises SpaceError where it is damaged."""
-    return parse_strict(path.read_bytes(), _CONFIG, what=str(path))
 
 
 def read_cell(path: Path) -> CellResult:

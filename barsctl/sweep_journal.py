@@ -4,7 +4,7 @@ Optuna keeps the journal and its order; leases tell which of its running trials 
 """
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -72,12 +72,15 @@ class Journal:
         with _readable(self.folder / JOURNAL):
             return self.study.get_trials(deepcopy=False)
 
-    def claim(self) -> Claim | None:
-        """Take a cell that nobody computes and that has not ended; None where there is none."""
+    def claim(self, *, without: Collection[str] = ()) -> Claim | None:
+        """Take a cell that nobody computes and that has not ended; None where there is none.
+
+        without: cells to leave.
+        """
         with _alone(self.folder):
             for trial in self.trials():
                 folder = self.folder / CELLS / trial.cell
-                if trial.state in ENDED or not self.watch.is_free(folder):
+                if trial.cell in without or trial.state in ENDED or not self.watch.is_free(folder):
                     continue
                 if trial.state == "waiting":
                     trial = self._begun(trial.cell)

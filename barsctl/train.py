@@ -45,7 +45,7 @@ class SearchedAccuracies:
     """What the search that a network comes from told, on validation images with its weights.
 
     relaxed, discretised: of its last epoch, see Gap; the latter of its most probable network.
-    derived: of the network itself, as derive judged it; None where no judged.jsonl tells.
+    derived: of the network itself, as derive judged it; None where derive.json does not tell.
     """
 
     relaxed: float

@@ -22,9 +22,9 @@ from targets.toolchain import Notify
 from .data.dataset import Dataset
 from .data_choice import DataChoice, load_choice
 from .errors import BarsError
-from .judged import JUDGED, JUDGED_FORMAT
-from .network_rows import header_and_rows, kept_choices
+from .network_rows import kept_choices
 from .random_numbers import initial_weights
+from .ranking import DERIVED, read_ranking
 from .ranks import is_first
 from .run_folder import CONFIG, GENOTYPE, Json, Row, open_run, write_json
 from .scaled_reference import PUBLISHED, Images, ReferenceChoice, reference_graph, scaled
@@ -163,12 +163,12 @@ def training_run(
         write_atomically(folder / GRAPH, graph_to_json(subject.graph))
         if subject.genotype is not None:
             write_genotype(subject.genotype, folder / GENOTYPE)
+    searched = _searched_accuracies(subject)
     teacher = None
     if config.teacher == "float":
         teacher = float_teacher(
             subject.graph, dataset, config.settings, folder=folder / TEACHER, device=device
         )
-    searched = _searched_accuracies(subject)
     trained = train(
         network, dataset, config.settings, folder=folder, device=device, teacher=teacher
     )
@@ -198,12 +198,15 @@ def _searched_accuracies(subject: Subject) -> SearchedAccuracies | None:
     gap = last_gap(subject.search_folder)
     if gap is None:
         return None
-    judged, network = subject.search_folder / JUDGED, kept_choices(subject.genotype)
-    rows = header_and_rows(judged, JUDGED_FORMAT)[1] if judged.exists() else []
-    found = {
-        kept_choices(genotype_of(subject.genotype.space, row.choices)): row.accuracy for row in rows
-    }
-    return SearchedAccuracies(gap.relaxed, gap.discretised, found.get(network))
+    space, network = subject.genotype.space, kept_choices(subject.genotype)
+    path = subject.search_folder / DERIVED
+    ranking = read_ranking(path) if path.exists() else ()
+    derived = (
+        each.accuracy
+        for each in ranking
+        if kept_choices(genotype_of(space, each.choices)) == network
+    )
+    return SearchedAccuracies(gap.relaxed, gap.discretised, next(derived, None))
 
 
 def _initial_network(

@@ -53,8 +53,8 @@ FirstTemperature = Annotated[
     float,
     typer.Option(
         parser=positive, metavar="NUMBER",
-        help="Of the mixture up to the first epoch after the warm-up; the lower, the nearer to one "
-        "network.",
+        help="Of the mixture in the first epoch after the warm-up, where that is not the last; the "
+        "lower, the nearer to one network.",
     ),
 ]  # fmt: skip
 LastTemperature = Annotated[
@@ -65,8 +65,8 @@ Entropy = Annotated[
     float,
     typer.Option(
         parser=finite, metavar="WEIGHT",
-        help="Above 0 drives towards decisions, below 0 away from them; rises from 0 after the "
-        "warm-up.",
+        help="Above 0 drives towards decisions, below 0 away from them; it rises from 0 in the "
+        "first epoch after the warm-up to all in the last.",
     ),
 ]  # fmt: skip
 MultiplierRate = Annotated[
@@ -101,12 +101,15 @@ RealWeightEpochs = Annotated[
     ),
 ]
 LabelSmoothing = Annotated[
-    float, typer.Option(parser=share, metavar="SHARE", help="Of the labels, to all classes.")
+    float,
+    typer.Option(parser=share, metavar="SHARE", help="Of a training's labels, to all classes."),
 ]
 Ema = Annotated[
     float,
     typer.Option(
-        parser=share, metavar="SHARE", help="Decay of averaged weights, as 0.99; 0 for none."
+        parser=share,
+        metavar="SHARE",
+        help="Decay of a training's averaged weights, as 0.99; 0 for none.",
     ),
 ]
 

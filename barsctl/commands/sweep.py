@@ -11,7 +11,7 @@ from barsctl.budgets import Budget, format_cost
 from barsctl.errors import BarsError
 from barsctl.search_settings import SearchSettings
 from barsctl.table import print_table
-from barsctl.train_settings import TrainSettings
+from barsctl.train_settings import OptimizerName, TrainSettings
 from space.presets import SPACES
 
 from .learning_options import (
@@ -42,9 +42,11 @@ from .options import (
     Device,
     ImageSize,
     Json,
+    OptionalOn,
     Tables,
     budget,
     notify,
+    rate,
     seed,
 )
 
@@ -105,13 +107,22 @@ def sweep(
     candidates: Candidates = 20,
     trials: Trials = 0,
     trial_epochs: TrialEpochs = None,
+    on: OptionalOn = None,
     unmeasured: Unmeasured = False,
     train_epochs: Annotated[int, typer.Option(min=1, help="Of each training.")] = _TRAINING.epochs,
     real_weight_epochs: RealWeightEpochs = _TRAINING.real_weight_epochs,
-    train_batch_size: BatchSize = _TRAINING.batch_size,
-    train_optimizer: Optimizer = _TRAINING.optimizer,
-    train_learning_rate: LearningRate = _TRAINING.learning_rate,
-    train_weight_decay: WeightDecay = _TRAINING.weight_decay,
+    train_batch_size: Annotated[
+        int, typer.Option(min=2, help="Images per step of a training.")
+    ] = _TRAINING.batch_size,
+    train_optimizer: Annotated[
+        OptimizerName, typer.Option(help="Of a training.")
+    ] = _TRAINING.optimizer,
+    train_learning_rate: Annotated[
+        float, typer.Option(parser=rate, metavar="RATE", help="Highest in a training.")
+    ] = _TRAINING.learning_rate,
+    train_weight_decay: Annotated[
+        float, typer.Option(parser=rate, metavar="RATE", help="Of a training's optimizer.")
+    ] = _TRAINING.weight_decay,
     label_smoothing: LabelSmoothing = _TRAINING.label_smoothing,
     ema: Ema = _TRAINING.ema_decay,
     train_teacher: Annotated[
@@ -123,6 +134,8 @@ def sweep(
 ) -> None:
     """Search, derive and train for every space, budget and seed, and show which are best.
 
+    Options are those of searches where no training is named.
+
     Start it as often as you like, on other machines too, with the same words: the workers share the
     cells. What was killed goes on when it is started again. A cell whose folder under cells/ was
     removed is computed again.
@@ -133,7 +146,8 @@ def sweep(
         raise BarsError("a sweep needs optuna; install it with: pip install 'barsctl[sweep]'")
     from barsctl.data_choice import DataChoice, load_choice
     from barsctl.devices import find_device
-    from barsctl.sweep import SweepConfig, sweep, sweep_json
+    from barsctl.sweep import sweep, sweep_json
+    from barsctl.sweep_config import SweepConfig
     from space.presets import named_space
 
     choice = DataChoice(data, None if data_dir is None else str(data_dir), image_size, seed=0)
@@ -165,6 +179,7 @@ def sweep(
         trials=trials,
         trial_epochs=asked_trial_epochs(trial_epochs, trials=trials),
         measured=not unmeasured,
+        place=None if on is None else str(on),
         training=TrainSettings(
             epochs=train_epochs, batch_size=train_batch_size, optimizer=train_optimizer,
             learning_rate=train_learning_rate, weight_decay=train_weight_decay,

@@ -83,7 +83,7 @@ def train_config_report(path: Path) -> Report:
 
 def sweep_config_report(path: Path) -> Report:
     """What a sweep was asked for."""
-    from barsctl.sweep import read_sweep_config
+    from barsctl.sweep_config import read_sweep_config
 
     config = read_sweep_config(path)
     return Report(

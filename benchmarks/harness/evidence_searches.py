@@ -13,9 +13,10 @@ import torch
 
 from barsctl.budgets import Budget
 from barsctl.data_choice import DataChoice, load_choice
-from barsctl.derive import DERIVED, DeriveSettings, derive
+from barsctl.derive import DeriveSettings, derive
 from barsctl.halving import trained_epochs
 from barsctl.judged import JUDGED
+from barsctl.ranking import DERIVED
 from barsctl.run_folder import GENOTYPE
 from barsctl.search_run import SearchConfig, search_run
 from barsctl.search_settings import SearchSettings

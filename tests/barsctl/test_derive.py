@@ -281,7 +281,7 @@ def test_place_and_table_of_nothing_are_refused(searched: tuple[Path, str]) -> N
         budgets = bops if settings.measured else None
         with pytest.raises(BarsError, match=r"--on local: of .* nothing is measured; leave it out"):
             derive(run, settings, device=CPU, notify=print, budgets=budgets)
-    with pytest.raises(BarsError, match=r"--table .*host.jsonl: bops=1M needs none; leave it out"):
+    with pytest.raises(BarsError, match=r"--table of host: bops=1M asks nothing of it"):
         derive(run, SETTINGS, device=CPU, notify=print, budgets=bops, tables=[table])
 
 
@@ -289,9 +289,7 @@ def test_unfinished_search_is_refused(tmp_path: Path) -> None:
     dataset, run = tiny_dataset(tmp_path), tmp_path / "run"
     config = tiny_config(write_images(tmp_path), settings=replace(SEARCH, epochs=2))
     with pytest.raises(PowerCut):
-        search_run(
-            config, cut_after(dataset, batches=6), folder=run, resume=False, device=CPU
-        )  # fmt: skip
+        search_run(config, cut_after(dataset, batches=6), folder=run, resume=False, device=CPU)
     message = r"run is a search of 2 epochs that ended after 1; finish it with .* --resume"
     with pytest.raises(BarsError, match=message):
         derive(run, SETTINGS, device=CPU, notify=print)

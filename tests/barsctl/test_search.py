@@ -76,7 +76,7 @@ def test_resume_refuses_another_budget_by_name(tmp_path: Path) -> None:
     config = tiny_config(data, Budget("bops", 20e3), settings=settings)
     search_run(config, dataset, folder=tmp_path / "run", resume=False, device=CPU)
     other = tiny_config(data, Budget("bops", 30e3), settings=settings)
-    with pytest.raises(BarsError, match="was started with budgets="):
+    with pytest.raises(BarsError, match="was started with budgets/0/limit="):
         search_run(other, dataset, folder=tmp_path / "run", resume=True, device=CPU)
     slower = replace(config, settings=replace(settings, learning_rate=0.5))
     with pytest.raises(BarsError, match=r"started with settings/learning_rate=0\.01, not 0\.5"):

@@ -44,7 +44,7 @@ def test_search_of_format_1_goes_on(tmp_path: Path) -> None:
     path.write_text(json.dumps({**old, "format": 1, "table": None, "budgets": budgets}))
     search_run(config, dataset, folder=run, resume=True, device=CPU)
     other = tiny_config(write_images(tmp_path), Budget("bops", 2e5))
-    with pytest.raises(BarsError, match="was started with budgets="):
+    with pytest.raises(BarsError, match="was started with budgets/0/limit="):
         search_run(other, dataset, folder=run, resume=True, device=CPU)
 
 

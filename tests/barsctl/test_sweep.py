@@ -189,12 +189,57 @@ def test_cells_search_derive_and_train_as_asked(barsctl: CommandLine, tmp_path: 
 
 
 def test_worker_that_cannot_measure_takes_no_cell(barsctl: CommandLine, tmp_path: Path) -> None:
+    """It leaves nothing behind; what is derived already it may train."""
     table = write_table(tmp_path / "table.jsonl", target="host")
-    table.write_text(table.read_text().replace(cpu_name(), "Raspberry Pi 9"))
+    here, there = table.read_text(), table.read_text().replace(cpu_name(), "Raspberry Pi 9")
     space = tmp_path / "tiny.toml"
     space.write_text(space_toml(SPACE))
     asked = [*words(tmp_path, "latency=1s"), "--table", str(table), "--space", str(space)]
+    table.write_text(there)
     answer = barsctl(*asked)
     assert answer.exit_code == 1
     assert "the table is of 'Raspberry Pi 9'" in answer.err
-    assert not list((tmp_path / "sweep").glob("cells/*"))
+    assert not (tmp_path / "sweep").exists()
+
+    table.write_text(here)
+    assert barsctl(*asked).exit_code == 0
+    (cell,) = (tmp_path / "sweep" / "cells").iterdir()
+    (tmp_path / "sweep" / "journal.log").unlink()
+    (cell / "cell.json").unlink()
+    table.write_text(there)
+    assert barsctl(*asked).exit_code == 0
+
+
+def test_cell_that_is_in_use_waits_for_its_turn(barsctl: CommandLine, tmp_path: Path) -> None:
+    asked = words(tmp_path, "bops=100k", seeds=2)
+    before = barsctl(*asked).out
+    first, second = sorted((tmp_path / "sweep" / "cells").iterdir())
+    for path in ("journal.log", first / "cell.json", first / "search" / "derive.json"):
+        (tmp_path / "sweep" / path).unlink()
+    (second / "cell.json").unlink()
+    user = subprocess.Popen(
+        [sys.executable, "-c", USER, first / "search", second / "cell.json"], cwd=ROOT
+    )
+    while not (first / "search" / "begun").exists() and user.poll() is None:
+        time.sleep(0.01)
+    answer = barsctl(*asked)
+    assert user.wait() == 0
+    assert "another derive or pareto is at work in" in answer.err
+    assert (answer.exit_code, answer.out) == (0, before)
+
+
+USER = """
+import sys, time
+from pathlib import Path
+from barsctl.folder_lock import locked
+
+folder, awaited = map(Path, sys.argv[1:])
+with locked(folder):
+    (folder / "begun").touch()
+    for _ in range(6000):
+        if awaited.exists():
+            break
+        time.sleep(0.01)
+    else:
+        sys.exit("the other cell was not computed first")
+"""

@@ -79,7 +79,7 @@ def test_trained_network_is_told_beside_its_search(tmp_path: Path) -> None:
     search = searched(tmp_path, data)
     gap = read_metrics(search)[-1]["gap"]
     trained = training_run(config(search, data), folder=run, resume=False, device=CPU, notify=print)
-    (judged,) = map(json.loads, (search / "judged.jsonl").read_text().splitlines()[1:])
+    (judged,) = json.loads((search / "derive.json").read_text())["candidates"]
     assert trained.searched == SearchedAccuracies(
         gap["relaxed"], gap["discretised"], judged["accuracy"]
     )
