@@ -1,5 +1,6 @@
 """Candidates: the networks that an architecture's probabilities stand for, within budgets."""
 
+from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
@@ -69,12 +70,10 @@ def candidate_choices(
         if len(found) > most_layouts:
             break
         add(choices)
-    for flattening in np.repeat(FLATTENINGS, TRIES_PER_CANDIDATE * count):
-        if len(found) >= count:
-            break
-        choices = _drawn(log_probabilities, flattening, generator)
-        if is_connected(options, choices) and within(index, budgets, choices):
-            add(choices)
+    samples = _drawn(log_probabilities, TRIES_PER_CANDIDATE * count, generator=generator)
+    while len(found) < count and (sample := next(samples, None)) is not None:
+        if is_connected(options, sample) and within(index, budgets, sample):
+            add(sample)
     return [*found, *sparing][:count]
 
 
@@ -133,27 +132,37 @@ def _drawn_layouts(
     edges = {edge for edges in node_decisions(options).values() for edge in edges}
     layout = {name: values for name, values in log_probabilities.items() if name not in edges}
     seen = set()
-    for flattening in np.repeat(FLATTENINGS, LAYOUT_TRIES_PER_CANDIDATE * count):
-        choices = _drawn(layout, flattening, generator)
+    for choices in _drawn(layout, LAYOUT_TRIES_PER_CANDIDATE * count, generator=generator):
         if (key := tuple(choices.values())) not in seen:
             seen.add(key)
             yield choices
 
 
 def _drawn(
-    log_probabilities: LogProbabilities, flattening: float, generator: np.random.Generator
-) -> Choices:
-    return {
-        name: _draw(values / flattening, generator) for name, values in log_probabilities.items()
-    }
+    log_probabilities: LogProbabilities, count: int, *, generator: np.random.Generator
+) -> Iterator[Choices]:
+    """Yield so many independent choices of each flattening, the least flat first."""
+    for flattening in FLATTENINGS:
+        up_to = {
+            name: _up_to_each_option(values / flattening)
+            for name, values in log_probabilities.items()
+        }
+        for _ in range(count):
+            numbers = generator.random(len(up_to)).tolist()
+            yield {
+                name: bisect_right(shares, number)
+                for (name, shares), number in zip(up_to.items(), numbers, strict=True)
+            }
+
+
+def _up_to_each_option(log_weights: NDArray[np.float64]) -> list[float]:
+    """The probability of each option or one before it."""
+    weights = np.exp(log_weights - log_weights.max())
+    shares = (weights / weights.sum()).cumsum()
+    return list(map(float, shares / shares[-1]))
 
 
 def _used_share(index: TermIndex, budgets: Sequence[AnyBudget], choices: Choices) -> float:
     """What the choices cost, as a share of the tightest budget; 1 without budgets."""
     shares = (budget_cost(index, budget, choices) / budget.limit for budget in budgets)
     return max(shares, default=1.0)
-
-
-def _draw(log_weights: NDArray[np.float64], generator: np.random.Generator) -> int:
-    weights = np.exp(log_weights - log_weights.max())
-    return int(generator.choice(len(weights), p=weights / weights.sum()))
