@@ -106,12 +106,12 @@ def derived_json(ranking: Sequence[Candidate]) -> Json:
 
 @dataclass(frozen=True, slots=True)
 class RankedNetwork:
-    """A network as a ranking's file tells it; costs as of a Candidate."""
+    """A network as a ranking's file tells it; costs as of a Candidate. Early files measured none."""
 
     choices: dict[str, int]
     accuracy: float
     cost: dict[str, float]
-    measured: dict[str, float]
+    measured: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
