@@ -106,7 +106,7 @@ def derived_json(ranking: Sequence[Candidate]) -> Json:
 
 @dataclass(frozen=True, slots=True)
 class RankedNetwork:
-    """A network as a ranking's file tells it; costs as of a Candidate. Early files measured none."""
+    """A network as a ranking's file tells it; costs as of a Candidate, early ones unmeasured."""
 
     choices: dict[str, int]
     accuracy: float
