@@ -38,14 +38,14 @@ def test_search_killed_twice_ends_in_the_same_bytes(
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     words = list(map(str, [
         "search", "--space", tmp_path / "tiny.toml", "--data", "npz", "--data-dir", images.data_dir,
-        "--device", "cpu", "--batch-size", 16, "--epochs", 3, "--refine-epochs", 2,
+        "--device", "cpu", "--batch-size", 16, "--epochs", 3, "--refine-epochs", 5,
         "--budget", "bops=20k", "--out",
     ]))  # fmt: skip
     killed_when([*words, str(killed)], (killed / LAST).exists)
-    assert 1 <= len(read_metrics(killed)) < 5
+    assert 1 <= len(read_metrics(killed)) < 8
     # A row is written before its checkpoint.
     killed_when([*words, str(killed), "--resume"], lambda: len(read_metrics(killed)) >= 4)
-    assert len(read_metrics(killed)) == 4
+    assert 4 <= len(read_metrics(killed)) < 8
     for run, resume in ((whole, ()), (killed, ("--resume",))):
         assert barsctl(*words, run, *resume).exit_code == 0
         assert barsctl("derive", run, "--candidates", 2).exit_code == 0
