@@ -79,7 +79,7 @@ def derive(
     or measured before, for another budget too, is not again. budgets: None for those of the search;
     tables: None likewise. Raises BudgetUnreachable where no network keeps to them, BarsError where
     another board answers than the table's, or none, DivergedError where all that were tried did,
-    FolderInUse where another derive or pareto is at work in the folder.
+    FolderInUseError where another derive or pareto is at work in the folder.
     """
     config = read_search_config(folder)
     asked = config.budgets if budgets is None else tuple(budgets)

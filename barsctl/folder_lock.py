@@ -10,7 +10,7 @@ from .errors import BarsError
 LOCK = ".derive.lock"
 
 
-class FolderInUse(BarsError):  # noqa: N818 (it is what happened)
+class FolderInUseError(BarsError):
     """Another process works in the folder now."""
 
 
@@ -18,13 +18,13 @@ class FolderInUse(BarsError):  # noqa: N818 (it is what happened)
 def locked(folder: Path) -> Iterator[None]:
     """Keep others out of a search's folder while the context lasts, or the process.
 
-    Raises FolderInUse where another is there.
+    Raises FolderInUseError where another is there.
     """
     with (folder / LOCK).open("w") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            raise FolderInUse(
+            raise FolderInUseError(
                 f"another derive or pareto is at work in {folder}; wait for it to end"
             ) from error
         except OSError:

@@ -67,7 +67,7 @@ def pareto(
 
     budgets: what every network keeps to besides. table: None for the run's own one.
     Raises BarsError where there is not one table, BudgetUnreachable where no network is within the
-    budgets, FolderInUse where a derive or another pareto is at work in the folder.
+    budgets, FolderInUseError where a derive or another pareto is at work in the folder.
     """
     config = read_search_config(folder)
     times = _the_table(config, table)

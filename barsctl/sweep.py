@@ -26,7 +26,7 @@ from .board_budgets import board_budgets
 from .data_choice import load_choice
 from .derive import derive
 from .errors import BarsError
-from .folder_lock import FolderInUse
+from .folder_lock import FolderInUseError
 from .lease import renewed
 from .measured_log import MEASURED, read_measured
 from .pricing import hard_budgets, read_tables
@@ -114,7 +114,7 @@ def sweep(
                 result = _result(
                     config, by_name[claim.trial.cell], place, device=device, notify=notify
                 )
-            except FolderInUse as error:
+            except FolderInUseError as error:
                 notify(f"{error}; the other cells first")
                 in_use.add(claim.trial.cell)
                 continue
@@ -150,7 +150,7 @@ def _result(
     """What comes out of a cell, or why nothing does. What the system refuses ends the worker."""
     try:
         return _computed(config, cell, folder, device=device, notify=notify)
-    except (OSError, FolderInUse):
+    except (OSError, FolderInUseError):
         raise
     except _USERS_ERRORS as error:
         return CellResult(error=" ".join(str(error).split()))

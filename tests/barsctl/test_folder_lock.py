@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from barsctl.folder_lock import FolderInUse, locked
+from barsctl.folder_lock import FolderInUseError, locked
 from barsctl.run_folder import open_run
 
 
 def test_second_is_refused_until_the_first_ends(tmp_path: Path) -> None:
     told = r"another derive or pareto is at work in .*; wait for it to end"
-    with locked(tmp_path), pytest.raises(FolderInUse, match=told), locked(tmp_path):
+    with locked(tmp_path), pytest.raises(FolderInUseError, match=told), locked(tmp_path):
         pass
     with locked(tmp_path):
         pass
