@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from barsctl.batches import Batch, split_in_halves
-from barsctl.data.source import ImageSource, Indices, Labels, Pixels
+from barsctl.data.source import ImageSource, Indices, Pixels
 from barsctl.errors import BarsError
 from barsctl.evaluate import Tally
 from barsctl.run_folder import LAST, read_metrics
@@ -26,6 +26,7 @@ from tests.barsctl.tiny_runs import (
     SEARCH,
     SPACE,
     PowerCut,
+    WrappedSource,
     cut_after,
     tiny_config,
     tiny_dataset,
@@ -48,28 +49,12 @@ def trained(folder: Path, teacher: Teacher) -> Path:
 
 
 @dataclass(frozen=True, eq=False)
-class SeenSource:
+class SeenSource(WrappedSource):
     """Images that note which of them were read, batch by batch."""
 
-    source: ImageSource
     rows: Indices
     """Of the images among all."""
     read: list[Indices]
-
-    def __len__(self) -> int:
-        return len(self.source)
-
-    @property
-    def labels(self) -> Labels:
-        return self.source.labels
-
-    @property
-    def image_size(self) -> int:
-        return self.source.image_size
-
-    @property
-    def channels(self) -> int:
-        return self.source.channels
 
     def batch(self, indices: Indices) -> Pixels:
         self.read.append(self.rows[indices])

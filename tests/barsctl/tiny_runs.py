@@ -51,11 +51,10 @@ class PowerCut(Exception):  # noqa: N818 (it is what happened)
 
 
 @dataclass(frozen=True, eq=False)
-class CutSource:
-    """Images that stop the run when a batch is asked for the `batches_left` + 1st time."""
+class WrappedSource:
+    """The images of another source, but for what is done when they are read."""
 
     source: ImageSource
-    batches_left: list[int] = field(default_factory=list)
 
     def __len__(self) -> int:
         return len(self.source)
@@ -71,6 +70,13 @@ class CutSource:
     @property
     def channels(self) -> int:
         return self.source.channels
+
+
+@dataclass(frozen=True, eq=False)
+class CutSource(WrappedSource):
+    """Images that stop the run when a batch is asked for the `batches_left` + 1st time."""
+
+    batches_left: list[int] = field(default_factory=list)
 
     def batch(self, indices: Indices) -> Pixels:
         if self.batches_left[0] == 0:
