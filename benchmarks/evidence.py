@@ -7,8 +7,8 @@ once, in the same folder; a killed cell goes on where it was. docs/results/searc
 the rows. --quick makes the page and the checks only.
 
 Latencies are of one thread of the processor that docs/results/search-table.jsonl was measured on:
-it prices networks wherever they are searched and trained. On a machine with that processor each is
-measured too, also those that were trained elsewhere.
+it prices networks wherever they are searched and trained. On a machine with that processor they are
+measured too, in turns with some that were measured with the table.
 """
 
 import fcntl
@@ -19,10 +19,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from harness.evidence_figures import checks, summary_rows
+from harness.evidence_latency import measured_rows, yardsticks
 from harness.evidence_matrix import Cell, Row, cells, cells_before
 from harness.evidence_networks import is_measured_here, open_table
 from harness.evidence_page import write_page
-from harness.evidence_runs import EPOCHS, measured_us, run_cell
+from harness.evidence_runs import EPOCHS, run_cell
 from harness.evidence_searches import SPACE, TABLE
 from harness.report import read_options, report
 
@@ -50,27 +51,32 @@ def main() -> None:
 
 
 def run_cells(table: LatencyTable, *, is_here: bool) -> None:
-    """Run all cells that can be run; measure first what was trained on other machines.
+    """Run all cells that can be run; measure before and after what was not measured yet.
 
     is_here: whether this machine is the table's.
     """
     if is_here:
-        with locked(RUNS / "measure.lock", wait=True):
-            measure_rows(table)
+        measure_rows(table)
     while (cell := next_cell(is_here=is_here)) is not None:
         with locked(RUNS / f"{cell.key}.lock", wait=False) as mine:
             if mine and cell.key not in {row["cell"] for row in read_rows()}:
                 print(f"== {cell.key}", file=sys.stderr)
                 rows = read_rows()
-                put_row(run_cell(cell, RUNS, table=table, is_here=is_here, rows=rows))
+                put_row(run_cell(cell, RUNS, table=table, rows=rows))
+    if is_here:
+        measure_rows(table)
 
 
 def measure_rows(table: LatencyTable) -> None:
-    """Measure the networks of the rows that have no latency of this machine yet."""
-    for row in read_rows():
-        if row["validation"] is not None and row["measured_us"] is None:
-            print(f"== measuring {row['cell']}", file=sys.stderr)
-            put_row(row | {"measured_us": measured_us(row, table)})
+    """Measure the networks of the rows that have no latency of the table's machine yet."""
+    with locked(RUNS / "measure.lock", wait=True):
+        rows = read_rows()
+        todo = [
+            row for row in rows if row["validation"] is not None and row.get("measured_us") is None
+        ]
+        for row in measured_rows(todo, yardsticks(rows), table):
+            print(f"== measured {row['cell']}", file=sys.stderr)
+            put_row(row)
 
 
 def next_cell(*, is_here: bool) -> Cell | None:

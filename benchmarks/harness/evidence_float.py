@@ -29,14 +29,17 @@ ROUNDS, ROUND_MS = 5, 100.0
 CALIBRATION_IMAGES = 256
 
 
-def float_result(cell: Cell, run: Path, settings: TrainSettings) -> dict[str, object] | None:
+def float_result(
+    cell: Cell, run: Path, settings: TrainSettings, *, slowdown: float
+) -> dict[str, object] | None:
     """Train the widest network within the budget; None where there is none.
 
-    In int8 the accuracies are of the quantized network, as onnxruntime computes it.
+    slowdown: of this machine since the table's day. In int8 the accuracies are of the quantized
+    network, as onnxruntime computes it.
     """
     dataset = load_choice(DATA)
     kind, convs = cast(FloatKind, cell.name.split()[0]), int(cell.name.split()[1])
-    found = _widest(dataset, kind, convs, cell.budget_us)
+    found = _widest(dataset, kind, convs, cell.budget_us * slowdown)
     if found is None:
         return None
     channels, latency_us = found
@@ -50,7 +53,7 @@ def float_result(cell: Cell, run: Path, settings: TrainSettings) -> dict[str, ob
         "validation": trained.validation_accuracy,
         "test": trained.test_accuracy,
         "predicted_us": None,
-        "measured_us": latency_us,
+        "measured_us": latency_us / slowdown,
         "network": f"{kind}, {channels} channels in the stem and {2 * channels} in {convs} more",
     }
 

@@ -138,13 +138,10 @@ def _genotype_in(row: Row) -> Genotype:
     return from_json(json.dumps(row["genotype"]), what=row["cell"])
 
 
-def make_network(
-    cell: Cell, run: Path, *, table: LatencyTable, is_here: bool, rows: Sequence[Row]
-) -> Made | None:
+def make_network(cell: Cell, run: Path, *, table: LatencyTable, rows: Sequence[Row]) -> Made | None:
     """The network of a cell, from where its run was left; None where none keeps to the budget.
 
-    is_here: whether this machine is the table's. rows: of the cells so far, on which some networks
-    depend.
+    rows: of the cells so far, on which some networks depend.
     """
     match cell.group:
         case "reference":
@@ -167,15 +164,13 @@ def make_network(
         case "full":
             return _made_again(cell, run, rows)
         case _:
-            return _made_search(cell, run, table=table, is_here=is_here, rows=rows)
+            return _made_search(cell, run, table=table, rows=rows)
 
 
-def _made_search(
-    cell: Cell, run: Path, *, table: LatencyTable, is_here: bool, rows: Sequence[Row]
-) -> Made:
+def _made_search(cell: Cell, run: Path, *, table: LatencyTable, rows: Sequence[Row]) -> Made:
     found = searched(
-        cell, run, budget_us=search_budget_us(cell, table, is_here=is_here),
-        kept=_kept(cell, rows), measured=is_here, finished={row["cell"] for row in rows},
+        cell, run, budget_us=search_budget_us(cell, table),
+        kept=_kept(cell, rows), finished={row["cell"] for row in rows},
     )  # fmt: skip
     return replace(
         _made_genotype(found.genotype, run),
@@ -185,13 +180,11 @@ def _made_search(
     )
 
 
-def search_budget_us(cell: Cell, table: LatencyTable, *, is_here: bool) -> float:
-    """What a search of a cell is to keep to: less than its budget where nothing can be measured.
+def search_budget_us(cell: Cell, table: LatencyTable) -> float:
+    """What a search of a cell is to keep to: its budget less twice the error of the table.
 
-    table: corrected. is_here: see `make_network`.
+    It measures nothing, so that a machine finds the same network on every day. table: corrected.
     """
-    if is_here:
-        return cell.budget_us
     assert table.correction is not None
     return cell.budget_us / (1 + 2 * table.correction.held_out_error)
 

@@ -32,13 +32,14 @@ on 54 000 images. Latencies are of one thread of the processor that
 [search-table.jsonl](search-table.jsonl) was measured on, an
 {measured_on}.
 References and uniform designs are the widest of their kind that this table, corrected by networks
-measured whole, predicts within the budget. Searched networks were measured within it where the
-search ran on that processor; elsewhere they had the budget less twice the table's error. As
-channels come in steps, each budget is just above what a strong reference takes, and the best
-reference of a smaller budget is the opponent under a larger one too where it is more accurate. What
-was chosen among several was chosen on the 6 000 validation images, from the first seed. Accuracies
-are on the 10 000 test images, of the epoch that was best on validation images. What the same recipe
-and seed had trained for another cell was not trained again. Trained on: {machines}.
+measured whole, predicts within the budget; searches had the budget less twice its error. Networks
+are measured in turns with the best reference of each budget and the best uniform design, and what
+these take longer than on the day of the table is taken off: rented machines are slower on some
+days. As channels come in steps, each budget is just above what a strong reference takes, and the
+best reference of a smaller budget is the opponent under a larger one too where it is more accurate.
+What was chosen among several was chosen on the 6 000 validation images, from the first seed.
+Accuracies are on the 10 000 test images, of the epoch that was best on validation images. What the
+same recipe and seed had trained for another cell was not trained again. Trained on: {machines}.
 
 A searched network is that of `search --sampling one --epochs {search.epochs} --warmup-epochs
 {search.warmup_epochs} --architecture-learning-rate {search.architecture_learning_rate:g}

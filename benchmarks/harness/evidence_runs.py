@@ -1,4 +1,4 @@
-"""Training and measuring the cells of the evidence: one recipe for all networks."""
+"""Training the cells of the evidence: one recipe for all networks."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, replace
@@ -7,17 +7,16 @@ from typing import Final
 
 from barsctl.errors import DivergedError
 from barsctl.machine import cpu_name
-from barsctl.measured_networks import measured_network
 from barsctl.train_settings import TrainSettings
 from barsctl.training_run import TrainConfig, training_run
 from costmodels.errors import BudgetUnreachable
 from costmodels.latency_table import LatencyTable
 from costmodels.protocol import network_cost
-from targets.measuring.measured import Measured
 
 from .evidence_float import float_result
+from .evidence_latency import slowdown_now, yardsticks
 from .evidence_matrix import FIRST_SEARCHED, REAL_WEIGHT_EPOCHS, Cell, Row
-from .evidence_networks import Made, genotype_field, make_network, network_of
+from .evidence_networks import Made, genotype_field, make_network
 from .evidence_searches import CPU, DATA, seconds_of, timed
 
 EPOCHS, FULL_EPOCHS = 10, 60
@@ -45,30 +44,30 @@ def train_settings(cell: Cell) -> TrainSettings:
     return settings
 
 
-def run_cell(
-    cell: Cell, folder: Path, *, table: LatencyTable, is_here: bool, rows: Sequence[Row]
-) -> Row:
-    """Make, train and measure a cell's network in its run's folder, from where that was left.
+def run_cell(cell: Cell, folder: Path, *, table: LatencyTable, rows: Sequence[Row]) -> Row:
+    """Make and train a cell's network in its run's folder, from where that was left.
 
-    is_here: whether this machine is the table's; only there networks are measured. What the same
-    recipe and seed trained for another cell's row is not trained again. Where no network keeps to
-    the budget, or its weights diverge, the row has no accuracy and says why.
+    What the same recipe and seed trained for another cell's row is not trained again. Where no
+    network keeps to the budget, or its weights diverge, the row has no accuracy and says why.
     """
     run = folder / cell.key
     run.mkdir(parents=True, exist_ok=True)
-    row: Row = {"cell": cell.key, **asdict(cell), "machine": cpu_name()}
+    row: Row = {"cell": cell.key, **asdict(cell), "machine": cpu_name(), "measured_us": None}
     try:
         if cell.group == "float":
-            return row | (float_result(cell, run, train_settings(cell)) or NOTHING)
-        made = make_network(cell, run, table=table, is_here=is_here, rows=rows)
+            slowdown = slowdown_now(yardsticks(rows), table)
+            found = float_result(cell, run, train_settings(cell), slowdown=slowdown)
+            return row | (found or NOTHING)
+        made = make_network(cell, run, table=table, rows=rows)
         if made is None:
             return row | NOTHING
         row |= _described(cell, made, table)
         same = trained_alike(row, rows)
-        row |= _trained(cell, made, run) if same is None else {name: same[name] for name in TRAINED}
+        return row | (
+            _trained(cell, made, run) if same is None else {name: same[name] for name in TRAINED}
+        )
     except (BudgetUnreachable, DivergedError) as error:
         return row | NOTHING | {"why": str(error)}
-    return row | {"measured_us": measured_us(row, table) if is_here else None}
 
 
 def _described(cell: Cell, made: Made, table: LatencyTable) -> Row:
@@ -110,9 +109,3 @@ def _trained(cell: Cell, made: Made, run: Path) -> Row:
         "test": trained.test_accuracy,
         "train_seconds": round(seconds_of(clock)),
     }
-
-
-def measured_us(row: Row, table: LatencyTable) -> float | None:
-    """What the network of a row takes on this machine; None where it cannot be measured."""
-    measured = measured_network(network_of(row), table, notify=print)
-    return measured.median if isinstance(measured, Measured) else None

@@ -91,13 +91,11 @@ def search_settings(cell: Cell) -> SearchSettings:
 
 
 def searched(
-    cell: Cell, run: Path, *, budget_us: float, kept: Choices, measured: bool,
-    finished: Collection[str],
-) -> Searched:  # fmt: skip
+    cell: Cell, run: Path, *, budget_us: float, kept: Choices, finished: Collection[str]
+) -> Searched:
     """Search and derive, from where the run was left.
 
-    kept: of the search; measured: whether networks are, on the table's machine; finished: the keys
-    of cells.
+    kept: of the search; finished: the keys of cells.
     The search of a cell without trials is that of the searched cell, where that was run here.
     """
     is_without = (cell.group, cell.name) == WITHOUT_TRIALS
@@ -111,7 +109,7 @@ def searched(
         settings=settings, kept=kept, teacher="float" if cell.group == "with" else "none",
     )  # fmt: skip
     trials = 0 if is_without else TRIALS
-    compared = DeriveSettings(COMPARED, measured=measured, trials=trials)
+    compared = DeriveSettings(COMPARED, measured=False, trials=trials)
     dataset, search = load_choice(DATA), run / SEARCH
     clocks = run / "search-seconds", run / "derive-seconds"
     if not (run / GENOTYPE).exists():

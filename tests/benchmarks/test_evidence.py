@@ -140,8 +140,7 @@ def test_network_of_the_same_recipe_and_seed_is_not_trained_again() -> None:
 def test_search_leaves_room_for_the_error_of_what_it_cannot_measure() -> None:
     table = replace(table_of({}), correction=Correction(1.05, 0.0, 10, 0.02))
     cell = Cell("searched", 26.0, 0)
-    assert search_budget_us(cell, table, is_here=True) == 26.0
-    assert search_budget_us(cell, table, is_here=False) == pytest.approx(25.0)
+    assert search_budget_us(cell, table) == pytest.approx(25.0)
 
 
 def test_networks_of_equal_words_and_other_edges_are_trained_apart() -> None:
