@@ -7,16 +7,19 @@ what it is given in turns.
 
 import statistics
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 from barsctl.measured_networks import measured_networks
 from costmodels.latency_table import LatencyTable
+from space.graph import BlockGraph
 from targets.measuring.measured import Measured
 
 from .evidence_matrix import BUDGETS_US, MIDDLE_US, Row, best_row
 from .evidence_networks import network_of
 
-# Networks that are timed in turns, besides the yardsticks.
-TOGETHER = 6
+# Networks that are timed in turns, besides the yardsticks, and how often: one time in fifty is off
+# by a quarter.
+TOGETHER, TIMES = 6, 3
 Yardsticks = Sequence[tuple[Row, float]]
 """Rows, and what their networks took on the day of the table."""
 
@@ -46,28 +49,36 @@ def measured_rows(rows: Sequence[Row], known: Yardsticks, table: LatencyTable) -
     """Yield rows with what their networks take; without those that could not be measured."""
     for start in range(0, len(rows), TOGETHER):
         together = rows[start : start + TOGETHER]
-        found, slowdown = _timed(together, known, table)
-        for row, taken_us in zip(together, found, strict=True):
-            if taken_us is not None:
-                yield row | {"measured_us": taken_us / slowdown}
+        timed = [_timed(together, known, table) for _ in range(TIMES)]
+        for index, row in enumerate(together):
+            found = [each.costs[index] / each.slowdown for each in timed if index in each.costs]
+            if found:
+                yield row | {"measured_us": statistics.median(found)}
 
 
 def slowdown_now(known: Yardsticks, table: LatencyTable) -> float:
     """How many times what they took on the table's day the yardsticks take now; 1 of none."""
-    return _timed([], known, table)[1]
+    if not known:
+        return 1.0
+    return statistics.median(_timed([], known, table).slowdown for _ in range(TIMES))
 
 
-def _timed(
-    rows: Sequence[Row], known: Yardsticks, table: LatencyTable
-) -> tuple[list[float | None], float]:
-    """What the rows' networks take now, None where that failed, and the slowdown meanwhile."""
+@dataclass(frozen=True, slots=True)
+class _Timed:
+    """Microseconds of those rows, by index, that were measured, and the slowdown meanwhile."""
+
+    costs: dict[int, float]
+    slowdown: float
+
+
+def _timed(rows: Sequence[Row], known: Yardsticks, table: LatencyTable) -> _Timed:
     graphs = [network_of(row) for row in (*rows, *(row for row, _ in known))]
-    results = {each.subject: each for each in measured_networks(graphs, table, notify=print)}
-    found = [results[graph] for graph in graphs]
-    costs = [each.median if isinstance(each, Measured) else None for each in found]
+    costs = {
+        graphs.index(each.subject): each.median
+        for each in measured_networks(graphs, table, notify=print)
+        if isinstance(each, Measured) and isinstance(each.subject, BlockGraph)
+    }
     ratios = [
-        now / then
-        for now, (_, then) in zip(costs[len(rows) :], known, strict=True)
-        if now is not None
+        costs[index] / then for index, (_, then) in enumerate(known, len(rows)) if index in costs
     ]
-    return costs[: len(rows)], statistics.median(ratios) if ratios else 1.0
+    return _Timed(costs, statistics.median(ratios) if ratios else 1.0)
