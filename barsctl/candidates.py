@@ -2,11 +2,14 @@
 
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from typing import get_args
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import entropy
 
+from costmodels.errors import BudgetUnreachable
 from costmodels.selection import (
     AnyBudget,
     budget_cost,
@@ -17,8 +20,10 @@ from costmodels.selection import (
 from costmodels.term_index import TermIndex, term_index
 from space.cost_terms import cost_terms
 from space.decisions import Choices, Decisions, decisions, is_connected, node_decisions
-from space.genotype import genotype_of
+from space.errors import SpaceError
+from space.genotype import choices_of, genotype_of
 from space.search_space import SearchSpace
+from space.uniform import UniformKind, most_cells, uniform_genotype
 
 from .network_rows import KeptChoices, kept_choices
 
@@ -75,6 +80,43 @@ def candidate_choices(
         if is_connected(options, sample) and within(index, budgets, sample):
             add(sample)
     return [*found, *sparing][:count]
+
+
+def regular_choices(
+    space: SearchSpace,
+    log_probabilities: LogProbabilities,
+    budgets: Sequence[AnyBudget],
+    *,
+    count: int,
+    generator: np.random.Generator,
+) -> list[list[Choices]]:
+    """Return up to `count` networks with the cells of each kind of uniform design.
+
+    They are candidates whose edges are decided. A kind that the space or an option of -inf rules
+    out, or the budgets, has none.
+    """
+    found = []
+    for kind in get_args(UniformKind):
+        with suppress(SpaceError, BudgetUnreachable):
+            held = _held_edges(space, log_probabilities, kind)
+            found.append(candidate_choices(space, held, budgets, count=count, generator=generator))
+    return found
+
+
+def _held_edges(
+    space: SearchSpace, log_probabilities: LogProbabilities, kind: UniformKind
+) -> LogProbabilities:
+    """The probabilities with the edges of a uniform design. Raises SpaceError where it has none."""
+    options = decisions(space)
+    design = uniform_genotype(space, kind, depth=most_cells(space), width=max(space.widths))
+    choices = choices_of(design)
+    held = {}
+    for edge in (edge for edges in node_decisions(options).values() for edge in edges):
+        if not np.isfinite(log_probabilities[edge][choices[edge]]):
+            raise SpaceError(f"{edge}: {options[edge][choices[edge]]} is ruled out")
+        held[edge] = np.full(len(options[edge]), -np.inf)
+        held[edge][choices[edge]] = 0.0
+    return {**log_probabilities, **held}
 
 
 def neighbours(

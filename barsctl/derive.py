@@ -12,13 +12,14 @@ from costmodels.latency_table import LatencyTable
 from costmodels.selection import AnyBudget, within
 from costmodels.term_index import term_index
 from space.cost_terms import cost_terms
+from space.decisions import Choices
 from space.genotype import Genotype, choices_of, genotype_of, write_genotype
 from targets.measuring.place import Place
 from targets.toolchain import Notify
 
 from .board_budgets import BoardBudget, board_budgets, tightened
 from .budgets import Budget
-from .candidates import candidate_choices, neighbours
+from .candidates import candidate_choices, neighbours, regular_choices
 from .errors import BarsError, DivergedError
 from .folder_lock import locked
 from .halving import Halving, open_halving
@@ -26,6 +27,7 @@ from .judge import Judge, JudgeSettings, open_judge
 from .measured_log import MEASURED, MeasuredLog, read_measured
 from .network_rows import kept_choices
 from .pricing import hard_budgets, needs_table
+from .promising import spread, weights_in
 from .ranking import DERIVED, Candidate, derived_json, evaluate, rank_within
 from .run_folder import GENOTYPE, write_json
 from .search_run import read_search_config, run_tables
@@ -52,7 +54,7 @@ class DeriveSettings:
     measured: bool = True
     place: Place | None = None
     trials: int = 0
-    trial_epochs: int = 2
+    trial_epochs: int = 3
 
     def __post_init__(self) -> None:
         if self.trials > self.candidates:
@@ -173,14 +175,25 @@ def _tried_first(
     settings: DeriveSettings, *, generator: np.random.Generator, notify: Notify,
 ) -> tuple[Candidate, ...]:  # fmt: skip
     """The ranking behind networks that are tried: see halving.py. What diverged is not in it."""
+    regular = regular_choices(
+        judge.space, judge.log_probabilities, limits,
+        count=-(-settings.candidates // 2), generator=generator,
+    )  # fmt: skip
+    for found in regular:
+        evaluate(judge, found, what="derive")
     ranking = rank_within(judge, limits)[: settings.candidates]
-    networks, accuracies = zip(*((each.genotype, each.accuracy) for each in ranking), strict=True)
+    count = -(-settings.trials // (2 * (1 + len(regular))))
+    families = [
+        _over_sizes(ranking, count=count),
+        *(_most_accurate_first(judge, found) for found in regular),
+    ]
     drawn = candidate_choices(
         judge.space, judge.log_probabilities, limits, count=PROPOSED, generator=generator
     )
     index = term_index(cost_terms(judge.space))
     before = [choices for choices in halving.known() if within(index, limits, choices)]
     proposed = [genotype_of(judge.space, choices) for choices in (*drawn, *before)]
+    proposed += [each.genotype for each in ranking]
 
     def near(best: Genotype, tried_count: int) -> list[Genotype]:
         found = neighbours(
@@ -189,9 +202,7 @@ def _tried_first(
         )  # fmt: skip
         return [genotype_of(judge.space, each) for each in found]
 
-    tried = halving.run(
-        networks, accuracies=accuracies, proposed=proposed, near=near, notify=notify
-    )
+    tried = halving.run(families, proposed=proposed, near=near, notify=notify)
     evaluate(judge, [choices_of(each) for each in tried], what="derive")
     sound = [
         replace(each, trial=halving.outcome(each.genotype))
@@ -204,6 +215,21 @@ def _tried_first(
             "without trials, or search again"
         )
     return tuple(sorted(sound, key=_by_trial))[: settings.candidates]
+
+
+def _most_accurate_first(judge: Judge, choices: Sequence[Choices]) -> list[Genotype]:
+    """The networks of choices that were judged, in the order of what they came to."""
+    accuracies = judge.accuracies(choices)
+    ranked = sorted(zip(accuracies, choices, strict=True), key=lambda pair: -pair[0])
+    return [genotype_of(judge.space, each) for _, each in ranked]
+
+
+def _over_sizes(ranking: Sequence[Candidate], *, count: int) -> list[Genotype]:
+    """The most accurate networks of bands of the number of weights."""
+    networks = [each.genotype for each in ranking]
+    accuracies = [each.accuracy for each in ranking]
+    weights = [weights_in(each) for each in networks]
+    return [networks[index] for index in spread(weights, accuracies, count=count)]
 
 
 def _by_trial(candidate: Candidate) -> tuple[int, float]:

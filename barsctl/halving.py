@@ -6,6 +6,7 @@ it ranks what is left (Jamieson and Talwalkar, arXiv 1502.07943).
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 import torch
@@ -23,8 +24,8 @@ from .tried import LONGER_TRIALS, TRIALS
 # Of the networks that were tried, one of so many goes on.
 GOES_ON = 4
 # Of the epochs of a trial, those of a longer one and of the training that both begin: of ten epochs
-# the second was found to rank networks, the fifth to rank the best of them.
-LONGER, WHOLE = 5 / 2, 5
+# the third was found to rank networks, the fifth to rank the best of them.
+LONGER, WHOLE = 5 / 3, 10 / 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,20 +49,16 @@ class Halving:
         return [row.choices for row in self.short.known.rows.values()]
 
     def run(
-        self, judged: Sequence[Genotype], *, accuracies: Sequence[float],
-        proposed: Sequence[Genotype], near: Near, notify: Notify,
+        self, families: Sequence[Sequence[Genotype]], *, proposed: Sequence[Genotype], near: Near,
+        notify: Notify,
     ) -> list[Genotype]:  # fmt: skip
         """Try some of the networks, and return these; see `tried_in_turn`."""
-        before = {kept_choices(each) for each in (*judged, *proposed) if each in self.short.known}
+        offered = chain(*families, proposed)
+        before = {kept_choices(each) for each in offered if each in self.short.known}
         all_count = max(self.count, len(before))
         tried: list[tuple[Genotype, float | None]] = []
         for genotype, loss in tried_in_turn(
-            self.short,
-            judged,
-            accuracies=accuracies,
-            proposed=proposed,
-            near=near,
-            count=self.count,
+            self.short, families, proposed=proposed, near=near, count=self.count
         ):
             tried.append((genotype, loss))
             notify(f"tried {len(tried)} of {all_count}: {_told(loss)}")
@@ -115,7 +112,7 @@ def open_halving(
     count: of networks to try; epochs: of the shorter trials.
     """
     training = TrainSettings(
-        seed=seed, epochs=WHOLE * epochs, batch_size=batch_size, label_smoothing=0.0
+        seed=seed, epochs=round(WHOLE * epochs), batch_size=batch_size, label_smoothing=0.0
     )
     by_file = {TRIALS: epochs, LONGER_TRIALS: _longer_epochs(epochs)}
     short, longer = (

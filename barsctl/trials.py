@@ -11,6 +11,7 @@ import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from hashlib import sha256
+from itertools import zip_longest
 from pathlib import Path
 
 import numpy as np
@@ -24,7 +25,7 @@ from space.search_space import SearchSpace
 from .data.dataset import Dataset
 from .errors import BarsError, DivergedError
 from .network_rows import KeptChoices, kept_choices, known_rows
-from .promising import features, most_promising, spread, weights_in
+from .promising import features, most_promising
 from .random_numbers import initial_weights
 from .ranks import from_first, is_first
 from .run_folder import read_metrics
@@ -139,25 +140,25 @@ def forget_runs(folder: Path) -> None:
 
 
 def tried_in_turn(
-    trials: Trials, judged: Sequence[Genotype], *, accuracies: Sequence[float],
-    proposed: Sequence[Genotype], near: Near, count: int,
+    trials: Trials, families: Sequence[Sequence[Genotype]], *, proposed: Sequence[Genotype],
+    near: Near, count: int,
 ) -> Iterator[tuple[Genotype, float | None]]:  # fmt: skip
     """Try some networks, and yield each with its loss, as its trial ends; see `Trials.loss`.
 
-    accuracies: of the judged ones, with shared weights. Half of the `count` are judged networks,
-    spread over the numbers of weights; then always the one is tried that promises the least loss:
-    of the judged, of the proposed and of those near the best so far. Those tried before come first,
-    and count.
+    Half of the `count` are the first of each family, then the second, and so on; then always the
+    one is tried that promises the least loss: of the families, of the proposed and of those near
+    the best so far. Those tried before come first, and count.
     """
-    networks = {kept_choices(each): each for each in (*proposed, *judged)}
+    in_turn = [each for turn in zip_longest(*families) for each in turn if each is not None]
+    networks = {kept_choices(each): each for each in (*proposed, *in_turn)}
     losses = {
         key: trials.loss(each) for key, each in networks.items() if each in trials.known
     }  # fmt: skip
     yield from ((networks[key], loss) for key, loss in losses.items())
-    weights = [weights_in(each) for each in judged]
-    first = (judged[index] for index in spread(weights, accuracies, count=(count + 1) // 2))
     while len(losses) < count:
-        genotype = next((each for each in first if each not in trials.known), None)
+        genotype = None
+        if len(losses) < (count + 1) // 2:
+            genotype = next((each for each in in_turn if each not in trials.known), None)
         if genotype is None:
             genotype = _most_promising(networks, losses, near)
         if genotype is None:

@@ -14,7 +14,7 @@ measured too, in turns with some that were measured with the table.
 import fcntl
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -24,7 +24,7 @@ from harness.evidence_matrix import Cell, Row, cells, cells_before
 from harness.evidence_networks import is_measured_here, open_table
 from harness.evidence_page import write_page
 from harness.evidence_runs import EPOCHS, run_cell
-from harness.evidence_searches import SPACE, TABLE
+from harness.evidence_searches import SPACE, TABLE, is_current
 from harness.report import read_options, report
 
 from costmodels.latency_table import LatencyTable
@@ -44,7 +44,8 @@ def main() -> None:
             table = open_table()
         run_cells(table, is_here=is_measured_here(table))
     rows = read_rows()
-    missing = [cell for cell in cells(SPACE, rows) if cell.key not in {row["cell"] for row in rows}]
+    done = finished(rows)
+    missing = [cell for cell in cells(SPACE, rows) if cell.key not in done]
     measured_on = read_table(TABLE).header.cpu
     write_page(rows, missing, RESULTS.with_suffix(".md"), epochs=EPOCHS, measured_on=measured_on)
     report("evidence", summary_rows(rows), checks(rows), options)
@@ -59,9 +60,9 @@ def run_cells(table: LatencyTable, *, is_here: bool) -> None:
         measure_rows(table)
     while (cell := next_cell(is_here=is_here)) is not None:
         with locked(RUNS / f"{cell.key}.lock", wait=False) as mine:
-            if mine and cell.key not in {row["cell"] for row in read_rows()}:
+            rows = read_rows()
+            if mine and cell.key not in finished(rows):
                 print(f"== {cell.key}", file=sys.stderr)
-                rows = read_rows()
                 put_row(run_cell(cell, RUNS, table=table, rows=rows))
     if is_here:
         measure_rows(table)
@@ -85,7 +86,7 @@ def next_cell(*, is_here: bool) -> Cell | None:
     Float networks are chosen by what they take on the table's machine.
     """
     rows = read_rows()
-    done = {row["cell"] for row in rows}
+    done = finished(rows)
     for cell in cells(SPACE, rows):
         is_ready = all(each.key in done for each in cells_before(cell, SPACE))
         if cell.key not in done and is_ready and (is_here or cell.group != "float"):
@@ -93,6 +94,11 @@ def next_cell(*, is_here: bool) -> Cell | None:
                 if free:
                     return cell
     return None
+
+
+def finished(rows: Sequence[Row]) -> set[str]:
+    """The keys of the cells whose rows are what they would come to now."""
+    return {row["cell"] for row in rows if is_current(row)}
 
 
 @contextmanager

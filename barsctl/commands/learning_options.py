@@ -86,7 +86,7 @@ Trials = Annotated[
 ]
 TrialEpochs = Annotated[
     int | None,
-    typer.Option(min=1, help="Epochs of a trial, 2 by default; the best quarter goes on."),
+    typer.Option(min=1, help="Epochs of a trial, 3 by default; the best quarter goes on."),
 ]
 Unmeasured = Annotated[
     bool,
@@ -120,4 +120,4 @@ def asked_trial_epochs(epochs: int | None, *, trials: int) -> int:
         raise typer.BadParameter(
             f"--trial-epochs {epochs} is about trials, and none is asked for; give --trials too"
         )
-    return 2 if epochs is None else epochs
+    return 3 if epochs is None else epochs

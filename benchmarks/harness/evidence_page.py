@@ -19,7 +19,7 @@ from .evidence_matrix import (
     best_row,
 )
 from .evidence_plots import write_budget_plot, write_rank_plot
-from .evidence_searches import COMPARED, TRIALS, search_settings
+from .evidence_searches import COMPARED, TRIALS, is_current, search_settings
 
 INTRODUCTION = """# Is the search worth its time?
 
@@ -86,7 +86,7 @@ def write_page(
         *_random(trained),
         *_ranks(trained),
         *_cost(trained),
-        *_missing(missing),
+        *_missing(missing, rows),
     ]
     write_atomically(path, "\n".join(parts))
 
@@ -210,12 +210,14 @@ def _cost(rows: Sequence[Row]) -> Iterator[str]:
     yield from _table("What a search costs, one thread", titles, lines)
 
 
-def _missing(missing: Sequence[Cell]) -> Iterator[str]:
+def _missing(missing: Sequence[Cell], rows: Sequence[Row]) -> Iterator[str]:
     yield "## What is missing\n"
     if not missing:
         yield "Nothing.\n"
+    earlier = {row["cell"]: row["derived_by"] for row in rows if not is_current(row)}
     for cell in missing:
-        yield f"- `{cell.key}`"
+        told = f": above, derived by {earlier[cell.key]}" if cell.key in earlier else ""
+        yield f"- `{cell.key}`{told}"
     yield ""
 
 

@@ -17,7 +17,7 @@ from .evidence_float import float_result
 from .evidence_latency import slowdown_now, yardsticks
 from .evidence_matrix import FIRST_SEARCHED, REAL_WEIGHT_EPOCHS, Cell, Row
 from .evidence_networks import Made, genotype_field, make_network
-from .evidence_searches import CPU, DATA, seconds_of, timed
+from .evidence_searches import CPU, DATA, derived_by, seconds_of, timed
 
 EPOCHS, FULL_EPOCHS = 10, 60
 OTHER_RECIPES = ("full", "recipe", "float")
@@ -75,6 +75,7 @@ def _described(cell: Cell, made: Made, table: LatencyTable) -> Row:
         "predicted_us": 1e3 * network_cost(table, made.graph.blocks),
         "search_seconds": round(made.search_seconds),
         "search_images": made.search_images,
+        "derived_by": derived_by(cell) if made.search_images else None,
         "shared": made.shared_accuracy,
         "network": made.described,
         "genotype": genotype_field(made),

@@ -27,7 +27,7 @@ from space.decisions import Choices
 from space.genotype import Genotype, read_genotype
 from space.presets import named_space
 
-from .evidence_matrix import CANDIDATES, Cell, Row
+from .evidence_matrix import CANDIDATES, Cell, Row, cell_of
 
 CPU: Final = torch.device("cpu")
 SPACE: Final = named_space("fashion-small")
@@ -88,6 +88,18 @@ def search_settings(cell: Cell) -> SearchSettings:
         case "trials":
             return settings
     raise ValueError(f"{cell.name!r} is no part of the method")
+
+
+def derived_by(cell: Cell) -> str:
+    """How a search's network is chosen; a row that tells of another way is to be made anew."""
+    if (cell.group, cell.name) == WITHOUT_TRIALS:
+        return "no trials"
+    return f"{TRIALS} trials of {DeriveSettings().trial_epochs} epochs"
+
+
+def is_current(row: Row) -> bool:
+    """Whether a row is what its cell would come to now."""
+    return not row.get("search_images") or row["derived_by"] == derived_by(cell_of(row))
 
 
 def searched(

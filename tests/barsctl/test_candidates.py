@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from barsctl.budgets import Budget
-from barsctl.candidates import candidate_choices, neighbours
+from barsctl.candidates import candidate_choices, neighbours, regular_choices
 from barsctl.network_rows import KeptChoices, kept_choices
 from barsctl.pricing import hard_budgets
 from costmodels.protocol import network_cost
@@ -15,7 +15,8 @@ from costmodels.registry import COST_MODELS
 from space.decisions import Choices, decisions, is_connected
 from space.decode import decode
 from space.genotype import genotype_of
-from space.search_space import Stage
+from space.search_space import SearchSpace, Stage
+from space.uniform import UniformKind, uniform_genotype
 from tests.barsctl.tiny_runs import SPACE
 
 BOPS = COST_MODELS["bops"]
@@ -178,3 +179,53 @@ def test_neighbours_have_no_option_that_is_left_out() -> None:
         name: np.where(np.arange(len(each)) == 1, 0.0, -np.inf) for name, each in left_out.items()
     }
     assert found(alone) == []
+
+
+def regular(
+    log_probabilities: dict[str, np.ndarray], *budgets: Budget, space: SearchSpace = SPACE
+) -> list[list[Choices]]:
+    return regular_choices(
+        space, log_probabilities, hard_budgets(budgets, space, tables=()), count=6,
+        generator=np.random.default_rng(0),
+    )  # fmt: skip
+
+
+def flat_probabilities(space: SearchSpace, *, without: str = "") -> dict[str, np.ndarray]:
+    """Of all options equally, but for one primitive."""
+    flat = {}
+    for name, options in decisions(space).items():
+        flat[name] = np.array([-np.inf if option == without else 0.0 for option in options])
+        flat[name] -= np.log(np.exp(flat[name]).sum())
+    return flat
+
+
+def test_regular_networks_have_the_cells_of_uniform_designs() -> None:
+    chains, all_convs = regular(flat_probabilities(SPACE))
+    kinds: dict[UniformKind, list[Choices]] = {"chain": chains, "all-conv": all_convs}
+    for kind, found in kinds.items():
+        (topology,) = set(uniform_genotype(SPACE, kind, depth=1, width=1.0).topologies.values())
+        networks = [genotype_of(SPACE, choices) for choices in found]
+        assert {each for network in networks for each in network.topologies.values()} == {topology}
+        assert len({kept_choices(network) for network in networks}) == 6
+        assert len({network.widths for network in networks}) > 1
+        assert len({network.depths for network in networks}) > 1
+
+
+def test_regular_networks_need_what_their_kind_is_made_of() -> None:
+    """Of primitives that are kept out, that the space lacks, or under budgets."""
+    assert len(regular(flat_probabilities(SPACE, without="none"))) == 1
+    assert regular(flat_probabilities(SPACE, without="bconv3x3")) == []
+    assert len(regular(flat_probabilities(SPACE, without="skip"))) == 2
+    smaller = replace(SPACE, primitives=("none", "bconv1x1"))
+    assert regular(flat_probabilities(smaller), space=smaller) == []
+    assert regular(flat_probabilities(SPACE), Budget("bops", 1.0)) == []
+
+
+def test_regular_networks_keep_to_the_budget() -> None:
+    def most(networks: list[Choices]) -> float:
+        return max(network_cost(BOPS, decode(genotype_of(SPACE, each)).blocks) for each in networks)
+
+    flat = flat_probabilities(SPACE)
+    free, _ = regular(flat)
+    chains, _ = regular(flat, Budget("bops", 0.7 * most(free)))
+    assert most(chains) <= 0.7 * most(free)

@@ -5,7 +5,7 @@ import shutil
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast, get_args
 
 import numpy as np
 import pytest
@@ -29,7 +29,8 @@ from space.decisions import decisions
 from space.decode import decode
 from space.genotype import Genotype, choices_of, genotype_of, read_genotype
 from space.nn.network import Network
-from space.search_space import Stage
+from space.search_space import SearchSpace, Stage
+from space.uniform import UniformKind, uniform_genotype
 from tests.barsctl.tiny_runs import (
     CPU,
     SEARCH,
@@ -53,13 +54,15 @@ MANY = 1000
 
 @pytest.fixture
 def run(tmp_path: Path) -> Path:
-    """A search whose candidates were judged, and none tried."""
+    """A search whose candidates and regular networks were judged, and none tried."""
     folder = tmp_path / "run"
     config = tiny_config(
         write_images(tmp_path), settings=replace(SEARCH, epochs=1, warmup_epochs=0)
     )
     search_run(config, tiny_dataset(tmp_path), folder=folder, resume=False, device=CPU)
-    derived(folder, UNTRIED)
+    derived(folder, replace(SETTINGS, trials=1))
+    for name in ("trials.jsonl", "longer-trials.jsonl"):
+        (folder / name).unlink()
     return folder
 
 
@@ -98,13 +101,13 @@ def test_least_loss_comes_first_and_the_untried_last(run: Path) -> None:
     (longer,) = losses_in(run, "longer-trials.jsonl").values()
     first, *others = sorted(losses.values())
     assert longer < first
-    assert told(ranking[:3]) == [(5, longer), *((2, loss) for loss in others)]
+    assert told(ranking[:3]) == [(5, longer), *((3, loss) for loss in others)]
     left = [each for each in untried if networks([each])[0] not in losses]
     assert list(ranking[3:]) == left[:3]
     assert read_genotype(run / "genotype.json") == ranking[0].genotype
     written = json.loads((run / "derive.json").read_text())["candidates"]
     assert [each["trial_loss"] for each in written[:3]] == [longer, *others]
-    assert [each["trial_epochs"] for each in written] == [5, 2, 2, 0, 0, 0]
+    assert [each["trial_epochs"] for each in written] == [5, 3, 3, 0, 0, 0]
     assert not (run / "trial").exists()
 
 
@@ -118,7 +121,7 @@ def test_trial_is_the_beginning_of_a_training(run: Path, tmp_path: Path) -> None
     train.train(network, dataset, settings, folder=tmp_path / "alone", device=CPU)
     metrics = read_metrics(tmp_path / "alone")
     assert told([best]) == [(5, metrics[4]["loss"])]
-    assert min(losses_in(run).values()) == metrics[1]["loss"]
+    assert min(losses_in(run).values()) == metrics[2]["loss"]
 
 
 class NoTest:
@@ -159,15 +162,15 @@ def test_killed_derive_trains_nothing_twice(
     run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     dataset, untouched = tiny_dataset(tmp_path), copied(run)
-    # The power fails in the second epoch of the second of three trials of two epochs.
-    use(monkeypatch, dataset, batches=3 * STEPS + 2)
+    # The power fails in the second epoch of the second of three trials of three epochs.
+    use(monkeypatch, dataset, batches=4 * STEPS + 2)
     with pytest.raises(PowerCut):
         derived(run, SETTINGS)
     assert len(losses_in(run)) == 1
     path = run / "trials.jsonl"
     path.write_text(path.read_text() + '{"choices": {"wid')  # and a row was torn
-    # The second trial's second epoch, the third, three more epochs of the best.
-    left = use(monkeypatch, dataset, batches=3 * STEPS + 3 * STEPS + JUDGING)
+    # The rest of the second trial, the third, two more epochs of the best.
+    left = use(monkeypatch, dataset, batches=5 * STEPS + 2 * STEPS + JUDGING)
     resumed = derived(run, SETTINGS)
     assert left == [0]
     assert derived(run, SETTINGS) == resumed
@@ -179,12 +182,12 @@ def test_derive_killed_in_a_longer_trial_goes_on_there(
     run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     dataset, untouched = tiny_dataset(tmp_path), copied(run)
-    use(monkeypatch, dataset, batches=6 * STEPS + STEPS + 1)
+    use(monkeypatch, dataset, batches=9 * STEPS + STEPS + 1)
     with pytest.raises(PowerCut):
         derived(run, SETTINGS)
     assert len(losses_in(run)) == 3
     assert losses_in(run, "longer-trials.jsonl") == {}
-    left = use(monkeypatch, dataset, batches=2 * STEPS + JUDGING)
+    left = use(monkeypatch, dataset, batches=STEPS + JUDGING)
     resumed = derived(run, SETTINGS)
     assert left == [0]
     assert not (run / "trial").exists()
@@ -195,12 +198,12 @@ def test_derive_killed_in_a_longer_trial_goes_on_there(
 def test_trial_whose_row_was_lost_is_read_from_its_longer_one(
     run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    use(monkeypatch, tiny_dataset(tmp_path), batches=6 * STEPS + STEPS + 1)
+    use(monkeypatch, tiny_dataset(tmp_path), batches=9 * STEPS + STEPS + 1)
     with pytest.raises(PowerCut):
         derived(run, SETTINGS)
     losses, path = losses_in(run), run / "trials.jsonl"
     path.write_text(path.read_text().splitlines(keepends=True)[0])
-    left = use(monkeypatch, tiny_dataset(tmp_path), batches=2 * STEPS + JUDGING)
+    left = use(monkeypatch, tiny_dataset(tmp_path), batches=STEPS + JUDGING)
     derived(run, SETTINGS)
     assert left == [0]  # nothing was trained again
     assert losses_in(run) == losses
@@ -230,7 +233,7 @@ def test_other_trials_begin_anew(
     (found,) = derived(run, replace(settings, candidates=1, trial_epochs=1))
     header = json.loads((run / "trials.jsonl").read_text().splitlines()[0])
     assert header == {
-        "format": 2, "device": "cpu", "seed": 0, "trial_epochs": 1, "epochs": 5,
+        "format": 2, "device": "cpu", "seed": 0, "trial_epochs": 1, "epochs": 3,
         "batch_size": 16, "optimizer": "adamw", "learning_rate": 0.01, "weight_decay": 0.01,
     }  # fmt: skip
     assert told([found]) == [(2, *losses_in(run, "longer-trials.jsonl").values())]
@@ -247,6 +250,29 @@ def test_networks_that_were_not_judged_are_tried_too(run: Path) -> None:
     assert list(tried)[2] not in judged  # what promises the least loss, of 256 networks
     assert judged_in(run) == judged | set(tried)
     assert networks(ranking[:3]) == sorted(tried, key=lambda each: tried[each])
+
+
+def kind_of(network: KeptChoices, space: SearchSpace = SPACE) -> UniformKind | None:
+    """The kind of uniform design whose cells a network has."""
+    *_, topologies = network
+    for kind in get_args(UniformKind):
+        design = uniform_genotype(space, kind, depth=0, width=1.0)
+        (topology,) = set(design.topologies.values())
+        if {each for _, each in cast(tuple[tuple[str, object], ...], topologies)} == {topology}:
+            return cast(UniformKind, kind)
+    return None
+
+
+def test_best_of_each_kind_of_uniform_design_is_tried(run: Path) -> None:
+    """Among the first half of the trials, beside the candidates."""
+    rows = [json.loads(line) for line in (run / "judged.jsonl").read_text().splitlines()[1:]]
+    accuracies = {kept_choices(genotype_of(SPACE, row["choices"])): row["accuracy"] for row in rows}
+    derived(run, replace(SETTINGS, trials=6))
+    first = list(losses_in(run))[:3]
+    for kind in get_args(UniformKind):
+        alike = [network for network in accuracies if kind_of(network) == kind]
+        assert len(alike) > 1
+        assert max(alike, key=lambda each: accuracies[each]) in first
 
 
 def count_convs(genotype: Genotype) -> int:
@@ -283,9 +309,7 @@ def test_networks_near_the_best_are_tried(tmp_path: Path, monkeypatch: pytest.Mo
         settings, dataset = TrainSettings(), tiny_dataset(tmp_path)
         opened = open_trials(tmp_path, name, space, dataset, settings, epochs=1, device=CPU)
         known = [genotype_of(space, row.choices) for row in opened.known.rows.values()]
-        turn = tried_in_turn(
-            opened, [start], accuracies=[0.5], proposed=known[::-1], near=near, count=count
-        )
+        turn = tried_in_turn(opened, [[start]], proposed=known[::-1], near=near, count=count)
         return [kept_choices(genotype) for genotype, _ in turn]
 
     write_images(tmp_path)
@@ -325,6 +349,7 @@ def test_diverged_trial_is_no_candidate(run: Path, monkeypatch: pytest.MonkeyPat
 
 def test_where_all_diverge_nothing_is_derived(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     diverge(monkeypatch, trials=9)
+    monkeypatch.setattr("barsctl.derive.regular_choices", lambda *_, **__: [])
     (run / "judged.jsonl").unlink()
     before = (run / "genotype.json").read_bytes()
     with pytest.raises(DivergedError, match=r"all 1 networks that were tried diverged"):
@@ -344,7 +369,7 @@ def test_trials_count_whatever_is_compared(run: Path) -> None:
 
 def test_trial_without_its_metrics_is_told(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(trials, "read_metrics", lambda run: read_metrics(run)[:1])
-    with pytest.raises(BarsError, match=r"the metrics of epoch 2, .* are not there; remove"):
+    with pytest.raises(BarsError, match=r"the metrics of epoch 3, .* are not there; remove"):
         derived(run, SETTINGS)
     assert losses_in(run) == {}
 

@@ -14,6 +14,7 @@ from harness.evidence_figures import best_mean, checks
 from harness.evidence_matrix import (
     BUDGETS_US,
     CANDIDATES,
+    FIRST_SEARCHED,
     MIDDLE_US,
     RANDOM_NETWORKS,
     SEEDS,
@@ -29,6 +30,7 @@ from harness.evidence_matrix import (
 from harness.evidence_networks import network_of, search_budget_us
 from harness.evidence_page import write_page
 from harness.evidence_runs import trained_alike
+from harness.evidence_searches import derived_by
 from harness.float_network import FloatNetwork, float_onnx
 
 from costmodels.correction import Correction
@@ -207,6 +209,25 @@ def test_searches_of_a_part_wait_for_all_uniform_designs(
     last = evidence.next_cell(is_here=True)
     assert last is not None
     assert last.group == "topology"
+
+
+def test_network_that_was_derived_otherwise_is_made_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Until then its row is shown, and candidates wait."""
+    first = row(FIRST_SEARCHED, 0.9)
+    first |= {"search_images": 9, "search_seconds": 1, "train_seconds": 1}
+    now = {**first, "derived_by": derived_by(FIRST_SEARCHED)}
+    earlier = {**first, "derived_by": "3 trials of 1 epochs"}
+    others = [each for each in whole_rows() if each["group"] not in ("searched", "candidate")]
+    for found, is_finished in ((now, True), (earlier, False)):
+        assert (FIRST_SEARCHED.key in evidence.finished([found])) == is_finished
+        keys = next_keys(tmp_path, monkeypatch, [found, *others], is_here=False)
+        assert (FIRST_SEARCHED.key in keys) != is_finished
+    write_page([earlier], [FIRST_SEARCHED], tmp_path / "search.md", epochs=10, measured_on="EPYC")
+    page = (tmp_path / "search.md").read_text()
+    assert "`: above, derived by 3 trials of 1 epochs" in page
+    assert derived_by(Cell("without", MIDDLE_US, 0, "trials")) == "no trials"
 
 
 OVER = "searched over the"
