@@ -35,9 +35,8 @@ from .search_run import read_search_config, run_tables
 # Rounds of candidates, each within tighter limits, until one is measured within the budget.
 MOST_ROUNDS = 4
 MARGIN = 0.99
-# Networks, judged or not, of which trials pick those of the least promised loss; as many near the
-# best one so far.
-PROPOSED = 256
+# Networks near the best one so far, of which trials pick that of the least promised loss.
+NEAR = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,22 +186,21 @@ def _tried_first(
         _over_sizes(ranking, count=count),
         *(_most_accurate_first(judge, found) for found in regular),
     ]
-    drawn = candidate_choices(
-        judge.space, judge.log_probabilities, limits, count=PROPOSED, generator=generator
-    )
     index = term_index(cost_terms(judge.space))
-    before = [choices for choices in halving.known() if within(index, limits, choices)]
-    proposed = [genotype_of(judge.space, choices) for choices in (*drawn, *before)]
-    proposed += [each.genotype for each in ranking]
+    before = [
+        genotype_of(judge.space, choices)
+        for choices in halving.known()
+        if within(index, limits, choices)
+    ]
 
     def near(best: Genotype, tried_count: int) -> list[Genotype]:
         found = neighbours(
             judge.space, judge.log_probabilities, choices=choices_of(best), budgets=limits,
-            count=PROPOSED, generator=np.random.default_rng([settings.judge.seed, tried_count]),
+            count=NEAR, generator=np.random.default_rng([settings.judge.seed, tried_count]),
         )  # fmt: skip
         return [genotype_of(judge.space, each) for each in found]
 
-    tried = halving.run(families, proposed=proposed, near=near, notify=notify)
+    tried = halving.run(families, before=before, near=near, notify=notify)
     evaluate(judge, [choices_of(each) for each in tried], what="derive")
     sound = [
         replace(each, trial=halving.outcome(each.genotype))

@@ -6,7 +6,6 @@ it ranks what is left (Jamieson and Talwalkar, arXiv 1502.07943).
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import chain
 from pathlib import Path
 
 import torch
@@ -16,7 +15,6 @@ from space.search_space import SearchSpace
 from targets.toolchain import Notify
 
 from .data.dataset import Dataset
-from .network_rows import kept_choices
 from .train_settings import TrainSettings
 from .trials import Near, Trials, forget_runs, open_trials, tried_in_turn
 from .tried import LONGER_TRIALS, TRIALS
@@ -49,16 +47,14 @@ class Halving:
         return [row.choices for row in self.short.known.rows.values()]
 
     def run(
-        self, families: Sequence[Sequence[Genotype]], *, proposed: Sequence[Genotype], near: Near,
+        self, families: Sequence[Sequence[Genotype]], *, before: Sequence[Genotype], near: Near,
         notify: Notify,
     ) -> list[Genotype]:  # fmt: skip
         """Try some of the networks, and return these; see `tried_in_turn`."""
-        offered = chain(*families, proposed)
-        before = {kept_choices(each) for each in offered if each in self.short.known}
         all_count = max(self.count, len(before))
         tried: list[tuple[Genotype, float | None]] = []
         for genotype, loss in tried_in_turn(
-            self.short, families, proposed=proposed, near=near, count=self.count
+            self.short, families, before=before, near=near, count=self.count
         ):
             tried.append((genotype, loss))
             notify(f"tried {len(tried)} of {all_count}: {_told(loss)}")

@@ -140,17 +140,17 @@ def forget_runs(folder: Path) -> None:
 
 
 def tried_in_turn(
-    trials: Trials, families: Sequence[Sequence[Genotype]], *, proposed: Sequence[Genotype],
+    trials: Trials, families: Sequence[Sequence[Genotype]], *, before: Sequence[Genotype],
     near: Near, count: int,
 ) -> Iterator[tuple[Genotype, float | None]]:  # fmt: skip
     """Try some networks, and yield each with its loss, as its trial ends; see `Trials.loss`.
 
     Half of the `count` are the first of each family, then the second, and so on; then always the
-    one is tried that promises the least loss: of the families, of the proposed and of those near
-    the best so far. Those tried before come first, and count.
+    one is tried that promises the least loss of those near the best so far, or of the families
+    where all of these were tried. Networks that were tried before come first, and count.
     """
     in_turn = [each for turn in zip_longest(*families) for each in turn if each is not None]
-    networks = {kept_choices(each): each for each in (*proposed, *in_turn)}
+    networks = {kept_choices(each): each for each in (*before, *in_turn)}
     losses = {
         key: trials.loss(each) for key, each in networks.items() if each in trials.known
     }  # fmt: skip
@@ -178,8 +178,10 @@ def _most_promising(
     worths = {key: guessing if loss is None else loss for key, loss in losses.items()}
     best = networks[min(worths, key=lambda key: (worths[key], repr(key)))]
     around = {kept_choices(each): each for each in near(best, len(losses))}
+    offered = around if around.keys() - losses.keys() else networks
     # In an order that does not tell which were tried before a derive was killed.
-    found = dict(sorted({**around, **networks}.items(), key=lambda item: repr(item[0])))
+    tried_so_far = {key: networks[key] for key in losses}
+    found = dict(sorted({**offered, **tried_so_far}.items(), key=lambda item: repr(item[0])))
     if len(found) == len(worths):
         return None
     described = np.array([features(each) for each in found.values()])

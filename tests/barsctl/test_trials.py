@@ -309,7 +309,7 @@ def test_networks_near_the_best_are_tried(tmp_path: Path, monkeypatch: pytest.Mo
         settings, dataset = TrainSettings(), tiny_dataset(tmp_path)
         opened = open_trials(tmp_path, name, space, dataset, settings, epochs=1, device=CPU)
         known = [genotype_of(space, row.choices) for row in opened.known.rows.values()]
-        turn = tried_in_turn(opened, [[start]], proposed=known[::-1], near=near, count=count)
+        turn = tried_in_turn(opened, [[start]], before=known[::-1], near=near, count=count)
         return [kept_choices(genotype) for genotype, _ in turn]
 
     write_images(tmp_path)
