@@ -100,6 +100,11 @@ def _figures(rows: Sequence[Row]) -> Iterator[str]:
         for each in checks(rows)
     ]
     yield from _table("What was asked", ("figure", "found", "at least", ""), lines)
+    if not all(map(is_current, rows)):
+        yield (
+            "Networks of searches that were derived otherwise than searches are now count until "
+            "they are made anew; they are named under what is missing.\n"
+        )
 
 
 def _budgets(rows: Sequence[Row]) -> Iterator[str]:

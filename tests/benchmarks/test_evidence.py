@@ -227,6 +227,7 @@ def test_network_that_was_derived_otherwise_is_made_anew(
     write_page([earlier], [FIRST_SEARCHED], tmp_path / "search.md", epochs=10, measured_on="EPYC")
     page = (tmp_path / "search.md").read_text()
     assert "`: above, derived by 3 trials of 1 epochs" in page
+    assert "count until they are made anew" in page
     assert derived_by(Cell("without", MIDDLE_US, 0, "trials")) == "no trials"
 
 
