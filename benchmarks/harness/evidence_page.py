@@ -46,11 +46,12 @@ A searched network is that of `search --sampling one --epochs {search.epochs} --
 --entropy {search.entropy_weight:g} --refine-epochs {search.refine_epochs}`, so of an architecture
 that moves slowly and has no press for decisions, and of `derive --candidates {compared} --trials
 {trials}`: see [method.md](../method.md). A search of the topology keeps the widths and depths of
-the best uniform design, one of the layout its cells. Of the searches without a part, that without
-`noise` mixes all options (`--sampling softmax`) and so computes no single networks, that without
-the `slow architecture` has the rate and the entropy term of a search's defaults, and that without
-`trials` trains the network that shared weights find best. What was found on the way to this
-method is in [search_findings.md](search_findings.md).
+the best uniform design, one of the layout its cells. The search without `trials` trains the
+network that shared weights find best, and so do those without another part and the one with a
+teacher, which are compared with it: trials would hide what a part of the search does. The one
+without `noise` mixes all options (`--sampling softmax`) and so computes no single networks, the
+one without the `slow architecture` has the rate and the entropy term of a search's defaults. What
+was found on the way to this method is in [search_findings.md](search_findings.md).
 
 Another `recipe` trains the best uniform design with one thing more: its float twin as a teacher,
 real weights in the first {real_weight_epochs} of the epochs, labels smoothed by 0.1, or a moving

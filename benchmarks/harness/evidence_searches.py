@@ -42,7 +42,8 @@ TRIALS = 16
 # Of the architecture, 3.5 times slower than a search's own, and with no press for decisions: one
 # network a step says little of an option, and the chance of the first steps would be decided.
 SLOW_RATE = 2.5e-3
-WITHOUT_TRIALS = ("without", "trials")
+# Trials choose among what a search left, and would hide what a part of it does.
+UNTRIED: Final = ("without", "with")
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +93,7 @@ def search_settings(cell: Cell) -> SearchSettings:
 
 def derived_by(cell: Cell) -> str:
     """How a search's network is chosen; a row that tells of another way is to be made anew."""
-    if (cell.group, cell.name) == WITHOUT_TRIALS:
+    if cell.group in UNTRIED:
         return "no trials"
     return f"{TRIALS} trials of {DeriveSettings().trial_epochs} epochs"
 
@@ -110,9 +111,9 @@ def searched(
     kept: of the search; finished: the keys of cells.
     The search of a cell without trials is that of the searched cell, where that was run here.
     """
-    is_without = (cell.group, cell.name) == WITHOUT_TRIALS
     same = replace(cell, group="searched", name="")
-    if is_without and same.key in finished and (run.parent / same.key / GENOTYPE).exists():
+    is_same = (cell.group, cell.name) == ("without", "trials")
+    if is_same and same.key in finished and (run.parent / same.key / GENOTYPE).exists():
         _copy_search(run.parent / same.key, run)
     settings = search_settings(cell)
     config = SearchConfig(
@@ -120,7 +121,7 @@ def searched(
         budgets=(latency_budget(budget_us),), tables=(str(TABLE),),
         settings=settings, kept=kept, teacher="float" if cell.group == "with" else "none",
     )  # fmt: skip
-    trials = 0 if is_without else TRIALS
+    trials = 0 if cell.group in UNTRIED else TRIALS
     compared = DeriveSettings(COMPARED, measured=False, trials=trials)
     dataset, search = load_choice(DATA), run / SEARCH
     clocks = run / "search-seconds", run / "derive-seconds"

@@ -228,7 +228,9 @@ def test_network_that_was_derived_otherwise_is_made_anew(
     page = (tmp_path / "search.md").read_text()
     assert "`: above, derived by 3 trials of 1 epochs" in page
     assert "count until they are made anew" in page
-    assert derived_by(Cell("without", MIDDLE_US, 0, "trials")) == "no trials"
+    for part in (Cell("without", MIDDLE_US, 0, "noise"), Cell("with", MIDDLE_US, 0, "teacher")):
+        assert derived_by(part) == "no trials"
+    assert derived_by(Cell("layout", MIDDLE_US, 0)) == now["derived_by"]
 
 
 OVER = "searched over the"
