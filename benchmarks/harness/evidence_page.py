@@ -127,10 +127,10 @@ def _budgets(rows: Sequence[Row]) -> Iterator[str]:
 def _middle(rows: Sequence[Row]) -> Iterator[str]:
     titled: dict[str, tuple[Group, ...]] = {
         "Uniform designs, and on the wide path": ("searched", "uniform", "wide"),
-        "Searches of a part, and without a part of the method": (
-            "searched", "topology", "layout", "without",
+        "Searches of a part, and without or with a part of the method": (
+            "searched", "topology", "layout", "without", "with",
         ),
-        "Other recipes, and a search with a teacher": ("searched", "uniform", "recipe", "with"),
+        "Other recipes": ("uniform", "recipe"),
         "Float networks in onnxruntime": ("searched", "float"),
         "The full-length recipe": ("full",),
     }  # fmt: skip
