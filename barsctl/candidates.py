@@ -19,11 +19,11 @@ from costmodels.selection import (
 )
 from costmodels.term_index import TermIndex, term_index
 from space.cost_terms import cost_terms
-from space.decisions import Choices, Decisions, decisions, is_connected, node_decisions
+from space.decisions import Choices, Decisions, decisions, edge_decisions, is_connected
 from space.errors import SpaceError
 from space.genotype import choices_of, genotype_of
 from space.search_space import SearchSpace
-from space.uniform import UniformKind, most_cells, uniform_genotype
+from space.uniform import UniformKind, uniform_genotype
 
 from .network_rows import KeptChoices, kept_choices
 
@@ -66,7 +66,7 @@ def candidate_choices(
     def add(choices: Choices) -> None:
         network = kept_choices(genotype_of(space, choices))
         if network not in tried:
-            makes_use = _used_share(index, budgets, choices) >= USED_SHARE
+            makes_use = used_share(index, budgets, choices) >= USED_SHARE
             (found if makes_use else sparing).append(choices)
         tried.add(network)
 
@@ -97,24 +97,28 @@ def regular_choices(
     """
     found = []
     for kind in get_args(UniformKind):
-        with suppress(SpaceError, BudgetUnreachable):
-            held = _held_edges(space, log_probabilities, kind)
+        held = _held_edges(space, log_probabilities, kind)
+        if held is None:
+            continue
+        with suppress(BudgetUnreachable):
             found.append(candidate_choices(space, held, budgets, count=count, generator=generator))
     return found
 
 
 def _held_edges(
     space: SearchSpace, log_probabilities: LogProbabilities, kind: UniformKind
-) -> LogProbabilities:
-    """The probabilities with the edges of a uniform design. Raises SpaceError where it has none."""
-    options = decisions(space)
-    design = uniform_genotype(space, kind, depth=most_cells(space), width=max(space.widths))
+) -> LogProbabilities | None:
+    """The probabilities with the edges of a uniform design; None where these are ruled out."""
+    try:
+        design = uniform_genotype(space, kind, depth=0, width=max(space.widths))
+    except SpaceError:
+        return None
     choices = choices_of(design)
     held = {}
-    for edge in (edge for edges in node_decisions(options).values() for edge in edges):
+    for edge in edge_decisions(log_probabilities):
         if not np.isfinite(log_probabilities[edge][choices[edge]]):
-            raise SpaceError(f"{edge}: {options[edge][choices[edge]]} is ruled out")
-        held[edge] = np.full(len(options[edge]), -np.inf)
+            return None
+        held[edge] = np.full(len(log_probabilities[edge]), -np.inf)
         held[edge][choices[edge]] = 0.0
     return {**log_probabilities, **held}
 
@@ -139,7 +143,7 @@ def neighbours(
     }
     names = [name for name, found in open_options.items() if len(found) > 1]
     own = kept_choices(genotype_of(space, choices))
-    least_used = min(USED_SHARE, _used_share(index, budgets, choices))
+    least_used = min(USED_SHARE, used_share(index, budgets, choices))
     found: dict[KeptChoices, Choices] = {}
     for _ in range(TRIES_PER_CANDIDATE * count if names else 0):
         if len(found) == count:
@@ -150,7 +154,7 @@ def neighbours(
         }  # fmt: skip
         if is_connected(options, other) and within(index, budgets, other):
             network = kept_choices(genotype_of(space, other))
-            if network != own and _used_share(index, budgets, other) >= least_used:
+            if network != own and used_share(index, budgets, other) >= least_used:
                 found[network] = other
     return list(found.values())
 
@@ -159,8 +163,7 @@ def _openness(options: Decisions, log_probabilities: LogProbabilities) -> float:
     """The mean entropy of the edges, each as a share of its largest: 0 decided, 1 uniform."""
     shares = [
         float(entropy(np.exp(log_probabilities[edge])) / np.log(len(options[edge])))
-        for edges in node_decisions(options).values()
-        for edge in edges
+        for edge in edge_decisions(options)
         if len(options[edge]) > 1
     ]
     return float(np.mean(shares)) if shares else 0.0
@@ -171,7 +174,7 @@ def _drawn_layouts(
     generator: np.random.Generator,
 ) -> Iterator[Choices]:  # fmt: skip
     """Yield different options of all widths and depths, from flatter and flatter probabilities."""
-    edges = {edge for edges in node_decisions(options).values() for edge in edges}
+    edges = edge_decisions(options)
     layout = {name: values for name, values in log_probabilities.items() if name not in edges}
     seen = set()
     for choices in _drawn(layout, LAYOUT_TRIES_PER_CANDIDATE * count, generator=generator):
@@ -204,7 +207,7 @@ def _up_to_each_option(log_weights: NDArray[np.float64]) -> list[float]:
     return list(map(float, shares / shares[-1]))
 
 
-def _used_share(index: TermIndex, budgets: Sequence[AnyBudget], choices: Choices) -> float:
-    """What the choices cost, as a share of the tightest budget; 1 without budgets."""
+def used_share(index: TermIndex, budgets: Sequence[AnyBudget], choices: Choices) -> float:
+    """What choices cost, as a share of the tightest budget; 1 without budgets."""
     shares = (budget_cost(index, budget, choices) / budget.limit for budget in budgets)
     return max(shares, default=1.0)

@@ -1,6 +1,6 @@
 """Deriving: the most accurate network that a search stands for, within the budget."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -9,34 +9,29 @@ import torch
 
 from costmodels.errors import BudgetUnreachable
 from costmodels.latency_table import LatencyTable
-from costmodels.selection import AnyBudget, within
-from costmodels.term_index import term_index
-from space.cost_terms import cost_terms
-from space.decisions import Choices
-from space.genotype import Genotype, choices_of, genotype_of, write_genotype
+from costmodels.selection import AnyBudget
+from space.genotype import write_genotype
 from targets.measuring.place import Place
 from targets.toolchain import Notify
 
 from .board_budgets import BoardBudget, board_budgets, tightened
 from .budgets import Budget
-from .candidates import candidate_choices, neighbours, regular_choices
-from .errors import BarsError, DivergedError
+from .candidates import candidate_choices
+from .errors import BarsError
 from .folder_lock import locked
 from .halving import Halving, open_halving
 from .judge import Judge, JudgeSettings, open_judge
 from .measured_log import MEASURED, MeasuredLog, read_measured
-from .network_rows import kept_choices
+from .network_rows import KeptChoices, kept_choices
 from .pricing import hard_budgets, needs_table
-from .promising import spread, weights_in
 from .ranking import DERIVED, Candidate, derived_json, evaluate, rank_within
 from .run_folder import GENOTYPE, write_json
 from .search_run import read_search_config, run_tables
+from .tried_ranking import tried_ranking
 
 # Rounds of candidates, each within tighter limits, until one is measured within the budget.
 MOST_ROUNDS = 4
 MARGIN = 0.99
-# Networks near the best one so far, of which trials pick that of the least promised loss.
-NEAR = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,28 +127,9 @@ def _derived(
     log: MeasuredLog, notify: Notify,
 ) -> tuple[Candidate, ...]:  # fmt: skip
     """The ranking behind its first network that was measured within the boards' budgets."""
-    generator = np.random.default_rng(settings.judge.seed)
-    over: dict[object, Candidate] = {}
-    for number in range(MOST_ROUNDS):
-        # All that were predicted within the budgets were measured over one: predict less.
-        limits = tightened(budgets, _least_ratios(over.values()), margin=MARGIN**number)
-        try:
-            choices = candidate_choices(
-                judge.space, judge.log_probabilities, limits,
-                count=settings.candidates, generator=generator,
-            )  # fmt: skip
-        except BudgetUnreachable:
-            if not over:
-                raise
-            break  # nobody asked for these limits: what was measured says more
-        evaluate(judge, choices, what="derive")
-        if halving is None:
-            ranking = rank_within(judge, limits)[: settings.candidates]
-        else:
-            ranking = _tried_first(
-                judge, halving, limits, settings, generator=generator, notify=notify
-            )
-        for position, each in enumerate(ranking):
+    over: dict[KeptChoices, Candidate] = {}
+    for ranking, first in _rankings(judge, halving, budgets, settings, over, notify=notify):
+        for position, each in enumerate(ranking[:first]):
             network = kept_choices(each.genotype)
             if network in over:
                 continue
@@ -169,70 +145,39 @@ def _derived(
     )
 
 
-def _tried_first(
-    judge: Judge, halving: Halving, limits: Sequence[AnyBudget],
-    settings: DeriveSettings, *, generator: np.random.Generator, notify: Notify,
-) -> tuple[Candidate, ...]:  # fmt: skip
-    """The ranking behind networks that are tried: see halving.py. What diverged is not in it."""
-    regular = regular_choices(
-        judge.space, judge.log_probabilities, limits,
-        count=-(-settings.candidates // 2), generator=generator,
-    )  # fmt: skip
-    for found in regular:
-        evaluate(judge, found, what="derive")
-    ranking = rank_within(judge, limits)[: settings.candidates]
-    count = -(-settings.trials // (2 * (1 + len(regular))))
-    families = [
-        _over_sizes(ranking, count=count),
-        *(_most_accurate_first(judge, found) for found in regular),
-    ]
-    index = term_index(cost_terms(judge.space))
-    before = [
-        genotype_of(judge.space, choices)
-        for choices in halving.known()
-        if within(index, limits, choices)
-    ]
+def _rankings(
+    judge: Judge, halving: Halving | None, budgets: Sequence[AnyBudget], settings: DeriveSettings,
+    over: Mapping[KeptChoices, Candidate], *, notify: Notify,
+) -> Iterator[tuple[tuple[Candidate, ...], int]]:  # fmt: skip
+    """Yield rankings within tighter and tighter limits, and how many of each are to be measured.
 
-    def near(best: Genotype, tried_count: int) -> list[Genotype]:
-        found = neighbours(
-            judge.space, judge.log_probabilities, choices=choices_of(best), budgets=limits,
-            count=NEAR, generator=np.random.default_rng([settings.judge.seed, tried_count]),
-        )  # fmt: skip
-        return [genotype_of(judge.space, each) for each in found]
-
-    tried = halving.run(families, before=before, near=near, notify=notify)
-    evaluate(judge, [choices_of(each) for each in tried], what="derive")
-    sound = [
-        replace(each, trial=halving.outcome(each.genotype))
-        for each in rank_within(judge, limits)
-        if not halving.diverged(each.genotype)
-    ]
-    if not sound:
-        raise DivergedError(
-            f"the weights of all {len(halving.known())} networks that were tried diverged; derive "
-            "without trials, or search again"
-        )
-    return tuple(sorted(sound, key=_by_trial))[: settings.candidates]
-
-
-def _most_accurate_first(judge: Judge, choices: Sequence[Choices]) -> list[Genotype]:
-    """The networks of choices that were judged, in the order of what they came to."""
-    accuracies = judge.accuracies(choices)
-    ranked = sorted(zip(accuracies, choices, strict=True), key=lambda pair: -pair[0])
-    return [genotype_of(judge.space, each) for _, each in ranked]
-
-
-def _over_sizes(ranking: Sequence[Candidate], *, count: int) -> list[Genotype]:
-    """The most accurate networks of bands of the number of weights."""
-    networks = [each.genotype for each in ranking]
-    accuracies = [each.accuracy for each in ranking]
-    weights = [weights_in(each) for each in networks]
-    return [networks[index] for index in spread(weights, accuracies, count=count)]
-
-
-def _by_trial(candidate: Candidate) -> tuple[int, float]:
-    trial = candidate.trial
-    return (0, 0.0) if trial is None else (-trial.epochs, trial.loss)
+    With trials those that were tried, and those that were not only once all rounds are over. over:
+    what was measured over a budget so far.
+    """
+    generator = np.random.default_rng(settings.judge.seed)
+    ranking: tuple[Candidate, ...] = ()
+    for number in range(MOST_ROUNDS):
+        # All that were predicted within the budgets were measured over one: predict less.
+        limits = tightened(budgets, _least_ratios(over.values()), margin=MARGIN**number)
+        try:
+            choices = candidate_choices(
+                judge.space, judge.log_probabilities, limits,
+                count=settings.candidates, generator=generator,
+            )  # fmt: skip
+        except BudgetUnreachable:
+            if not over:
+                raise
+            break  # nobody asked for these limits: what was measured says more
+        evaluate(judge, choices, what="derive")
+        if halving is None:
+            ranking = rank_within(judge, limits)[: settings.candidates]
+            yield ranking, len(ranking)
+        else:
+            ranking = tried_ranking(
+                judge, halving, limits, choices, generator=generator, notify=notify
+            )[: settings.candidates]
+            yield ranking, sum(each.trial is not None for each in ranking)
+    yield ranking, len(ranking)
 
 
 def _measured(

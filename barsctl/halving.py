@@ -6,10 +6,12 @@ it ranks what is left (Jamieson and Talwalkar, arXiv 1502.07943).
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import ceil
 from pathlib import Path
 
 import torch
 
+from space.decisions import Choices
 from space.genotype import Genotype
 from space.search_space import SearchSpace
 from targets.toolchain import Notify
@@ -36,13 +38,17 @@ class Outcome:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Halving:
-    """Trials of a search's networks, and longer ones of the best, by the first process."""
+    """Trials of a search's networks, and longer ones of the best, by the first process.
+
+    count: of networks to try; seed: of their first weights.
+    """
 
     count: int
+    seed: int
     short: Trials
     longer: Trials
 
-    def known(self) -> list[dict[str, int]]:
+    def known(self) -> list[Choices]:
         """The choices of all networks that were ever tried."""
         return [row.choices for row in self.short.known.rows.values()]
 
@@ -88,7 +94,7 @@ def trained_epochs(count: int, epochs: int) -> int:
 
 
 def _best_count(count: int) -> int:
-    return -(-count // GOES_ON)
+    return ceil(count / GOES_ON)
 
 
 def _longer_epochs(epochs: int) -> int:
@@ -115,4 +121,4 @@ def open_halving(
         open_trials(folder, name, space, dataset, training, epochs=each, device=device)
         for name, each in by_file.items()
     )
-    return Halving(count, short, longer)
+    return Halving(count, seed, short, longer)

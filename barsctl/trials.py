@@ -124,7 +124,7 @@ def trial_run(
     A trial that was killed, or was shorter, goes on from the last checkpoint there. Raises
     DivergedError.
     """
-    asked = json.dumps([choices_of(genotype), asdict(settings), device.type])
+    asked = json.dumps([kept_choices(genotype), asdict(settings), device.type])
     run = folder / RUNNING / sha256(asked.encode()).hexdigest()[:16]
     if is_first():
         run.mkdir(parents=True, exist_ok=True)
@@ -150,7 +150,8 @@ def tried_in_turn(
     where all of these were tried. Networks that were tried before come first, and count.
     """
     in_turn = [each for turn in zip_longest(*families) for each in turn if each is not None]
-    networks = {kept_choices(each): each for each in (*before, *in_turn)}
+    # Topologies of cells that are dropped are as they were tried: others follow from them.
+    networks = {kept_choices(each): each for each in (*in_turn, *before)}
     losses = {
         key: trials.loss(each) for key, each in networks.items() if each in trials.known
     }  # fmt: skip
@@ -175,7 +176,9 @@ def _most_promising(
 ) -> Genotype | None:
     """The untried network that promises the least loss; None where all were tried."""
     guessing = math.log(next(iter(networks.values())).space.classes)  # what learned nothing
-    worths = {key: guessing if loss is None else loss for key, loss in losses.items()}
+    sound = [loss for loss in losses.values() if loss is not None]
+    worst = max([guessing, *sound])
+    worths = {key: worst if loss is None else loss for key, loss in losses.items()}
     best = networks[min(worths, key=lambda key: (worths[key], repr(key)))]
     around = {kept_choices(each): each for each in near(best, len(losses))}
     offered = around if around.keys() - losses.keys() else networks

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from space.cost_terms import CostTerm
-from space.decisions import Choices, Decisions, node_decisions
+from space.decisions import Choices, Decisions, edge_decisions
 
 from .choices_budget import ChoicesBudget, Conflict
 from .errors import BudgetUnreachable, CostError
@@ -251,7 +251,7 @@ def _first_conflict(budgets: Sequence[ChoicesBudget], choices: Choices) -> Confl
 
 
 def _layouts_of(options: Decisions) -> Layouts:
-    edges = {edge for edges in node_decisions(options).values() for edge in edges}
+    edges = set(edge_decisions(options))
     return layouts(options, [name for name in options if name not in edges])
 
 

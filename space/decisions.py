@@ -45,6 +45,11 @@ def node_decisions(names: Mapping[str, object]) -> dict[str, tuple[str, ...]]:
     return {node: tuple(edges) for node, edges in found.items()}
 
 
+def edge_decisions(names: Mapping[str, object]) -> tuple[str, ...]:
+    """The op decisions of all nodes."""
+    return tuple(edge for edges in node_decisions(names).values() for edge in edges)
+
+
 def is_connected(options: Mapping[str, tuple[str | float | int, ...]], choices: Choices) -> bool:
     """Whether every node has at least one edge that is not `none`."""
     return all(

@@ -348,12 +348,11 @@ def test_diverged_trial_is_no_candidate(run: Path, monkeypatch: pytest.MonkeyPat
 
 
 def test_where_all_diverge_nothing_is_derived(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also not of the networks that were only judged."""
     diverge(monkeypatch, trials=9)
-    monkeypatch.setattr("barsctl.derive.regular_choices", lambda *_, **__: [])
-    (run / "judged.jsonl").unlink()
     before = (run / "genotype.json").read_bytes()
-    with pytest.raises(DivergedError, match=r"all 1 networks that were tried diverged"):
-        derived(run, replace(SETTINGS, candidates=1, trials=1))
+    with pytest.raises(DivergedError, match=r"all 3 networks that were tried diverged"):
+        derived(run, SETTINGS)
     assert (run / "genotype.json").read_bytes() == before
 
 
