@@ -20,11 +20,11 @@ from pathlib import Path
 
 from harness.evidence_figures import checks, summary_rows
 from harness.evidence_latency import measured_rows, yardsticks
-from harness.evidence_matrix import Cell, Row, cells, cells_before
+from harness.evidence_matrix import Cell, Row, cell_of, cells, cells_before
 from harness.evidence_networks import is_measured_here, open_table
 from harness.evidence_page import write_page
 from harness.evidence_runs import EPOCHS, run_cell
-from harness.evidence_searches import SPACE, TABLE, is_current
+from harness.evidence_searches import SPACE, TABLE, forget_training, is_current
 from harness.report import read_options, report
 
 from costmodels.latency_table import LatencyTable
@@ -120,10 +120,24 @@ def read_rows() -> list[Row]:
 
 
 def put_row(row: Row) -> None:
-    """Add a row to the results or replace the cell's, whole or not at all."""
+    """Add a row to the results or replace the cell's, whole or not at all.
+
+    Where its network is another now, the rows go whose networks follow from it.
+    """
     with locked(RUNS / "results.lock", wait=True):
-        found = {each["cell"]: each for each in read_rows()} | {row["cell"]: row}
+        found = {each["cell"]: each for each in read_rows()}
+        earlier = found.get(row["cell"], row)
+        if any(earlier.get(field) != row.get(field) for field in ("genotype", "candidates")):
+            for each in [each for each in found.values() if follows(each, row)]:
+                forget_training(RUNS / each["cell"])
+                del found[each["cell"]]
+        found[row["cell"]] = row
         write_atomically(RESULTS, "".join(f"{json.dumps(each)}\n" for each in found.values()))
+
+
+def follows(row: Row, source: Row) -> bool:
+    """Whether a row's network follows from that of another."""
+    return cell_of(source) in cells_before(cell_of(row), SPACE)
 
 
 if __name__ == "__main__":

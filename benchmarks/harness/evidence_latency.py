@@ -9,6 +9,7 @@ import statistics
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from barsctl.errors import BarsError
 from barsctl.measured_networks import measured_networks
 from costmodels.latency_table import LatencyTable
 from space.graph import BlockGraph
@@ -49,7 +50,8 @@ def measured_rows(rows: Sequence[Row], known: Yardsticks, table: LatencyTable) -
     """Yield rows with what their networks take; without those that could not be measured."""
     for start in range(0, len(rows), TOGETHER):
         together = rows[start : start + TOGETHER]
-        timed = [_timed(together, known, table) for _ in range(TIMES)]
+        turns = [_timed(together, known, table) for _ in range(TIMES)]
+        timed = [each for each in turns if each is not None]
         for index, row in enumerate(together):
             found = [each.costs[index] / each.slowdown for each in timed if index in each.costs]
             if found:
@@ -57,10 +59,16 @@ def measured_rows(rows: Sequence[Row], known: Yardsticks, table: LatencyTable) -
 
 
 def slowdown_now(known: Yardsticks, table: LatencyTable) -> float:
-    """How many times what they took on the table's day the yardsticks take now; 1 of none."""
+    """How many times what they took on the table's day the yardsticks take now; 1 of none.
+
+    Raises BarsError where none of them can be measured.
+    """
     if not known:
         return 1.0
-    return statistics.median(_timed([], known, table).slowdown for _ in range(TIMES))
+    found = [each.slowdown for _ in range(TIMES) if (each := _timed([], known, table)) is not None]
+    if not found:
+        raise BarsError(f"none of {len(known)} yardsticks can be measured; see what was told above")
+    return statistics.median(found)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +79,8 @@ class _Timed:
     slowdown: float
 
 
-def _timed(rows: Sequence[Row], known: Yardsticks, table: LatencyTable) -> _Timed:
+def _timed(rows: Sequence[Row], known: Yardsticks, table: LatencyTable) -> _Timed | None:
+    """What rows take; None where there are yardsticks and none of them was measured beside."""
     graphs = [network_of(row) for row in (*rows, *(row for row, _ in known))]
     costs = {
         graphs.index(each.subject): each.median
@@ -81,4 +90,6 @@ def _timed(rows: Sequence[Row], known: Yardsticks, table: LatencyTable) -> _Time
     ratios = [
         costs[index] / then for index, (_, then) in enumerate(known, len(rows)) if index in costs
     ]
+    if known and not ratios:
+        return None
     return _Timed(costs, statistics.median(ratios) if ratios else 1.0)

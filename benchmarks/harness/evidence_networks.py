@@ -55,7 +55,7 @@ from .evidence_matrix import (
     reference_forms,
     short_cell,
 )
-from .evidence_searches import SPACE, TABLE, latency_budget, searched
+from .evidence_searches import SPACE, TABLE, is_current, latency_budget, searched
 
 # The same stages with the path that the paper has.
 WIDE: Final = replace(SPACE, path="wide", downsample="pool", nodes=3)
@@ -170,7 +170,7 @@ def make_network(cell: Cell, run: Path, *, table: LatencyTable, rows: Sequence[R
 def _made_search(cell: Cell, run: Path, *, table: LatencyTable, rows: Sequence[Row]) -> Made:
     found = searched(
         cell, run, budget_us=search_budget_us(cell, table),
-        kept=_kept(cell, rows), finished={row["cell"] for row in rows},
+        kept=_kept(cell, rows), finished={row["cell"] for row in rows if is_current(row)},
     )  # fmt: skip
     return replace(
         _made_genotype(found.genotype, run),

@@ -17,7 +17,7 @@ from .evidence_float import float_result
 from .evidence_latency import slowdown_now, yardsticks
 from .evidence_matrix import FIRST_SEARCHED, REAL_WEIGHT_EPOCHS, Cell, Row
 from .evidence_networks import Made, genotype_field, make_network
-from .evidence_searches import CPU, DATA, derived_by, seconds_of, timed
+from .evidence_searches import CPU, DATA, derived_by, seconds_of, timed, training_of
 
 EPOCHS, FULL_EPOCHS = 10, 60
 OTHER_RECIPES = ("full", "recipe", "float")
@@ -91,7 +91,8 @@ def trained_alike(row: Row, rows: Sequence[Row]) -> Row | None:
     fields = ("network", "genotype", "seed")
     for each in rows:
         is_alike = all(each.get(field) == row[field] for field in fields)
-        if is_alike and each["group"] not in OTHER_RECIPES:
+        is_trained = each["validation"] is not None and each["group"] not in OTHER_RECIPES
+        if is_alike and is_trained:
             return each
     return None
 
@@ -102,9 +103,9 @@ def _trained(cell: Cell, made: Made, run: Path) -> Row:
         format=2, command="train", source=made.source, reference=made.reference, data=DATA,
         teacher="float" if is_taught else "none", inherit=False, settings=train_settings(cell),
     )  # fmt: skip
-    clock = run / "train-seconds"
+    folder, clock = training_of(run)
     with timed(clock):
-        trained = training_run(config, folder=run / "train", resume=True, device=CPU, notify=print)
+        trained = training_run(config, folder=folder, resume=True, device=CPU, notify=print)
     return {
         "validation": trained.validation_accuracy,
         "test": trained.test_accuracy,

@@ -20,6 +20,7 @@ from barsctl.ranking import DERIVED
 from barsctl.run_folder import GENOTYPE
 from barsctl.search_run import SearchConfig, search_run
 from barsctl.search_settings import SearchSettings
+from barsctl.trials import RUNNING
 from barsctl.tried import LONGER_TRIALS
 from barsctl.tried import TRIALS as TRIED
 from space.atomic import write_atomically
@@ -109,7 +110,7 @@ def searched(
     """Search and derive, from where the run was left.
 
     kept: of the search; finished: the keys of cells.
-    The search of a cell without trials is that of the searched cell, where that was run here.
+    The search of the cell "without trials" is that of the searched cell, where that was run here.
     """
     same = replace(cell, group="searched", name="")
     is_same = (cell.group, cell.name) == ("without", "trials")
@@ -124,12 +125,16 @@ def searched(
     trials = 0 if cell.group in UNTRIED else TRIALS
     compared = DeriveSettings(COMPARED, measured=False, trials=trials)
     dataset, search = load_choice(DATA), run / SEARCH
-    clocks = run / "search-seconds", run / "derive-seconds"
-    if not (run / GENOTYPE).exists():
+    clocks, marker = (run / "search-seconds", run / "derive-seconds"), run / "derived-by"
+    if not marker.exists() or marker.read_text() != derived_by(cell):
         with timed(clocks[0]):
             search_run(config, dataset, folder=search, resume=True, device=CPU)
+        if marker.exists():  # what was derived otherwise, and trained, is of an earlier row
+            clocks[1].unlink(missing_ok=True)
+            forget_training(run)
         with timed(clocks[1]):
             derive(search, compared, device=CPU, notify=print)
+        write_atomically(marker, derived_by(cell))
     halves, whole = len(dataset.train) // 2, len(dataset.train)
     images = halves * (2 * settings.epochs - settings.warmup_epochs)
     if config.teacher != "none":
@@ -155,6 +160,18 @@ def timed(clock: Path) -> Iterator[None]:
         write_atomically(clock, str(before + time.monotonic() - start))
 
 
+def training_of(run: Path) -> tuple[Path, Path]:
+    """Where a cell's network is trained, and the clock of that."""
+    return run / "train", run / "train-seconds"
+
+
+def forget_training(run: Path) -> None:
+    """Remove what was trained, so that another network is."""
+    folder, clock = training_of(run)
+    shutil.rmtree(folder, ignore_errors=True)
+    clock.unlink(missing_ok=True)
+
+
 def seconds_of(clock: Path) -> float:
     """The seconds in such a file; 0 where there is none."""
     return float(clock.read_text()) if clock.exists() else 0.0
@@ -168,7 +185,7 @@ def _copy_search(source: Path, run: Path) -> None:
     shutil.rmtree(part, ignore_errors=True)
     rows = (JUDGED, TRIED, LONGER_TRIALS)
     aside = (name.replace(".jsonl", "-*.jsonl") for name in rows)
-    derived = shutil.ignore_patterns(*rows, *aside, DERIVED, GENOTYPE)
+    derived = shutil.ignore_patterns(*rows, *aside, DERIVED, GENOTYPE, RUNNING)
     shutil.copytree(source / SEARCH, part, ignore=derived)
     shutil.copy(source / "search-seconds", run)
     part.rename(run / SEARCH)

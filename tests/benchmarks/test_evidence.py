@@ -165,15 +165,15 @@ def test_reference_is_made_again_from_its_row() -> None:
 
 def next_keys(
     folder: Path, monkeypatch: pytest.MonkeyPatch, rows: list[Row], *, is_here: bool
-) -> set[str]:
-    """The keys of all cells that come up, where each that does is then finished as a failure."""
+) -> list[str]:
+    """The keys of all cells as they come up, where each that does is then finished as a failure."""
     results = folder / "search.jsonl"
     results.write_text("".join(f"{json.dumps(each)}\n" for each in rows))
     monkeypatch.setattr(evidence, "RESULTS", results)
     monkeypatch.setattr(evidence, "RUNS", folder)
-    keys: set[str] = set()
+    keys: list[str] = []
     while (cell := evidence.next_cell(is_here=is_here)) is not None:
-        keys.add(cell.key)
+        keys.append(cell.key)
         with evidence.locked(folder / f"{cell.key}.lock", wait=False):
             rest = evidence.next_cell(is_here=is_here)
         assert rest is None or rest.key != cell.key
@@ -185,9 +185,9 @@ def test_float_networks_are_left_to_the_machine_of_the_table(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     floats = {cell.key for cell in cells(SPACE, []) if cell.group == "float"}
-    elsewhere = next_keys(tmp_path, monkeypatch, [], is_here=False)
+    elsewhere = set(next_keys(tmp_path, monkeypatch, [], is_here=False))
     assert elsewhere == {cell.key for cell in cells(SPACE, [])} - floats
-    assert next_keys(tmp_path, monkeypatch, [], is_here=True) == elsewhere | floats
+    assert set(next_keys(tmp_path, monkeypatch, [], is_here=True)) == elsewhere | floats
 
 
 def test_searches_of_a_part_wait_for_all_uniform_designs(
@@ -224,6 +224,9 @@ def test_network_that_was_derived_otherwise_is_made_anew(
         assert (FIRST_SEARCHED.key in evidence.finished([found])) == is_finished
         keys = next_keys(tmp_path, monkeypatch, [found, *others], is_here=False)
         assert (FIRST_SEARCHED.key in keys) != is_finished
+        following = [key for key in keys if key.startswith("candidate")]
+        assert len(following) == CANDIDATES
+        assert is_finished or keys.index(FIRST_SEARCHED.key) < keys.index(following[0])
     write_page([earlier], [FIRST_SEARCHED], tmp_path / "search.md", epochs=10, measured_on="EPYC")
     page = (tmp_path / "search.md").read_text()
     assert "`: above, derived by 3 trials of 1 epochs" in page

@@ -7,6 +7,7 @@ from harness import evidence_latency
 from harness.evidence_latency import measured_rows, slowdown_now, yardsticks
 from harness.evidence_matrix import BUDGETS_US, MIDDLE_US, Cell, Row
 
+from barsctl.errors import BarsError
 from costmodels.latency_table import LatencyTable
 from space.graph import BlockGraph
 from targets.measuring.measured import Failed, Measured
@@ -80,3 +81,18 @@ def test_without_yardsticks_nothing_is_taken_off(monkeypatch: pytest.MonkeyPatch
     plant(monkeypatch, [], 30.0)
     rows = [reference(20.0, NAMES[0]), reference(21.0, NAMES[0])]
     assert [each["measured_us"] for each in measured_rows(rows, [], table)] == [30.0]
+
+
+def test_turns_in_which_no_yardstick_is_measured_count_not(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    known = [(each, 10.0) for each, _ in yardsticks(known_rows())]
+
+    def planted(graphs: Sequence[BlockGraph], *_: object, **__: object) -> Iterator[object]:
+        yield from (Measured(graph, (30.0,)) for graph in graphs[:-3])
+        yield from (Failed(graph, "it is lost") for graph in graphs[-3:])
+
+    monkeypatch.setattr(evidence_latency, "measured_networks", planted)
+    assert list(measured_rows([reference(20.0, NAMES[0])], known, TABLE)) == []
+    with pytest.raises(BarsError, match="none of 3 yardsticks can be measured"):
+        slowdown_now(known, TABLE)

@@ -1,0 +1,142 @@
+"""Which networks are tried, under which budget, and what is measured of them."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from barsctl import candidates, judge
+from barsctl import derive as derive_module
+from barsctl.budgets import Budget
+from barsctl.derive import DeriveSettings, derive
+from barsctl.halving import Halving
+from barsctl.judge import JudgeSettings
+from barsctl.network_rows import KeptChoices, kept_choices
+from barsctl.ranking import Candidate
+from barsctl.search_run import search_run
+from space.decisions import Choices
+from space.genotype import Genotype, genotype_of
+from tests.barsctl.tiny_runs import CPU, SEARCH, SPACE, tiny_config, tiny_dataset, write_images
+from tests.barsctl.tiny_tables import write_table
+
+SETTINGS = DeriveSettings(6, JudgeSettings(batch_size=16), trials=4, trial_epochs=1)
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Path:
+    """A search, of which nothing was judged yet."""
+    folder = tmp_path / "run"
+    table = write_table(tmp_path / "host.jsonl", target="host")  # a kernel takes 1 us
+    config = tiny_config(
+        write_images(tmp_path), Budget("latency", 0.02), tables=(str(table),),
+        settings=replace(SEARCH, epochs=1, warmup_epochs=0),
+    )  # fmt: skip
+    search_run(config, tiny_dataset(tmp_path), folder=folder, resume=False, device=CPU)
+    return folder
+
+
+def note_families(monkeypatch: pytest.MonkeyPatch) -> list[list[set[KeptChoices]]]:
+    """The families of each derive's trials."""
+    found: list[list[set[KeptChoices]]] = []
+    run_trials = Halving.run
+
+    def noted(
+        self: Halving, families: Sequence[Sequence[Genotype]], **asked: Any
+    ) -> list[Genotype]:
+        found.append([{kept_choices(each) for each in family} for family in families])
+        return run_trials(self, families, **asked)
+
+    monkeypatch.setattr(Halving, "run", noted)
+    return found
+
+
+def note_candidates(monkeypatch: pytest.MonkeyPatch) -> list[set[KeptChoices]]:
+    """The candidates of each derive."""
+    found: list[set[KeptChoices]] = []
+    drawn = candidates.candidate_choices
+
+    def noted(*args: Any, **asked: Any) -> list[Choices]:
+        choices = drawn(*args, **asked)
+        found.append({kept_choices(genotype_of(SPACE, each)) for each in choices})
+        return choices
+
+    monkeypatch.setattr(derive_module, "candidate_choices", noted)
+    return found
+
+
+def favour_convs(_: object, genotype: Genotype, *__: object, **___: object) -> float:
+    """Shared weights that find every convolution good."""
+    edges = [op for ops in genotype.topologies.values() for node in ops for op in node]
+    return edges.count("bconv3x3") / len(edges)
+
+
+def test_candidates_are_tried_whatever_was_judged_beside_them(
+    run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where shared weights find a kind of uniform design better than all of them."""
+    monkeypatch.setattr(judge, "discrete_accuracy", favour_convs)
+    families, drawn = note_families(monkeypatch), note_candidates(monkeypatch)
+    for seed in (0, 1):  # the second finds what the first judged
+        other = replace(SETTINGS, judge=replace(SETTINGS.judge, seed=seed))
+        derive(run, replace(other, measured=False), device=CPU, notify=print)
+        ours, *_ = families[-1]
+        assert ours
+        assert ours <= drawn[-1]
+
+
+def test_smaller_budgets_trials_are_none_of_a_larger_one(run: Path) -> None:
+    dear = derive(run, SETTINGS, device=CPU, notify=print, budgets=[Budget("bops", 1e9)])[0]
+    largest = dear.costs["bops"]
+    for name in ("trials.jsonl", "longer-trials.jsonl"):
+        (run / name).unlink()
+
+    def tried(share: float) -> list[Candidate]:
+        budgets = [Budget("bops", share * largest)]
+        ranking = derive(run, SETTINGS, device=CPU, notify=print, budgets=budgets)
+        return [each for each in ranking if each.trial is not None]
+
+    small = tried(0.3)
+    assert len(small) == 4
+    large = tried(1.0)
+    # A candidate or two may be as cheap.
+    assert sum(each.costs["bops"] > 0.3 * largest for each in large) >= 2
+    assert tried(1.0) == large
+
+
+def use_board(
+    monkeypatch: pytest.MonkeyPatch, slower: Callable[[Candidate], float]
+) -> list[Candidate]:
+    """Let networks take so many times what is predicted; returns what was measured."""
+    found: list[Candidate] = []
+
+    def measured(candidate: Candidate, boards: Sequence[Any], **_: object) -> Candidate:
+        found.append(candidate)
+        costs = {board.name: slower(candidate) * candidate.costs[board.name] for board in boards}
+        return replace(candidate, measured=costs)
+
+    monkeypatch.setattr(derive_module, "_measured", measured)
+    return found
+
+
+def test_tried_networks_alone_are_measured_in_every_round(
+    run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where all of one are too slow, others are tried within tighter limits."""
+
+    def first_are_over(candidate: Candidate) -> float:
+        return 0.021 / candidate.costs["latency"] if len(measured) <= 4 else 1.0
+
+    measured = use_board(monkeypatch, first_are_over)
+    ranking = derive(run, SETTINGS, device=CPU, notify=print)
+    assert len(measured) == 5
+    assert all(each.trial is not None for each in measured)
+    assert ranking[0] == replace(measured[-1], measured=ranking[0].measured)
+
+
+def test_untried_networks_are_measured_last(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    measured = use_board(monkeypatch, lambda each: 1.0 if each.trial is None else 100.0)
+    ranking = derive(run, SETTINGS, device=CPU, notify=print)
+    assert [each.trial is None for each in measured] == [False] * 4 + [True]
+    assert ranking[0] == replace(measured[-1], measured=ranking[0].measured)

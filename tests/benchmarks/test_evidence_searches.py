@@ -1,0 +1,89 @@
+"""Searches of the evidence: what is made anew where networks are derived otherwise."""
+
+import json
+from pathlib import Path
+
+import evidence
+import numpy as np
+import pytest
+from harness import evidence_searches
+from harness.evidence_matrix import FIRST_SEARCHED, MIDDLE_US, Cell, Row
+from harness.evidence_searches import SPACE, Searched, searched, training_of
+
+from space.genotype import random_genotype, write_genotype
+from tests.barsctl.tiny_runs import tiny_dataset
+from tests.benchmarks.test_evidence import row
+
+
+@pytest.fixture
+def derives(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[Path]:
+    """Let a search take no time, and each derive find another network; the folders of these."""
+    found: list[Path] = []
+
+    def planted_search(*_: object, folder: Path, **__: object) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+
+    def planted_derive(folder: Path, *_: object, **__: object) -> None:
+        found.append(folder)
+        genotype = random_genotype(SPACE, np.random.default_rng(len(found)))
+        write_genotype(genotype, folder / "genotype.json")
+        candidates = [{"choices": {}, "accuracy": 0.5}]
+        (folder / "derive.json").write_text(json.dumps({"candidates": candidates}))
+
+    monkeypatch.setattr(evidence_searches, "load_choice", lambda _: tiny_dataset(tmp_path))
+    monkeypatch.setattr(evidence_searches, "search_run", planted_search)
+    monkeypatch.setattr(evidence_searches, "derive", planted_derive)
+    return found
+
+
+def search(run: Path) -> Searched:
+    run.mkdir(exist_ok=True)
+    return searched(FIRST_SEARCHED, run, budget_us=MIDDLE_US, kept={}, finished=())
+
+
+def trained(run: Path) -> Path:
+    folder, clock = training_of(run)
+    folder.mkdir(parents=True)
+    clock.write_text("9")
+    return folder
+
+
+def test_search_that_was_derived_otherwise_is_derived_again(
+    derives: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And what was trained of the earlier network is not taken for the other one's."""
+    run = tmp_path / "run"
+    first = search(run)
+    folder = trained(run)
+    assert search(run).genotype == first.genotype
+    assert folder.exists()
+    monkeypatch.setattr(evidence_searches, "TRIALS", 2)
+    assert search(run).genotype != first.genotype
+    assert derives == [run / "search"] * 2
+    assert not folder.exists()
+    assert not training_of(run)[1].exists()
+
+
+def test_what_follows_from_another_network_is_made_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(evidence, "RESULTS", tmp_path / "search.jsonl")
+    monkeypatch.setattr(evidence, "RUNS", tmp_path)
+    first: Row = row(FIRST_SEARCHED, 0.9) | {"genotype": {"widths": [1]}, "candidates": []}
+    others = [
+        Cell("candidate", MIDDLE_US, 0, "3"),
+        Cell("full", MIDDLE_US, 0, "searched"),
+        Cell("searched", MIDDLE_US, 1),
+        Cell("layout", MIDDLE_US, 0),
+    ]
+    for each in (first, *(row(cell, 0.8) for cell in others)):
+        evidence.put_row(each)
+    folder = trained(tmp_path / others[0].key)
+    keys = [each["cell"] for each in evidence.read_rows()]
+    evidence.put_row(first | {"measured_us": 20.0})
+    assert [each["cell"] for each in evidence.read_rows()] == keys
+    assert folder.exists()
+    evidence.put_row(first | {"genotype": {"widths": [2]}})
+    left = {each["cell"] for each in evidence.read_rows()}
+    assert left == {FIRST_SEARCHED.key, others[2].key, others[3].key}
+    assert not folder.exists()
