@@ -127,9 +127,8 @@ def _budgets(rows: Sequence[Row]) -> Iterator[str]:
 def _middle(rows: Sequence[Row]) -> Iterator[str]:
     titled: dict[str, tuple[Group, ...]] = {
         "Uniform designs, and on the wide path": ("searched", "uniform", "wide"),
-        "Searches of a part, and without or with a part of the method": (
-            "searched", "topology", "layout", "without", "with",
-        ),
+        "Searches of a part": ("searched", "topology", "layout"),
+        "Searches without trials, and without or with a part more": ("without", "with"),
         "Other recipes": ("uniform", "recipe"),
         "Float networks in onnxruntime": ("searched", "float"),
         "The full-length recipe": ("full",),
@@ -165,10 +164,17 @@ def _lines(rows: Iterable[Row]) -> list[tuple[str, ...]]:
             str(len(found)),
             f"{100 * _mean(found, 'test'):.2f}",
             ", ".join(f"{100 * row['test']:.2f}" for row in found) if len(found) > 1 else "",
-            found[0]["network"],
+            _made_of(found),
         )
         for (name, _), found in ranked
     ]
+
+
+def _made_of(rows: Sequence[Row]) -> str:
+    """What the networks of a line are; of several the first one's."""
+    first = str(rows[0]["network"])
+    is_one = all(row["network"] == first for row in rows)
+    return first if is_one else f"seed {rows[0]['seed']}: {first}"
 
 
 def _mean(rows: Sequence[Row], field: str) -> float:

@@ -7,11 +7,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast, get_args
 
-import numpy as np
 import pytest
 
 from barsctl import judge, train, trials
-from barsctl.candidates import neighbours
 from barsctl.data.dataset import Dataset
 from barsctl.data.source import ImageSource, Indices, Pixels
 from barsctl.derive import DeriveSettings, derive
@@ -24,12 +22,13 @@ from barsctl.ranking import Candidate
 from barsctl.run_folder import read_metrics
 from barsctl.search_run import search_run
 from barsctl.train_settings import TrainSettings
-from barsctl.trials import open_trials, tried_in_turn
-from space.decisions import decisions
 from space.decode import decode
-from space.genotype import Genotype, choices_of, genotype_of, read_genotype
+from space.genotype import (
+    genotype_of,
+    read_genotype,
+)
 from space.nn.network import Network
-from space.search_space import SearchSpace, Stage
+from space.search_space import SearchSpace
 from space.uniform import UniformKind, uniform_genotype
 from tests.barsctl.tiny_runs import (
     CPU,
@@ -273,52 +272,6 @@ def test_best_of_each_kind_of_uniform_design_is_tried(run: Path) -> None:
         alike = [network for network in accuracies if kind_of(network) == kind]
         assert len(alike) > 1
         assert max(alike, key=lambda each: accuracies[each]) in first
-
-
-def count_convs(genotype: Genotype) -> int:
-    """The convolutions of the only cell of a network of one stage."""
-    return sum(ops.count("bconv3x3") for ops in genotype.topologies["s0c0"])
-
-
-def test_networks_near_the_best_are_tried(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """From one without convolutions to one of nothing else, also where a kill comes between."""
-    space = replace(SPACE, stages=(Stage(16, 1),))
-    uniform = {name: np.zeros(len(options)) for name, options in decisions(space).items()}
-    start = genotype_of(space, dict.fromkeys(uniform, 1))
-    assert count_convs(start) == 0
-    tried: list[Genotype] = []
-
-    def trained(_: Path, genotype: Genotype, *__: object, **___: object) -> Path:
-        tried.append(genotype)
-        return tmp_path
-
-    def planted(_: Path) -> list[dict[str, float]]:
-        return [{"epoch": 0, "loss": 3.0 - count_convs(tried[-1])}]
-
-    monkeypatch.setattr(trials, "trial_run", trained)
-    monkeypatch.setattr(trials, "read_metrics", planted)
-
-    def near(best: Genotype, tried_count: int) -> list[Genotype]:
-        found = neighbours(
-            space, uniform, choices=choices_of(best), budgets=(), count=8,
-            generator=np.random.default_rng(tried_count),
-        )  # fmt: skip
-        return [genotype_of(space, each) for each in found]
-
-    def try_networks(name: str, *, count: int) -> list[KeptChoices]:
-        settings, dataset = TrainSettings(), tiny_dataset(tmp_path)
-        opened = open_trials(tmp_path, name, space, dataset, settings, epochs=1, device=CPU)
-        known = [genotype_of(space, row.choices) for row in opened.known.rows.values()]
-        turn = tried_in_turn(opened, [[start]], before=known[::-1], near=near, count=count)
-        return [kept_choices(genotype) for genotype, _ in turn]
-
-    write_images(tmp_path)
-    whole = try_networks("whole.jsonl", count=8)
-    assert kept_choices(tried[0]) == kept_choices(start)
-    assert max(map(count_convs, tried)) == 3
-    assert len(set(whole)) == len(tried) == 8
-    try_networks("cut.jsonl", count=4)
-    assert set(try_networks("cut.jsonl", count=8)) == set(whole)
 
 
 def diverge(monkeypatch: pytest.MonkeyPatch, *, trials: int) -> None:

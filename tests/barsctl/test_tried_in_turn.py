@@ -1,0 +1,96 @@
+"""In which order networks are tried: families in turn, then those near the best."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from barsctl import trials
+from barsctl.candidates import neighbours
+from barsctl.network_rows import KeptChoices, kept_choices
+from barsctl.train_settings import TrainSettings
+from barsctl.trials import open_trials, tried_in_turn
+from space.decisions import decisions
+from space.genotype import Genotype, Topology, choices_of, genotype_of, random_genotype
+from space.search_space import Stage
+from tests.barsctl.tiny_runs import CPU, SPACE, tiny_dataset, write_images
+
+
+def count_convs(genotype: Genotype) -> int:
+    """The convolutions of the only cell of a network of one stage."""
+    return sum(ops.count("bconv3x3") for ops in genotype.topologies["s0c0"])
+
+
+def test_networks_near_the_best_are_tried(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """From one without convolutions to one of nothing else, also where a kill comes between."""
+    space = replace(SPACE, stages=(Stage(16, 1),))
+    uniform = {name: np.zeros(len(options)) for name, options in decisions(space).items()}
+    start = genotype_of(space, dict.fromkeys(uniform, 1))
+    assert count_convs(start) == 0
+    tried: list[Genotype] = []
+
+    def trained(_: Path, genotype: Genotype, *__: object, **___: object) -> Path:
+        tried.append(genotype)
+        return tmp_path
+
+    def planted(_: Path) -> list[dict[str, float]]:
+        return [{"epoch": 0, "loss": 3.0 - count_convs(tried[-1])}]
+
+    monkeypatch.setattr(trials, "trial_run", trained)
+    monkeypatch.setattr(trials, "read_metrics", planted)
+
+    def near(best: Genotype, tried_count: int) -> list[Genotype]:
+        found = neighbours(
+            space, uniform, choices=choices_of(best), budgets=(), count=8,
+            generator=np.random.default_rng(tried_count),
+        )  # fmt: skip
+        return [genotype_of(space, each) for each in found]
+
+    def try_networks(name: str, *, count: int) -> list[KeptChoices]:
+        settings, dataset = TrainSettings(), tiny_dataset(tmp_path)
+        opened = open_trials(tmp_path, name, space, dataset, settings, epochs=1, device=CPU)
+        known = [genotype_of(space, row.choices) for row in opened.known.rows.values()]
+        turn = tried_in_turn(opened, [[start]], before=known[::-1], near=near, count=count)
+        return [kept_choices(genotype) for genotype, _ in turn]
+
+    write_images(tmp_path)
+    whole = try_networks("whole.jsonl", count=8)
+    assert kept_choices(tried[0]) == kept_choices(start)
+    assert max(map(count_convs, tried)) == 3
+    assert len(set(whole)) == len(tried) == 8
+    try_networks("cut.jsonl", count=4)
+    assert set(try_networks("cut.jsonl", count=8)) == set(whole)
+
+
+def test_networks_near_the_best_are_those_of_what_was_trained(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where a family has the same network with another topology of a cell that it drops."""
+    first = random_genotype(SPACE, np.random.default_rng(0))
+    first = replace(first, depths=(0,) * len(first.depths))
+    dropped = first.topologies["s0c0"]
+    other = replace(first, topologies={**first.topologies, "s0c0": _other(dropped)})
+    assert kept_choices(first) == kept_choices(other)
+    monkeypatch.setattr(trials, "trial_run", lambda *_, **__: tmp_path)
+    monkeypatch.setattr(trials, "read_metrics", lambda _: [{"epoch": 0, "loss": 1.0}])
+    write_images(tmp_path)
+    opened = open_trials(
+        tmp_path, "trials.jsonl", SPACE, tiny_dataset(tmp_path), TrainSettings(), epochs=1,
+        device=CPU,
+    )  # fmt: skip
+    opened.loss(first)
+    asked: list[Genotype] = []
+
+    def near(best: Genotype, _: int) -> list[Genotype]:
+        asked.append(best)
+        return []
+
+    list(tried_in_turn(opened, [[other]], before=[first], near=near, count=2))
+    assert asked == [first]
+
+
+def _other(topology: Topology) -> Topology:
+    """The topology with its first edge another."""
+    (first, *rest), *nodes = topology
+    return ((next(op for op in SPACE.primitives[1:] if op != first), *rest), *nodes)
