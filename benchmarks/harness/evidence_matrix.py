@@ -9,8 +9,8 @@ from space.search_space import SearchSpace
 from space.uniform import UniformKind, most_cells
 
 Group = Literal[
-    "searched", "reference", "uniform", "wide", "random", "topology", "layout", "without",
-    "with", "candidate", "float", "full", "recipe",
+    "searched", "reference", "uniform", "random", "topology", "layout", "without", "with",
+    "candidate", "float", "full", "recipe",
 ]  # fmt: skip
 OpponentGroup = Literal["reference", "uniform"]
 Row = dict[str, Any]
@@ -103,7 +103,6 @@ def _cells(space: SearchSpace, rows: Sequence[Row]) -> Iterator[Cell]:
     yield from _best_again("uniform", MIDDLE_US, space, rows)
     for budget in BUDGETS_US:  # ascending: the best of one is an opponent under the next
         yield from _best_again("reference", budget, space, rows)
-    yield from (Cell("wide", MIDDLE_US, 0, name) for name in uniform_designs(space))
     yield from (Cell("random", MIDDLE_US, 0, str(index)) for index in range(RANDOM_NETWORKS))
     for kind in get_args(FloatKind):
         yield from (Cell("float", MIDDLE_US, 0, f"{kind} {convs}") for convs in FLOAT_CONVS)

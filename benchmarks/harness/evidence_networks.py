@@ -39,7 +39,7 @@ from space.genotype import (
 )
 from space.graph import BlockGraph
 from space.json_lines import read_lines
-from space.search_space import SearchSpace, stage_channels
+from space.search_space import stage_channels
 from space.uniform import UniformKind
 from targets.catalog import named_target
 from targets.kernel_specs import KernelSpec
@@ -57,8 +57,6 @@ from .evidence_matrix import (
 )
 from .evidence_searches import SPACE, TABLE, is_current, latency_budget, searched
 
-# The same stages with the path that the paper has.
-WIDE: Final = replace(SPACE, path="wide", downsample="pool", nodes=3)
 IMAGES: Final = Images(SPACE.image_channels, SPACE.image_size, SPACE.classes)
 # Random networks that the table is corrected by.
 CALIBRATED = 10
@@ -98,7 +96,7 @@ def open_table() -> LatencyTable:
     graphs = [
         _reference(form, channels) for form in reference_forms() for channels in REFERENCE_CHANNELS
     ]
-    specs = tuple(dict.fromkeys((*space_specs([SPACE, WIDE]), *graph_specs(graphs))))
+    specs = tuple(dict.fromkeys((*space_specs([SPACE]), *graph_specs(graphs))))
     if not _is_whole(specs):
         settings = ProfileSettings(named_target("host"))
         profile(specs, settings, table=TABLE, resume=True, notify=print)
@@ -146,9 +144,8 @@ def make_network(cell: Cell, run: Path, *, table: LatencyTable, rows: Sequence[R
     match cell.group:
         case "reference":
             return _made_reference(cell.name, cell.budget_us, table)
-        case "uniform" | "wide":
-            space = SPACE if cell.group == "uniform" else WIDE
-            design = _uniform(cell.name, cell.budget_us, table, space)
+        case "uniform":
+            design = _uniform(cell.name, cell.budget_us, table)
             return None if design is None else _made_genotype(design, run)
         case "random":
             return _made_genotype(_random(cell, table), run)
@@ -189,12 +186,10 @@ def search_budget_us(cell: Cell, table: LatencyTable) -> float:
     return cell.budget_us / (1 + 2 * table.correction.held_out_error)
 
 
-def _uniform(
-    name: str, budget_us: float, table: LatencyTable, space: SearchSpace = SPACE
-) -> Genotype | None:
+def _uniform(name: str, budget_us: float, table: LatencyTable) -> Genotype | None:
     kind, depth = name.split()
-    budgets = hard_budgets([latency_budget(budget_us)], space, tables=[table])
-    return widest_uniform(space, cast(UniformKind, kind), budgets, depth=int(depth))
+    budgets = hard_budgets([latency_budget(budget_us)], SPACE, tables=[table])
+    return widest_uniform(SPACE, cast(UniformKind, kind), budgets, depth=int(depth))
 
 
 def _made_again(cell: Cell, run: Path, rows: Sequence[Row]) -> Made | None:

@@ -126,7 +126,7 @@ def _budgets(rows: Sequence[Row]) -> Iterator[str]:
 
 def _middle(rows: Sequence[Row]) -> Iterator[str]:
     titled: dict[str, tuple[Group, ...]] = {
-        "Uniform designs, and on the wide path": ("searched", "uniform", "wide"),
+        "Uniform designs": ("searched", "uniform"),
         "Searches of a part": ("searched", "topology", "layout"),
         "Searches without trials, and without or with a part more": ("without", "with"),
         "Other recipes": ("uniform", "recipe"),
