@@ -18,7 +18,7 @@ from targets.toolchain import Notify
 
 from .data.dataset import Dataset
 from .train_settings import TrainSettings
-from .trials import Near, Trials, forget_runs, open_trials, tried_in_turn
+from .trials import Near, Trials, forget_runs, open_trials, try_networks
 from .tried import LONGER_TRIALS, TRIALS
 
 # Of the networks that were tried, one of so many goes on.
@@ -56,10 +56,10 @@ class Halving:
         self, families: Sequence[Sequence[Genotype]], *, before: Sequence[Genotype], near: Near,
         notify: Notify,
     ) -> list[Genotype]:  # fmt: skip
-        """Try some of the networks, and return these; see `tried_in_turn`."""
+        """Try some of the networks, and return these; see `try_networks`."""
         all_count = max(self.count, len(before))
         tried: list[tuple[Genotype, float | None]] = []
-        for genotype, loss in tried_in_turn(
+        for genotype, loss in try_networks(
             self.short, families, before=before, near=near, count=self.count
         ):
             tried.append((genotype, loss))

@@ -2,13 +2,11 @@
 
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import numpy as np
 from numpy.typing import NDArray
 
-from space.counts import total_counts
-from space.decode import decode
 from space.genotype import Genotype, kept_cells
 from space.search_space import stage_channels
 
@@ -34,18 +32,6 @@ def features(genotype: Genotype) -> list[float]:
     channels = [stage_channels(space, *each) for each in enumerate(genotype.widths)]
     counts = (edges[each] for each in space.primitives if each != "none")
     return [*map(math.log2, channels), *(math.log2(1 + count) for count in counts)]
-
-
-def weights_in(genotype: Genotype) -> int:
-    """How many weights a network has."""
-    return total_counts(decode(genotype).blocks).weights
-
-
-def spread(weights: Sequence[int], accuracies: Sequence[float], *, count: int) -> list[int]:
-    """The most accurate network in each of `count` equally large bands of numbers of weights."""
-    by_weights = np.argsort(weights, kind="stable")
-    bands = [band.tolist() for band in np.array_split(by_weights, count) if len(band)]
-    return [max(band, key=lambda each: accuracies[each]) for band in bands]
 
 
 def most_promising(described: Floats, losses: Mapping[int, float]) -> int:

@@ -11,7 +11,7 @@ import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from hashlib import sha256
-from itertools import zip_longest
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -139,27 +139,24 @@ def forget_runs(folder: Path) -> None:
     shutil.rmtree(folder / RUNNING, ignore_errors=True)
 
 
-def tried_in_turn(
+def try_networks(
     trials: Trials, families: Sequence[Sequence[Genotype]], *, before: Sequence[Genotype],
     near: Near, count: int,
 ) -> Iterator[tuple[Genotype, float | None]]:  # fmt: skip
     """Try some networks, and yield each with its loss, as its trial ends; see `Trials.loss`.
 
-    Half of the `count` are the first of each family, then the second, and so on; then always the
-    one is tried that promises the least loss of those near the best so far, or of the families
-    where all of these were tried. Networks that were tried before come first, and count.
+    The first of each family are; then always the one that promises the least loss of those near
+    the best so far, or of the families where all of these were tried. Networks that were tried
+    before come first, and count.
     """
-    in_turn = [each for turn in zip_longest(*families) for each in turn if each is not None]
     # Topologies of cells that are dropped are as they were tried: others follow from them.
-    networks = {kept_choices(each): each for each in (*in_turn, *before)}
+    networks = {kept_choices(each): each for each in (*chain(*families), *before)}
     losses = {
         key: trials.loss(each) for key, each in networks.items() if each in trials.known
     }  # fmt: skip
     yield from ((networks[key], loss) for key, loss in losses.items())
     while len(losses) < count:
-        genotype = None
-        if len(losses) < (count + 1) // 2:
-            genotype = next((each for each in in_turn if each not in trials.known), None)
+        genotype = next((each for each, *_ in families if each not in trials.known), None)
         if genotype is None:
             genotype = _most_promising(networks, losses, near)
         if genotype is None:

@@ -17,7 +17,6 @@ from .candidates import USED_SHARE, neighbours, regular_choices, used_share
 from .errors import DivergedError
 from .halving import Halving
 from .judge import Judge
-from .promising import spread, weights_in
 from .ranking import Candidate, evaluate, rank_within
 from .trials import Near
 
@@ -31,17 +30,30 @@ def tried_ranking(
 ) -> tuple[Candidate, ...]:  # fmt: skip
     """Try networks within the limits, and rank all there that were judged behind them.
 
-    candidates: that were judged; trials are of some of them, of networks with the cells of uniform
-    designs, half as many, and of networks near the best so far. The tried ones come first, by their
-    loss; what diverged is not there. Raises DivergedError where all that were tried did.
+    candidates: that were judged. The best of them is tried, the best of networks with the cells of
+    each kind of uniform design, which are judged too, half as many as candidates, and then networks
+    near the best so far; those that make use of a budget, where there are such. The tried ones come
+    first, by their loss; what diverged is not there. Raises DivergedError where all that were tried
+    did.
     """
-    families = _families(judge, halving, limits, candidates, generator=generator)
-    tried = halving.run(
-        families,
-        before=_tried_before(judge, halving, limits, families),
-        near=_near(judge, limits, seed=halving.seed),
-        notify=notify,
-    )
+    index = term_index(cost_terms(judge.space))
+
+    def share(genotype: Genotype) -> float:
+        return used_share(index, limits, choices_of(genotype))
+
+    families = [
+        [each for each in family if share(each) >= USED_SHARE] or family
+        for family in _families(judge, limits, candidates, generator=generator)
+    ]
+    # What was tried within tighter limits is no trial within these.
+    least_used = min(USED_SHARE, *(share(each) for family in families for each in family))
+    known = (genotype_of(judge.space, choices) for choices in halving.known())
+    before = [
+        each for each in known
+        if within(index, limits, choices_of(each)) and share(each) >= least_used
+    ]  # fmt: skip
+    near = _near(judge, limits, seed=halving.seed)
+    tried = halving.run(families, before=before, near=near, notify=notify)
     evaluate(judge, [choices_of(each) for each in tried], what="derive")
     if all(map(halving.diverged, tried)):
         raise DivergedError(
@@ -57,27 +69,17 @@ def tried_ranking(
 
 
 def _families(
-    judge: Judge, halving: Halving, limits: Sequence[AnyBudget], candidates: Sequence[Choices], *,
+    judge: Judge, limits: Sequence[AnyBudget], candidates: Sequence[Choices], *,
     generator: np.random.Generator,
 ) -> list[list[Genotype]]:  # fmt: skip
-    """What trials take in turn: the candidates, and each kind of uniform design's, the best first.
-
-    Of the candidates, the best of as many bands of weights as may have their turn.
-    """
+    """The candidates and the networks of each kind of uniform design, the most accurate first."""
     regular = regular_choices(
         judge.space, judge.log_probabilities, limits,
         count=ceil(len(candidates) / 2), generator=generator,
     )  # fmt: skip
     for found in regular:
         evaluate(judge, found, what="derive")
-    turns = ceil(halving.count / 2 / (1 + len(regular)))
-    networks = [genotype_of(judge.space, each) for each in candidates]
-    weights = [weights_in(each) for each in networks]
-    bands = spread(weights, judge.accuracies(candidates), count=turns)
-    return [
-        [networks[index] for index in bands],
-        *(_most_accurate_first(judge, found) for found in regular),
-    ]
+    return [_most_accurate_first(judge, found) for found in (candidates, *regular)]
 
 
 def _most_accurate_first(judge: Judge, choices: Sequence[Choices]) -> list[Genotype]:
@@ -85,28 +87,6 @@ def _most_accurate_first(judge: Judge, choices: Sequence[Choices]) -> list[Genot
     accuracies = judge.accuracies(choices)
     ranked = sorted(zip(accuracies, choices, strict=True), key=lambda pair: -pair[0])
     return [genotype_of(judge.space, each) for _, each in ranked]
-
-
-def _tried_before(
-    judge: Judge, halving: Halving, limits: Sequence[AnyBudget],
-    families: Sequence[Sequence[Genotype]],
-) -> list[Genotype]:  # fmt: skip
-    """Networks within the limits that were tried before, and make use of them as the families do.
-
-    Those that were tried within tighter limits are no trials within these.
-    """
-    index = term_index(cost_terms(judge.space))
-
-    def share(choices: Choices) -> float:
-        return used_share(index, limits, choices)
-
-    asked = (share(choices_of(each)) for family in families for each in family)
-    least_used = min(USED_SHARE, *asked)
-    return [
-        genotype_of(judge.space, choices)
-        for choices in halving.known()
-        if within(index, limits, choices) and share(choices) >= least_used
-    ]
 
 
 def _near(judge: Judge, limits: Sequence[AnyBudget], *, seed: int) -> Near:

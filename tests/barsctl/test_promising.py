@@ -4,9 +4,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from barsctl.promising import features, most_promising, spread, weights_in
-from space.counts import total_counts
-from space.decode import decode
+from barsctl.promising import features, most_promising
 from space.genotype import Topology, random_genotype
 from tests.barsctl.tiny_runs import SPACE
 
@@ -23,20 +21,6 @@ def test_features_describe_the_kept_cells() -> None:
     assert features(found) == pytest.approx([3, 4, math.log2(3), math.log2(5)])
     # Without the first stage's cell, the convolutions of its topology are in no network.
     assert features(replace(found, depths=(0, 1))) == pytest.approx([3, 4, 2, math.log2(3)])
-
-
-def test_weights_are_those_of_all_blocks() -> None:
-    genotype = random_genotype(SPACE, np.random.default_rng(0))
-    counts = total_counts(decode(genotype).blocks)
-    assert weights_in(genotype) == counts.binary_weights + counts.other_weights
-
-
-def test_first_trials_are_spread_over_the_weights() -> None:
-    weights, accuracies = [50, 10, 30, 20, 40, 60], [0.1, 0.2, 0.6, 0.3, 0.5, 0.4]
-    # By weights 1 3 2 | 4 0 5, of which the most accurate are 2 and 4.
-    assert spread(weights, accuracies, count=2) == [2, 4]
-    assert spread(weights, accuracies, count=1) == [2]
-    assert spread(weights, accuracies, count=7) == [1, 3, 2, 4, 0, 5]
 
 
 def test_least_loss_is_promised_along_the_slope() -> None:

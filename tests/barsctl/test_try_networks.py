@@ -1,4 +1,4 @@
-"""In which order networks are tried: families in turn, then those near the best."""
+"""In which order networks are tried: the best of each family, then those near the best so far."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -10,7 +10,7 @@ from barsctl import trials
 from barsctl.candidates import neighbours
 from barsctl.network_rows import KeptChoices, kept_choices
 from barsctl.train_settings import TrainSettings
-from barsctl.trials import open_trials, tried_in_turn
+from barsctl.trials import open_trials, try_networks
 from space.decisions import decisions
 from space.genotype import Genotype, Topology, choices_of, genotype_of, random_genotype
 from space.search_space import Stage
@@ -47,20 +47,20 @@ def test_networks_near_the_best_are_tried(tmp_path: Path, monkeypatch: pytest.Mo
         )  # fmt: skip
         return [genotype_of(space, each) for each in found]
 
-    def try_networks(name: str, *, count: int) -> list[KeptChoices]:
+    def tried_networks(name: str, *, count: int) -> list[KeptChoices]:
         settings, dataset = TrainSettings(), tiny_dataset(tmp_path)
         opened = open_trials(tmp_path, name, space, dataset, settings, epochs=1, device=CPU)
         known = [genotype_of(space, row.choices) for row in opened.known.rows.values()]
-        turn = tried_in_turn(opened, [[start]], before=known[::-1], near=near, count=count)
+        turn = try_networks(opened, [[start]], before=known[::-1], near=near, count=count)
         return [kept_choices(genotype) for genotype, _ in turn]
 
     write_images(tmp_path)
-    whole = try_networks("whole.jsonl", count=8)
+    whole = tried_networks("whole.jsonl", count=8)
     assert kept_choices(tried[0]) == kept_choices(start)
     assert max(map(count_convs, tried)) == 3
     assert len(set(whole)) == len(tried) == 8
-    try_networks("cut.jsonl", count=4)
-    assert set(try_networks("cut.jsonl", count=8)) == set(whole)
+    tried_networks("cut.jsonl", count=4)
+    assert set(tried_networks("cut.jsonl", count=8)) == set(whole)
 
 
 def test_networks_near_the_best_are_those_of_what_was_trained(
@@ -86,7 +86,7 @@ def test_networks_near_the_best_are_those_of_what_was_trained(
         asked.append(best)
         return []
 
-    list(tried_in_turn(opened, [[other]], before=[first], near=near, count=2))
+    list(try_networks(opened, [[other]], before=[first], near=near, count=2))
     assert asked == [first]
 
 
