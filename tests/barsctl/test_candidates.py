@@ -71,7 +71,7 @@ def test_samples_make_use_of_the_budget() -> None:
     makes_use = [bops(choices) >= 0.85 * limit for choices in found[1:]]
     assert makes_use == sorted(makes_use, reverse=True)
     assert any(makes_use)
-    # Nothing in the space makes use of three times the largest network's cost.
+    # Nothing in the space makes use of four times the largest network's cost.
     loose = hard_budgets([Budget("bops", 4 * limit)], ONE_STAGE, tables=())
     every = candidate_choices(
         ONE_STAGE, random_probabilities(0), loose, count=6, generator=np.random.default_rng(0)
