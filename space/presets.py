@@ -20,7 +20,8 @@ SPACES = {
     "fashion-small": SearchSpace(
         "fashion-small", image_channels=1, image_size=28, classes=10, stem_kernel_size=5,
         stem_stride=2, stages=(Stage(64, 2), Stage(64, 2), Stage(128, 2), Stage(128, 2)), nodes=2,
-        sharing="kind", downsample="conv", path="narrow",
+        primitives=("none", "skip", "bconv1x1", "bconv3x3"), sharing="kind", downsample="conv",
+        path="narrow",
     ),
     "bars-cifar": SearchSpace(
         "bars-cifar", image_channels=3, image_size=32, classes=10, stem_kernel_size=3,
