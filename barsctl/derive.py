@@ -40,7 +40,7 @@ class DeriveSettings:
 
     measured: whether latencies are measured on whole networks, or the tables' word is taken. place:
     where, None for where the table was measured. trials: how many networks are begun to be trained,
-    for trial_epochs, the best of them for longer: see halving.py.
+    for trial_epochs, the best of them to the end: see halving.py.
     """
 
     candidates: int = 20
@@ -69,7 +69,8 @@ def derive(
 ) -> tuple[Candidate, ...]:
     """Return networks of a search run within the budgets, ranked.
 
-    Those that were tried for longest come first, by their loss, then the others: see `rank`. The
+    Those that were trained to the end come first, by accuracy, then those that were tried, by loss,
+    then the others: see `rank`. The
     first was measured within them, where tables price a budget: a network that is not gives way to
     the next. It goes to the run's genotype.json, the ranking to derive.json. What was judged, tried
     or measured before, for another budget too, is not again. budgets: None for those of the search;

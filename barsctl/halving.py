@@ -1,7 +1,7 @@
-"""Successive halving of networks by trials: all are begun, the best go on, the rest are left.
+"""Successive halving of networks by trials: all are begun, the best are trained to the end.
 
-The loss of an early epoch favours what learns fast, shallow networks above all; some epochs later
-it ranks what is left (Jamieson and Talwalkar, arXiv 1502.07943).
+The loss of an early epoch tells what is worth that, and accuracy in the end what is best (Jamieson
+and Talwalkar, arXiv 1502.07943).
 """
 
 from collections.abc import Sequence
@@ -19,26 +19,31 @@ from targets.toolchain import Notify
 from .data.dataset import Dataset
 from .train_settings import TrainSettings
 from .trials import Near, Trials, forget_runs, open_trials, try_networks
-from .tried import LONGER_TRIALS, TRIALS
+from .tried import TRIALS, WHOLE_TRIALS
 
 # Of the networks that were tried, one of so many goes on.
 GOES_ON = 4
-# Of the epochs of a trial, those of a longer one and of the training that both begin: of ten epochs
-# the third was found to rank networks, the fifth to rank the best of them.
-LONGER, WHOLE = 5 / 3, 10 / 3
+# Of the epochs of a trial, those of the training that it begins: of ten epochs the third was found
+# to rank networks.
+WHOLE = 10 / 3
+DIVERGED = "the weights diverged"
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a network's trial came to: its mean training loss in the last of the epochs."""
+    """What a network's trial came to: its mean training loss in the last of the epochs.
+
+    accuracy: on validation images, where it was trained to the end; None where it was begun.
+    """
 
     epochs: int
     loss: float
+    accuracy: float | None
 
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Halving:
-    """Trials of a search's networks, and longer ones of the best, by the first process.
+    """Trials of a search's networks, and whole trainings of the best, by the first process.
 
     count: of networks to try; seed: of their first weights.
     """
@@ -46,7 +51,7 @@ class Halving:
     count: int
     seed: int
     short: Trials
-    longer: Trials
+    whole: Trials
 
     def known(self) -> list[Choices]:
         """The choices of all networks that were ever tried."""
@@ -56,7 +61,10 @@ class Halving:
         self, families: Sequence[Sequence[Genotype]], *, before: Sequence[Genotype], near: Near,
         notify: Notify,
     ) -> list[Genotype]:  # fmt: skip
-        """Try some of the networks, and return these; see `try_networks`."""
+        """Try some of the networks, and return these; see `try_networks`.
+
+        The runs of those that were trained to the end stay in the search's folder.
+        """
         all_count = max(self.count, len(before))
         tried: list[tuple[Genotype, float | None]] = []
         for genotype, loss in try_networks(
@@ -67,42 +75,44 @@ class Halving:
         sound = [(loss, index) for index, (_, loss) in enumerate(tried) if loss is not None]
         best = [index for _, index in sorted(sound)[: _best_count(len(tried))]]
         for number, index in enumerate(best, start=1):
-            loss = self.longer.loss(tried[index][0])
-            notify(f"tried {number} of {len(best)} for longer: {_told(loss)}")
-        forget_runs(self.short.folder)
+            accuracy = self.whole.tried(tried[index][0]).accuracy
+            told = DIVERGED if accuracy is None else f"accuracy {accuracy:.1%}"
+            notify(f"trained {number} of {len(best)} to the end: {told}")
+        forget_runs(self.short.folder, but=self.whole.runs())
         return [genotype for genotype, _ in tried]
 
     def diverged(self, genotype: Genotype) -> bool:
         """Whether a trial of a network was begun in vain."""
         return any(
             genotype in trials.known and trials.known[genotype].loss is None
-            for trials in (self.short, self.longer)
+            for trials in (self.short, self.whole)
         )
 
     def outcome(self, genotype: Genotype) -> Outcome | None:
         """What the longest trial of a network came to; None where it has none."""
-        for trials in (self.longer, self.short):
+        for trials in (self.whole, self.short):
             if genotype in trials.known:
-                loss = trials.known[genotype].loss
-                return None if loss is None else Outcome(trials.epochs, loss)
+                row = trials.known[genotype]
+                accuracy = row.accuracy if trials is self.whole else None
+                return None if row.loss is None else Outcome(trials.epochs, row.loss, accuracy)
         return None
 
 
 def trained_epochs(count: int, epochs: int) -> int:
     """How many epochs trials of so many networks take in all."""
-    return count * epochs + _best_count(count) * (_longer_epochs(epochs) - epochs)
+    return count * epochs + _best_count(count) * (_whole_epochs(epochs) - epochs)
 
 
 def _best_count(count: int) -> int:
     return ceil(count / GOES_ON)
 
 
-def _longer_epochs(epochs: int) -> int:
-    return round(LONGER * epochs)
+def _whole_epochs(epochs: int) -> int:
+    return round(WHOLE * epochs)
 
 
 def _told(loss: float | None) -> str:
-    return "the weights diverged" if loss is None else f"loss {loss:.3f}"
+    return DIVERGED if loss is None else f"loss {loss:.3f}"
 
 
 def open_halving(
@@ -111,14 +121,14 @@ def open_halving(
 ) -> Halving:  # fmt: skip
     """Return the trials of a search's networks for the first process, with those that ended.
 
-    count: of networks to try; epochs: of the shorter trials.
+    count: of networks to try; epochs: of a trial.
     """
     training = TrainSettings(
-        seed=seed, epochs=round(WHOLE * epochs), batch_size=batch_size, label_smoothing=0.0
+        seed=seed, epochs=_whole_epochs(epochs), batch_size=batch_size, label_smoothing=0.0
     )
-    by_file = {TRIALS: epochs, LONGER_TRIALS: _longer_epochs(epochs)}
-    short, longer = (
+    by_file = {TRIALS: epochs, WHOLE_TRIALS: training.epochs}
+    short, whole = (
         open_trials(folder, name, space, dataset, training, epochs=each, device=device)
         for name, each in by_file.items()
     )
-    return Halving(count, seed, short, longer)
+    return Halving(count, seed, short, whole)

@@ -5,7 +5,7 @@ asked for again. A torn last line, left by an interruption, is dropped.
 """
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
@@ -42,10 +42,14 @@ def kept_choices(genotype: Genotype) -> KeptChoices:
 
 @dataclass(frozen=True, slots=True)
 class RowsFormat(Generic[Header, Row]):
-    """What a file's first line and its other lines are."""
+    """What a file's first line and its other lines are.
+
+    later: fields of a row that came later, and what it means that they are absent.
+    """
 
     header: TypeAdapter[Header]
     row: TypeAdapter[Row]
+    later: Mapping[str, object] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +90,7 @@ def known_rows(
     if lines.torn or not lines.whole:
         write_atomically(path, b"".join(whole))
     known = NetworkRows(path, space, form)
-    for row in _rows(path, whole, form.row):
+    for row in _rows(path, whole, form):
         known.rows[kept_choices(genotype_of(space, row.choices))] = row
     return known
 
@@ -115,12 +119,13 @@ def header_and_rows(path: Path, form: RowsFormat[Header, Row]) -> tuple[Header, 
     lines = read_lines(path)
     first, *_ = (*lines.whole, lines.torn)
     header = parse_strict(first, form.header, what=f"{path}: line 1")
-    return header, list(_rows(path, lines.whole, form.row))
+    return header, list(_rows(path, lines.whole, form))
 
 
-def _rows(path: Path, lines: Sequence[bytes], row: TypeAdapter[Row]) -> Iterator[Row]:
+def _rows(path: Path, lines: Sequence[bytes], form: RowsFormat[Header, Row]) -> Iterator[Row]:
     for number, line in enumerate(lines[1:], start=2):
-        yield parse_strict(line, row, what=f"{path}: line {number}")
+        what = f"{path}: line {number}"
+        yield parse_strict(line, form.row, what=what, later={"": form.later})
 
 
 T = TypeVar("T")

@@ -98,6 +98,7 @@ def derived_json(ranking: Sequence[Candidate]) -> Json:
         | {
             "trial_epochs": each.trial.epochs if each.trial else 0,
             "trial_loss": each.trial.loss if each.trial else None,
+            "trial_accuracy": each.trial.accuracy if each.trial else None,
         }
         for each in ranking
     ]

@@ -25,13 +25,14 @@ from .errors import BarsError
 from .network_rows import kept_choices
 from .random_numbers import initial_weights
 from .ranking import DERIVED, read_ranking
-from .ranks import is_first
-from .run_folder import CONFIG, GENOTYPE, Json, Row, open_run, write_json
+from .ranks import is_first, wait_for_first
+from .run_folder import CONFIG, GENOTYPE, LAST, METRICS, Json, Row, open_run, write_json
 from .scaled_reference import PUBLISHED, Images, ReferenceChoice, reference_graph, scaled
 from .search_run import last_gap, load_search, read_search_config
 from .teachers import GRAPH, TEACHER, float_teacher
-from .train import RESULT, SearchedAccuracies, Trained, train
+from .train import BEST, RESULT, SearchedAccuracies, Trained, train
 from .train_settings import TrainSettings
+from .trials import trial_folder
 
 Teacher = Literal["none", "float"]
 
@@ -146,7 +147,8 @@ def training_run(
 ) -> Trained:
     """Train in a folder of its own; see `train` for what it leaves there, beside graph.json.
 
-    Where the network comes from a search, the result tells what that search knew of it. A reference
+    Where the network comes from a search, the result tells what that search knew of it, and where
+    a trial began the same training it goes on from there. A reference
     that has budgets and no channels yet is trained with the most that keep to them, which
     config.json then names: see `scaled`. Raises BarsError where the folder trains another network.
     """
@@ -163,6 +165,8 @@ def training_run(
         write_atomically(folder / GRAPH, graph_to_json(subject.graph))
         if subject.genotype is not None:
             write_genotype(subject.genotype, folder / GENOTYPE)
+        _take_trial(config, subject, folder, device=device, notify=notify)
+    wait_for_first()
     searched = _searched_accuracies(subject)
     teacher = None
     if config.teacher == "float":
@@ -178,6 +182,23 @@ def training_run(
     if is_first():
         write_json(folder / RESULT, asdict(trained))
     return trained
+
+
+def _take_trial(
+    config: TrainConfig, subject: Subject, folder: Path, *, device: torch.device, notify: Notify
+) -> None:
+    """Begin where a trial of the search left the same training, if this one is not begun yet."""
+    search, genotype = subject.search_folder, subject.genotype
+    if search is None or genotype is None or config.inherit or config.teacher != "none":
+        return
+    trial = trial_folder(search, genotype, config.settings, device=device)
+    is_same = (trial / LAST).exists() and read_search_config(search).data == config.data
+    if not is_same or (folder / LAST).exists():
+        return
+    # The last one is what a training goes on from.
+    for name in (METRICS, BEST, LAST):
+        write_atomically(folder / name, (trial / name).read_bytes())
+    notify(f"{trial} began this training: it goes on from there")
 
 
 def _require_same_network(source: str, graph: BlockGraph, folder: Path) -> None:

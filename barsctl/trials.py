@@ -8,7 +8,7 @@ al., arXiv 2006.04492).
 import json
 import math
 import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from hashlib import sha256
 from itertools import chain
@@ -17,8 +17,9 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from space.decisions import Choices
 from space.decode import decode
-from space.genotype import Genotype, choices_of
+from space.genotype import Genotype, choices_of, genotype_of
 from space.nn.network import Network
 from space.search_space import SearchSpace
 
@@ -53,10 +54,10 @@ class Trials:
     device: torch.device
     known: Tried
 
-    def loss(self, genotype: Genotype) -> float | None:
-        """A network's loss in the last epoch of its trial; one that was tried is not again.
+    def tried(self, genotype: Genotype) -> TriedRow:
+        """What a network's trial comes to; one that was tried is not again.
 
-        None where its weights diverged. Raises BarsError where a trial's metrics were removed.
+        Raises BarsError where a trial's metrics were removed.
         """
         if genotype not in self.known:
             choices = choices_of(genotype)
@@ -69,22 +70,33 @@ class Trials:
                     self.folder, genotype, self.dataset, self.settings,
                     epochs=self.epochs, device=self.device,
                 )  # fmt: skip
-                loss = _loss_after(run, self.epochs)
+                row = _row_after(run, self.epochs, choices)
             except DivergedError:
-                loss = None
-            self.known.add(TriedRow(choices, loss))
-        return self.known[genotype].loss
+                row = TriedRow(choices, None, None)
+            self.known.add(row)
+        return self.known[genotype]
+
+    def runs(self) -> list[Path]:
+        """The runs of the trials that ended."""
+        return [
+            trial_folder(
+                self.folder, genotype_of(self.known.space, row.choices), self.settings,
+                device=self.device,
+            )
+            for row in self.known.rows.values()
+        ]  # fmt: skip
 
 
-def _loss_after(run: Path, epochs: int) -> float:
+def _row_after(run: Path, epochs: int, choices: Choices) -> TriedRow:
     # A run that was killed in a longer trial is further.
-    losses = [row["loss"] for row in read_metrics(run) if row["epoch"] == epochs - 1]
-    if not losses:
+    rows = [row for row in read_metrics(run) if row["epoch"] < epochs]
+    if not rows or rows[-1]["epoch"] != epochs - 1:
         raise BarsError(
             f"{run}: the metrics of epoch {epochs}, by which trials are ranked, are not there; "
             "remove this folder, and the network is tried again"
         )
-    return float(losses[-1])
+    accuracy = max(float(row["accuracy"]["validation"]) for row in rows)
+    return TriedRow(choices, float(rows[-1]["loss"]), accuracy)
 
 
 def open_trials(
@@ -124,8 +136,7 @@ def trial_run(
     A trial that was killed, or was shorter, goes on from the last checkpoint there. Raises
     DivergedError.
     """
-    asked = json.dumps([kept_choices(genotype), asdict(settings), device.type])
-    run = folder / RUNNING / sha256(asked.encode()).hexdigest()[:16]
+    run = trial_folder(folder, genotype, settings, device=device)
     if is_first():
         run.mkdir(parents=True, exist_ok=True)
     with initial_weights(settings.seed):
@@ -134,16 +145,27 @@ def trial_run(
     return run
 
 
-def forget_runs(folder: Path) -> None:
-    """Remove what trials would go on from."""
-    shutil.rmtree(folder / RUNNING, ignore_errors=True)
+def trial_folder(
+    folder: Path, genotype: Genotype, settings: TrainSettings, *, device: torch.device
+) -> Path:
+    """Where a search's folder has the run of such a trial of a network, while it has one."""
+    asked = json.dumps([kept_choices(genotype), asdict(settings), device.type])
+    return folder / RUNNING / sha256(asked.encode()).hexdigest()[:16]
+
+
+def forget_runs(folder: Path, *, but: Collection[Path]) -> None:
+    """Remove what trials would go on from, but for some runs."""
+    runs = folder / RUNNING
+    for run in runs.iterdir() if runs.exists() else ():
+        if run not in but:
+            shutil.rmtree(run)
 
 
 def try_networks(
     trials: Trials, families: Sequence[Sequence[Genotype]], *, before: Sequence[Genotype],
     near: Near, count: int,
 ) -> Iterator[tuple[Genotype, float | None]]:  # fmt: skip
-    """Try some networks, and yield each with its loss, as its trial ends; see `Trials.loss`.
+    """Try some networks, and yield each with its loss, None if it diverged, as its trial ends.
 
     The first of each family are; then always the one that promises the least loss of those near
     the best so far, or of the families where all of these were tried. Networks that were tried
@@ -152,7 +174,7 @@ def try_networks(
     # Topologies of cells that are dropped are as they were tried: others follow from them.
     networks = {kept_choices(each): each for each in (*chain(*families), *before)}
     losses = {
-        key: trials.loss(each) for key, each in networks.items() if each in trials.known
+        key: trials.tried(each).loss for key, each in networks.items() if each in trials.known
     }  # fmt: skip
     yield from ((networks[key], loss) for key, loss in losses.items())
     while len(losses) < count:
@@ -162,7 +184,7 @@ def try_networks(
         if genotype is None:
             break
         key = kept_choices(genotype)
-        networks[key], losses[key] = genotype, trials.loss(genotype)
+        networks[key], losses[key] = genotype, trials.tried(genotype).loss
         yield genotype, losses[key]
 
 

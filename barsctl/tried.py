@@ -7,7 +7,7 @@ from pydantic import Field, TypeAdapter
 
 from .network_rows import NetworkRows, RowsFormat
 
-TRIALS, LONGER_TRIALS = "trials.jsonl", "longer-trials.jsonl"
+TRIALS, WHOLE_TRIALS = "trials.jsonl", "whole-trials.jsonl"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,11 +40,13 @@ class TriedHeader:
 class TriedRow:
     """A network by its choices, and its mean training loss in the last epoch of its trial.
 
-    loss: None where its weights diverged.
+    loss: None where its weights diverged. accuracy: the best on the validation images, of any of
+    the epochs; None where it was not kept yet.
     """
 
     choices: dict[str, int]
     loss: float | None
+    accuracy: float | None
 
 
 AnyTriedHeader = TriedHeader | EarlierTriedHeader
@@ -52,4 +54,4 @@ Tried = NetworkRows[AnyTriedHeader, TriedRow]
 _HEADER: TypeAdapter[AnyTriedHeader] = TypeAdapter(
     Annotated[AnyTriedHeader, Field(discriminator="format")]
 )
-TRIED_FORMAT = RowsFormat(_HEADER, TypeAdapter(TriedRow))
+TRIED_FORMAT = RowsFormat(_HEADER, TypeAdapter(TriedRow), later={"accuracy": None})

@@ -32,9 +32,9 @@ def tried_ranking(
 
     candidates: that were judged. The best of them is tried, the best of networks with the cells of
     each kind of uniform design, which are judged too, half as many as candidates, and then networks
-    near the best so far; those that make use of a budget, where there are such. The tried ones come
-    first, by their loss; what diverged is not there. Raises DivergedError where all that were tried
-    did.
+    near the best so far; those that make use of a budget, where there are such. Those that were
+    trained to the end come first, by their accuracy, then those that were tried, by their loss;
+    what diverged is not there. Raises DivergedError where all that were tried did.
     """
     index = term_index(cost_terms(judge.space))
 
@@ -102,4 +102,6 @@ def _near(judge: Judge, limits: Sequence[AnyBudget], *, seed: int) -> Near:
 
 def _by_trial(candidate: Candidate) -> tuple[int, float]:
     trial = candidate.trial
-    return (0, 0.0) if trial is None else (-trial.epochs, trial.loss)
+    if trial is None:
+        return 0, 0.0
+    return -trial.epochs, trial.loss if trial.accuracy is None else -trial.accuracy

@@ -40,7 +40,8 @@ def derive(
     A latency is measured on the whole network, where the table was measured, and a network that
     does not keep to its budget gives way to the next. Another --table and --budget choose for
     another board, without searching again. Shared weights rank networks roughly: --trials ranks
-    some by the loss of trainings that are begun. Killed, it goes on when it is run again.
+    some by the loss of trainings that are begun, the best by the accuracy that these come to.
+    Killed, it goes on when it is run again.
 
     Exits with 3 where no network keeps to it. Example: barsctl derive runs/search --candidates 20
     """
@@ -72,11 +73,19 @@ def derive(
     typer.echo(f"{run / 'genotype.json'} is the first; now run: barsctl train {run}")
 
 
+def _trial_cell(candidate: "Candidate") -> str:
+    trial = candidate.trial
+    if trial is None:
+        return "-"
+    found = f"{trial.loss:.3f}" if trial.accuracy is None else f"{trial.accuracy:.2%}"
+    return f"{found} ({trial.epochs})"
+
+
 def _cells(number: int, candidate: "Candidate") -> tuple[str, ...]:
     return (
         str(number),
         f"{candidate.accuracy:.2%}",
-        f"{trial.loss:.3f} ({trial.epochs})" if (trial := candidate.trial) else "-",
+        _trial_cell(candidate),
         *(format_cost(name, cost) for name, cost in candidate.costs.items()),
         ", ".join(format_cost(name, cost) for name, cost in candidate.measured.items()) or "-",
         f"{candidate.log_probability:.1f}",

@@ -86,7 +86,9 @@ Trials = Annotated[
 ]
 TrialEpochs = Annotated[
     int | None,
-    typer.Option(min=1, help="Epochs of a trial, 3 by default; the best quarter goes on."),
+    typer.Option(
+        min=1, help="Epochs of a trial, 3 by default; the best quarter is trained to the end."
+    ),
 ]
 Unmeasured = Annotated[
     bool,

@@ -169,5 +169,8 @@ def tried_report(path: Path) -> Report:
             "trial_epochs": header.trial_epochs,
             "networks": len(rows),
             "least_loss": min((row.loss for row in rows if row.loss is not None), default=None),
+            "best_accuracy": max(
+                (row.accuracy for row in rows if row.accuracy is not None), default=None
+            ),
         },
     )

@@ -55,7 +55,7 @@ from .evidence_matrix import (
     reference_forms,
     short_cell,
 )
-from .evidence_searches import SPACE, TABLE, is_current, latency_budget, searched
+from .evidence_searches import SEARCH, SPACE, TABLE, is_current, latency_budget, searched
 
 IMAGES: Final = Images(SPACE.image_channels, SPACE.image_size, SPACE.classes)
 # Random networks that the table is corrected by.
@@ -171,6 +171,7 @@ def _made_search(cell: Cell, run: Path, *, table: LatencyTable, rows: Sequence[R
     )  # fmt: skip
     return replace(
         _made_genotype(found.genotype, run),
+        source=str(run / SEARCH),
         search_seconds=found.seconds,
         search_images=found.images,
         candidates=found.candidates,

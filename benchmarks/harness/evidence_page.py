@@ -45,9 +45,10 @@ A searched network is that of `search --sampling one --epochs {search.epochs} --
 {search.warmup_epochs} --architecture-learning-rate {search.architecture_learning_rate:g}
 --entropy {search.entropy_weight:g} --refine-epochs {search.refine_epochs}`, so of an architecture
 that moves slowly and has no press for decisions, and of `derive --candidates {compared} --trials
-{trials}`: see [method.md](../method.md). A search of the topology keeps the widths and depths of
-the best uniform design, one of the layout its cells. The search without `trials` trains the
-network that shared weights find best, and so do those without another part and the one with a
+{trials}`, which trains the best of them by this recipe, and derives the one that is best on
+validation images: see [method.md](../method.md). A search of the topology keeps the widths and
+depths of the best uniform design, one of the layout its cells. The search without `trials` trains
+the network that shared weights find best, and so do those without another part and the one with a
 teacher, which are compared with it: trials would hide what a part of the search does. The one
 without `noise` mixes all options (`--sampling softmax`) and so computes no single networks, the
 one without the `slow architecture` has the rate and the entropy term of a search's defaults. What

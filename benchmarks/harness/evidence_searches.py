@@ -15,14 +15,15 @@ from barsctl.budgets import Budget
 from barsctl.data_choice import DataChoice, load_choice
 from barsctl.derive import DeriveSettings, derive
 from barsctl.halving import trained_epochs
+from barsctl.judge import JudgeSettings
 from barsctl.judged import JUDGED
 from barsctl.ranking import DERIVED
 from barsctl.run_folder import GENOTYPE
 from barsctl.search_run import SearchConfig, search_run
 from barsctl.search_settings import SearchSettings
 from barsctl.trials import RUNNING
-from barsctl.tried import LONGER_TRIALS
 from barsctl.tried import TRIALS as TRIED
+from barsctl.tried import WHOLE_TRIALS
 from space.atomic import write_atomically
 from space.decisions import Choices
 from space.genotype import Genotype, read_genotype
@@ -96,7 +97,7 @@ def derived_by(cell: Cell) -> str:
     """How a search's network is chosen; a row that tells of another way is to be made anew."""
     if cell.group in UNTRIED:
         return "no trials"
-    return f"{TRIALS} trials of {DeriveSettings().trial_epochs} epochs"
+    return f"{TRIALS} trials of {DeriveSettings().trial_epochs} epochs, the best to the end"
 
 
 def is_current(row: Row) -> bool:
@@ -123,7 +124,7 @@ def searched(
         settings=settings, kept=kept, teacher="float" if cell.group == "with" else "none",
     )  # fmt: skip
     trials = 0 if cell.group in UNTRIED else TRIALS
-    compared = DeriveSettings(COMPARED, measured=False, trials=trials)
+    compared = DeriveSettings(COMPARED, JudgeSettings(cell.seed), measured=False, trials=trials)
     dataset, search = load_choice(DATA), run / SEARCH
     clocks, marker = (run / "search-seconds", run / "derive-seconds"), run / "derived-by"
     if not marker.exists() or marker.read_text() != derived_by(cell):
@@ -183,7 +184,7 @@ def _copy_search(source: Path, run: Path) -> None:
         return
     part = run / "part"
     shutil.rmtree(part, ignore_errors=True)
-    rows = (JUDGED, TRIED, LONGER_TRIALS)
+    rows = (JUDGED, TRIED, WHOLE_TRIALS)
     aside = (name.replace(".jsonl", "-*.jsonl") for name in rows)
     derived = shutil.ignore_patterns(*rows, *aside, DERIVED, GENOTYPE, RUNNING)
     shutil.copytree(source / SEARCH, part, ignore=derived)

@@ -47,8 +47,8 @@ _ROWS: dict[str, list[dict[str, object]]] = {
             "learning_rate": 0.01,
             "weight_decay": 0.01,
         },
-        {"choices": {"s0/width": 1}, "loss": 0.5},
-        {"choices": {"s0/width": 0}, "loss": None},
+        {"choices": {"s0/width": 1}, "loss": 0.5, "accuracy": 0.625},
+        {"choices": {"s0/width": 0}, "loss": None, "accuracy": None},
     ],
     "earlier trials": [
         {"format": 1, "device": "cpu", "seed": 0, "trial_epochs": 2, "batch_size": 16},

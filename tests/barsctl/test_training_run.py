@@ -1,4 +1,5 @@
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -72,6 +73,34 @@ def test_inherited_weights_are_the_supernets(tmp_path: Path) -> None:
     chosen = replace(config(genotype_file(tmp_path), data), inherit=True)
     with pytest.raises(BarsError, match="has no supernet to inherit from; give a search run"):
         training_run(chosen, folder=tmp_path / "other", resume=False, device=CPU, notify=print)
+
+
+def test_training_goes_on_from_the_same_trial(tmp_path: Path) -> None:
+    """To the same bytes; another seed, teacher or data are trained from the beginning."""
+    data, lines = write_images(tmp_path), list[str]()
+    search = searched(tmp_path, data)
+    tried = DeriveSettings(1, JudgeSettings(batch_size=16), trials=1, trial_epochs=1)
+    derive(search, tried, device=CPU, notify=print)
+    same = replace(SETTINGS, epochs=3, label_smoothing=0.0)
+    asked = replace(config(search, data), settings=same)
+
+    def trained(name: str, asked: TrainConfig) -> Path:
+        run = tmp_path / name
+        training_run(asked, folder=run, resume=False, device=CPU, notify=lines.append)
+        return run
+
+    begun = trained("begun", asked)
+    (told,) = lines
+    assert told.endswith("began this training: it goes on from there")
+    (trial,) = (search / "trial").iterdir()
+    trained("other-seed", replace(asked, settings=replace(same, seed=1)))
+    trained("taught", replace(asked, teacher="float"))
+    trained("elsewhere", replace(asked, data=replace(data, seed=1)))
+    shutil.rmtree(trial)
+    anew = trained("anew", asked)
+    assert len(lines) == 1
+    for name in ("last.safetensors", "best.safetensors", "metrics.jsonl", "result.json"):
+        assert (begun / name).read_bytes() == (anew / name).read_bytes()
 
 
 def test_trained_network_is_told_beside_its_search(tmp_path: Path) -> None:

@@ -24,6 +24,7 @@ from barsctl.search_run import search_run
 from barsctl.train_settings import TrainSettings
 from space.decode import decode
 from space.genotype import (
+    choices_of,
     genotype_of,
     read_genotype,
 )
@@ -58,8 +59,9 @@ def run(tmp_path: Path) -> Path:
     )
     search_run(config, tiny_dataset(tmp_path), folder=folder, resume=False, device=CPU)
     derived(folder, replace(SETTINGS, trials=1))
-    for name in ("trials.jsonl", "longer-trials.jsonl"):
+    for name in ("trials.jsonl", "whole-trials.jsonl"):
         (folder / name).unlink()
+    shutil.rmtree(folder / "trial")
     return folder
 
 
@@ -68,7 +70,7 @@ def derived(run: Path, settings: DeriveSettings) -> tuple[Candidate, ...]:
 
 
 def losses_in(run: Path, name: str = "trials.jsonl") -> dict[KeptChoices, Any]:
-    """What trials.jsonl holds, or longer-trials.jsonl."""
+    """What trials.jsonl holds, or whole-trials.jsonl."""
     rows = [json.loads(line) for line in (run / name).read_text().splitlines()[1:]]
     return {kept_choices(genotype_of(SPACE, row["choices"])): row["loss"] for row in rows}
 
@@ -79,9 +81,15 @@ def judged_in(run: Path) -> set[KeptChoices]:
     return {kept_choices(genotype_of(SPACE, row["choices"])) for row in rows}
 
 
-def told(ranking: Iterable[Candidate]) -> list[tuple[int, float] | None]:
+def accuracies_in(run: Path) -> list[float]:
+    """Of the networks that were trained to the end, in that order."""
+    rows = (run / "whole-trials.jsonl").read_text().splitlines()[1:]
+    return [json.loads(row)["accuracy"] for row in rows]
+
+
+def told(ranking: Iterable[Candidate]) -> list[tuple[int, float, float | None] | None]:
     trials = (each.trial for each in ranking)
-    return [None if trial is None else (trial.epochs, trial.loss) for trial in trials]
+    return [None if each is None else (each.epochs, each.loss, each.accuracy) for each in trials]
 
 
 def networks(ranking: Iterable[Candidate]) -> list[KeptChoices]:
@@ -95,17 +103,20 @@ def test_least_loss_comes_first_and_the_untried_last(run: Path) -> None:
     losses = losses_in(run)
     assert len(losses) == 3
     assert networks(ranking[:3]) == sorted(losses, key=lambda each: losses[each])
-    (longer,) = losses_in(run, "longer-trials.jsonl").values()
+    (whole,) = losses_in(run, "whole-trials.jsonl").values()
+    (accuracy,) = accuracies_in(run)
     first, *others = sorted(losses.values())
-    assert longer < first
-    assert told(ranking[:3]) == [(5, longer), *((3, loss) for loss in others)]
+    assert whole < first
+    assert told(ranking[:3]) == [(10, whole, accuracy), *((3, loss, None) for loss in others)]
     left = [each for each in untried if networks([each])[0] not in losses]
     assert list(ranking[3:]) == left[:3]
     assert read_genotype(run / "genotype.json") == ranking[0].genotype
     written = json.loads((run / "derive.json").read_text())["candidates"]
-    assert [each["trial_loss"] for each in written[:3]] == [longer, *others]
-    assert [each["trial_epochs"] for each in written] == [5, 3, 3, 0, 0, 0]
-    assert not (run / "trial").exists()
+    assert [each["trial_loss"] for each in written[:3]] == [whole, *others]
+    assert [each["trial_accuracy"] for each in written[:3]] == [accuracy, None, None]
+    assert [each["trial_epochs"] for each in written] == [10, 3, 3, 0, 0, 0]
+    (kept,) = (run / "trial").iterdir()  # of the network that was trained to the end
+    assert [row["loss"] for row in read_metrics(kept)][-1] == whole
 
 
 def test_trial_is_the_beginning_of_a_training(run: Path, tmp_path: Path) -> None:
@@ -117,7 +128,8 @@ def test_trial_is_the_beginning_of_a_training(run: Path, tmp_path: Path) -> None
     (tmp_path / "alone").mkdir()
     train.train(network, dataset, settings, folder=tmp_path / "alone", device=CPU)
     metrics = read_metrics(tmp_path / "alone")
-    assert told([best]) == [(5, metrics[4]["loss"])]
+    accuracy = max(row["accuracy"]["validation"] for row in metrics)
+    assert told([best]) == [(10, metrics[9]["loss"], accuracy)]
     assert min(losses_in(run).values()) == metrics[2]["loss"]
 
 
@@ -166,8 +178,8 @@ def test_killed_derive_trains_nothing_twice(
     assert len(losses_in(run)) == 1
     path = run / "trials.jsonl"
     path.write_text(path.read_text() + '{"choices": {"wid')  # and a row was torn
-    # The rest of the second trial, the third, two more epochs of the best.
-    left = use(monkeypatch, dataset, batches=5 * STEPS + 2 * STEPS)
+    # The rest of the second trial, the third, seven more epochs of the best.
+    left = use(monkeypatch, dataset, batches=5 * STEPS + 7 * STEPS)
     resumed = derived(run, SETTINGS)
     assert left == [0]
     assert derived(run, SETTINGS) == resumed
@@ -175,7 +187,7 @@ def test_killed_derive_trains_nothing_twice(
     assert derived(untouched, SETTINGS) == resumed
 
 
-def test_derive_killed_in_a_longer_trial_goes_on_there(
+def test_derive_killed_in_a_whole_training_goes_on_there(
     run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     dataset, untouched = tiny_dataset(tmp_path), copied(run)
@@ -183,16 +195,16 @@ def test_derive_killed_in_a_longer_trial_goes_on_there(
     with pytest.raises(PowerCut):
         derived(run, SETTINGS)
     assert len(losses_in(run)) == 3
-    assert losses_in(run, "longer-trials.jsonl") == {}
-    left = use(monkeypatch, dataset, batches=STEPS)
+    assert losses_in(run, "whole-trials.jsonl") == {}
+    left = use(monkeypatch, dataset, batches=6 * STEPS)
     resumed = derived(run, SETTINGS)
     assert left == [0]
-    assert not (run / "trial").exists()
+    assert len(list((run / "trial").iterdir())) == 1
     use(monkeypatch, dataset, batches=MANY)
     assert derived(untouched, SETTINGS) == resumed
 
 
-def test_trial_whose_row_was_lost_is_read_from_its_longer_one(
+def test_trial_whose_row_was_lost_is_read_from_its_whole_training(
     run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     use(monkeypatch, tiny_dataset(tmp_path), batches=9 * STEPS + STEPS + 1)
@@ -200,7 +212,7 @@ def test_trial_whose_row_was_lost_is_read_from_its_longer_one(
         derived(run, SETTINGS)
     losses, path = losses_in(run), run / "trials.jsonl"
     path.write_text(path.read_text().splitlines(keepends=True)[0])
-    left = use(monkeypatch, tiny_dataset(tmp_path), batches=STEPS)
+    left = use(monkeypatch, tiny_dataset(tmp_path), batches=6 * STEPS)
     derived(run, SETTINGS)
     assert left == [0]  # nothing was trained again
     assert losses_in(run) == losses
@@ -233,7 +245,8 @@ def test_other_trials_begin_anew(
         "format": 2, "device": "cpu", "seed": 0, "trial_epochs": 1, "epochs": 3,
         "batch_size": 16, "optimizer": "adamw", "learning_rate": 0.01, "weight_decay": 0.01,
     }  # fmt: skip
-    assert told([found]) == [(2, *losses_in(run, "longer-trials.jsonl").values())]
+    (accuracy,) = accuracies_in(run)
+    assert told([found]) == [(3, *losses_in(run, "whole-trials.jsonl").values(), accuracy)]
     assert len(losses_in(run)) == 1
     use(monkeypatch, tiny_dataset(tmp_path), batches=0)
     assert derived(run, settings) == ranking  # the first are there again
@@ -246,7 +259,23 @@ def test_networks_that_were_not_judged_are_tried_too(run: Path) -> None:
     assert set(list(tried)[:3]) <= judged  # the best of each family
     assert set(list(tried)[3:]) - judged  # what promises the least loss, of 256 networks
     assert judged_in(run) == judged | set(tried)
-    assert networks(ranking[:5]) == sorted(tried, key=lambda each: tried[each])
+    least = sorted(tried, key=lambda each: tried[each])
+    assert set(networks(ranking[:2])) == set(least[:2])
+    assert networks(ranking[2:5]) == least[2:]
+
+
+def test_most_accurate_of_those_trained_to_the_end_comes_first(run: Path) -> None:
+    """Whatever its loss was."""
+    path = run / "whole-trials.jsonl"
+    trained = derived(run, replace(SETTINGS, trials=6))[:2]
+    assert sorted(accuracies_in(run), reverse=True) == [each[2] for each in told(trained) if each]
+    header, *rows = path.read_text().splitlines()
+    second = dict(choices_of(trained[1].genotype))
+    told_better = [
+        {**row, "accuracy": float(row["choices"] == second)} for row in map(json.loads, rows)
+    ]
+    path.write_text("\n".join([header, *map(json.dumps, told_better)]) + "\n")
+    assert networks(derived(run, replace(SETTINGS, trials=6))[:2]) == networks(trained[::-1])
 
 
 def kind_of(network: KeptChoices, space: SearchSpace = SPACE) -> UniformKind | None:

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -22,6 +23,11 @@ def count_convs(genotype: Genotype) -> int:
     return sum(ops.count("bconv3x3") for ops in genotype.topologies["s0c0"])
 
 
+def metrics_row(*, loss: float) -> dict[str, Any]:
+    """Of the first epoch."""
+    return {"epoch": 0, "loss": loss, "accuracy": {"validation": 0.5}}
+
+
 def test_networks_near_the_best_are_tried(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """From one without convolutions to one of nothing else, also where a kill comes between."""
     space = replace(SPACE, stages=(Stage(16, 1),))
@@ -34,8 +40,8 @@ def test_networks_near_the_best_are_tried(tmp_path: Path, monkeypatch: pytest.Mo
         tried.append(genotype)
         return tmp_path
 
-    def planted(_: Path) -> list[dict[str, float]]:
-        return [{"epoch": 0, "loss": 3.0 - count_convs(tried[-1])}]
+    def planted(_: Path) -> list[dict[str, Any]]:
+        return [metrics_row(loss=3.0 - count_convs(tried[-1]))]
 
     monkeypatch.setattr(trials, "trial_run", trained)
     monkeypatch.setattr(trials, "read_metrics", planted)
@@ -73,13 +79,13 @@ def test_networks_near_the_best_are_those_of_what_was_trained(
     other = replace(first, topologies={**first.topologies, "s0c0": _other(dropped)})
     assert kept_choices(first) == kept_choices(other)
     monkeypatch.setattr(trials, "trial_run", lambda *_, **__: tmp_path)
-    monkeypatch.setattr(trials, "read_metrics", lambda _: [{"epoch": 0, "loss": 1.0}])
+    monkeypatch.setattr(trials, "read_metrics", lambda _: [metrics_row(loss=1.0)])
     write_images(tmp_path)
     opened = open_trials(
         tmp_path, "trials.jsonl", SPACE, tiny_dataset(tmp_path), TrainSettings(), epochs=1,
         device=CPU,
     )  # fmt: skip
-    opened.loss(first)
+    opened.tried(first)
     asked: list[Genotype] = []
 
     def near(best: Genotype, _: int) -> list[Genotype]:
