@@ -10,7 +10,7 @@ import torch
 from costmodels.errors import BudgetUnreachable
 from costmodels.latency_table import LatencyTable
 from costmodels.selection import AnyBudget
-from space.genotype import write_genotype
+from space.genotype import Genotype, write_genotype
 from targets.measuring.place import Place
 from targets.toolchain import Notify
 
@@ -19,7 +19,7 @@ from .budgets import Budget
 from .candidates import candidate_choices
 from .errors import BarsError
 from .folder_lock import locked
-from .halving import Halving, open_halving
+from .halving import Halving, Keeps, open_halving
 from .judge import Judge, JudgeSettings, open_judge
 from .measured_log import MEASURED, MeasuredLog, read_measured
 from .network_rows import KeptChoices, kept_choices
@@ -70,11 +70,11 @@ def derive(
     """Return networks of a search run within the budgets, ranked.
 
     Those that were trained to the end come first, by accuracy, then those that were tried, by loss,
-    then the others: see `rank`. The
-    first was measured within them, where tables price a budget: a network that is not gives way to
-    the next. It goes to the run's genotype.json, the ranking to derive.json. What was judged, tried
-    or measured before, for another budget too, is not again. budgets: None for those of the search;
-    tables: None likewise. Raises BudgetUnreachable where no network keeps to them, BarsError where
+    then the others: see `rank`. The first was measured within them, where tables price a budget: a
+    network that is not gives way to the next, and is not trained to the end. It goes to the run's
+    genotype.json, the ranking to derive.json. What was judged, tried or measured before, for
+    another budget too, is not again. budgets: None for those of the search; tables: None likewise.
+    Raises BudgetUnreachable where no network keeps to them, BarsError where
     another board answers than the table's, or none, DivergedError where all that were tried did,
     FolderInUseError where another derive or pareto is at work in the folder.
     """
@@ -129,7 +129,15 @@ def _derived(
 ) -> tuple[Candidate, ...]:  # fmt: skip
     """The ranking behind its first network that was measured within the boards' budgets."""
     over: dict[KeptChoices, Candidate] = {}
-    for ranking, first in _rankings(judge, halving, budgets, settings, over, notify=notify):
+
+    def keeps_to_boards(genotype: Genotype) -> bool:
+        costs = _board_costs(genotype, boards, log=log, notify=notify)
+        return all(costs[board.name] <= board.limit for board in boards)
+
+    rankings = _rankings(
+        judge, halving, budgets, settings, over, keeps_to_boards=keeps_to_boards, notify=notify
+    )
+    for ranking, first in rankings:
         for position, each in enumerate(ranking[:first]):
             network = kept_choices(each.genotype)
             if network in over:
@@ -148,12 +156,12 @@ def _derived(
 
 def _rankings(
     judge: Judge, halving: Halving | None, budgets: Sequence[AnyBudget], settings: DeriveSettings,
-    over: Mapping[KeptChoices, Candidate], *, notify: Notify,
+    over: Mapping[KeptChoices, Candidate], *, keeps_to_boards: Keeps, notify: Notify,
 ) -> Iterator[tuple[tuple[Candidate, ...], int]]:  # fmt: skip
     """Yield rankings within tighter and tighter limits, and how many of each are to be measured.
 
     With trials those that were tried, and those that were not only once all rounds are over. over:
-    what was measured over a budget so far.
+    what was measured over a budget so far. keeps_to_boards: whether a network is measured within.
     """
     generator = np.random.default_rng(settings.judge.seed)
     ranking: tuple[Candidate, ...] = ()
@@ -175,7 +183,13 @@ def _rankings(
             yield ranking, len(ranking)
         else:
             ranking = tried_ranking(
-                judge, halving, limits, choices, generator=generator, notify=notify
+                judge,
+                halving,
+                limits,
+                choices,
+                generator=generator,
+                keeps_to_boards=keeps_to_boards,
+                notify=notify,
             )[: settings.candidates]
             yield ranking, sum(each.trial is not None for each in ranking)
     yield ranking, len(ranking)
@@ -184,11 +198,16 @@ def _rankings(
 def _measured(
     candidate: Candidate, boards: Sequence[BoardBudget], *, log: MeasuredLog, notify: Notify
 ) -> Candidate:
-    costs: dict[str, float] = {}
+    costs = _board_costs(candidate.genotype, boards, log=log, notify=notify)
     for board in boards:
-        costs[board.name] = board.measured(candidate.genotype, log, notify=notify)
         notify(f"accuracy {candidate.accuracy:.1%}: {board.told(costs[board.name])}")
     return replace(candidate, measured=costs)
+
+
+def _board_costs(
+    genotype: Genotype, boards: Sequence[BoardBudget], *, log: MeasuredLog, notify: Notify
+) -> dict[str, float]:
+    return {board.name: board.measured(genotype, log, notify=notify) for board in boards}
 
 
 def _least_ratios(candidates: Iterable[Candidate]) -> dict[str, float]:

@@ -4,8 +4,9 @@ The loss of an early epoch tells what is worth that, and accuracy in the end wha
 and Talwalkar, arXiv 1502.07943).
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from math import ceil
 from pathlib import Path
 
@@ -27,6 +28,8 @@ GOES_ON = 4
 # to rank networks.
 WHOLE = 10 / 3
 DIVERGED = "the weights diverged"
+# Whether a network, as measured where budgets are, keeps to them.
+Keeps = Callable[[Genotype], bool]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,11 +62,12 @@ class Halving:
 
     def run(
         self, families: Sequence[Sequence[Genotype]], *, before: Sequence[Genotype], near: Near,
-        notify: Notify,
+        keeps_to_boards: Keeps, notify: Notify,
     ) -> list[Genotype]:  # fmt: skip
         """Try some of the networks, and return these; see `try_networks`.
 
-        The runs of those that were trained to the end stay in the search's folder.
+        The best quarter of those that keep to the boards' budgets, as measured, are trained to the
+        end; their runs stay in the search's folder.
         """
         all_count = max(self.count, len(before))
         tried: list[tuple[Genotype, float | None]] = []
@@ -73,11 +77,12 @@ class Halving:
             tried.append((genotype, loss))
             notify(f"tried {len(tried)} of {all_count}: {_told(loss)}")
         sound = [(loss, index) for index, (_, loss) in enumerate(tried) if loss is not None]
-        best = [index for _, index in sorted(sound)[: _best_count(len(tried))]]
-        for number, index in enumerate(best, start=1):
-            accuracy = self.whole.tried(tried[index][0]).accuracy
+        within = (each for _, index in sorted(sound) if keeps_to_boards(each := tried[index][0]))
+        count = _best_count(len(tried))
+        for number, genotype in enumerate(islice(within, count), start=1):
+            accuracy = self.whole.tried(genotype).accuracy
             told = DIVERGED if accuracy is None else f"accuracy {accuracy:.1%}"
-            notify(f"trained {number} of {len(best)} to the end: {told}")
+            notify(f"trained {number} of {count} to the end: {told}")
         forget_runs(self.short.folder, but=self.whole.runs())
         return [genotype for genotype, _ in tried]
 

@@ -125,7 +125,8 @@ def header_and_rows(path: Path, form: RowsFormat[Header, Row]) -> tuple[Header, 
 def _rows(path: Path, lines: Sequence[bytes], form: RowsFormat[Header, Row]) -> Iterator[Row]:
     for number, line in enumerate(lines[1:], start=2):
         what = f"{path}: line {number}"
-        yield parse_strict(line, form.row, what=what, later={"": form.later})
+        later = {"": form.later} if form.later else {}
+        yield parse_strict(line, form.row, what=what, later=later)
 
 
 T = TypeVar("T")

@@ -18,7 +18,7 @@ from .errors import BarsError
 Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
 Row = Mapping[str, Json]
 CONFIG, METRICS, GENOTYPE = "config.json", "metrics.jsonl", "genotype.json"
-LAST = "last.safetensors"
+LAST, EVENTS = "last.safetensors", "tensorboard"
 
 
 def write_json(path: Path, content: Json) -> None:
@@ -108,7 +108,7 @@ class MetricsLog:
         self.path = folder / METRICS
         rows = [row for row in read_metrics(folder) if row["epoch"] < first_epoch]
         write_atomically(self.path, "".join(json.dumps(row) + "\n" for row in rows))
-        self.events = SummaryWriter(str(folder / "tensorboard"), purge_step=first_epoch)
+        self.events = SummaryWriter(str(folder / EVENTS), purge_step=first_epoch)
 
     def write(self, epoch: int, row: Row) -> None:
         """Add the row of an epoch; nested names are joined by / in TensorBoard."""

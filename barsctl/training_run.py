@@ -1,6 +1,7 @@
 """A training run: what to train, what it starts from and learns from, and its folder."""
 
 import json
+import shutil
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -26,7 +27,7 @@ from .network_rows import kept_choices
 from .random_numbers import initial_weights
 from .ranking import DERIVED, read_ranking
 from .ranks import is_first, wait_for_first
-from .run_folder import CONFIG, GENOTYPE, LAST, METRICS, Json, Row, open_run, write_json
+from .run_folder import CONFIG, EVENTS, GENOTYPE, LAST, METRICS, Json, Row, open_run, write_json
 from .scaled_reference import PUBLISHED, Images, ReferenceChoice, reference_graph, scaled
 from .search_run import last_gap, load_search, read_search_config
 from .teachers import GRAPH, TEACHER, float_teacher
@@ -148,9 +149,9 @@ def training_run(
     """Train in a folder of its own; see `train` for what it leaves there, beside graph.json.
 
     Where the network comes from a search, the result tells what that search knew of it, and where
-    a trial began the same training it goes on from there. A reference
-    that has budgets and no channels yet is trained with the most that keep to them, which
-    config.json then names: see `scaled`. Raises BarsError where the folder trains another network.
+    a trial began the same training it goes on from there. A reference that has budgets and no
+    channels yet is trained with the most that keep to them, which config.json then names: see
+    `scaled`. Raises BarsError where the folder trains another network.
     """
     dataset = load_choice(config.data)
     if config.reference is not None and config.source in REFERENCES:
@@ -192,12 +193,18 @@ def _take_trial(
     if search is None or genotype is None or config.inherit or config.teacher != "none":
         return
     trial = trial_folder(search, genotype, config.settings, device=device)
-    is_same = (trial / LAST).exists() and read_search_config(search).data == config.data
+    # The last one is what a training goes on from. Where the trial goes on beside us, the others
+    # are newer, and what they know more is done again.
+    names = (LAST, BEST, METRICS)
+    is_whole = all((trial / name).exists() for name in names)
+    is_same = is_whole and read_search_config(search).data == config.data
     if not is_same or (folder / LAST).exists():
         return
-    # The last one is what a training goes on from.
-    for name in (METRICS, BEST, LAST):
-        write_atomically(folder / name, (trial / name).read_bytes())
+    found = [(folder / name, (trial / name).read_bytes()) for name in names]
+    if (trial / EVENTS).exists():
+        shutil.copytree(trial / EVENTS, folder / EVENTS, dirs_exist_ok=True)
+    for path, content in reversed(found):
+        write_atomically(path, content)
     notify(f"{trial} began this training: it goes on from there")
 
 

@@ -158,7 +158,7 @@ def forget_runs(folder: Path, *, but: Collection[Path]) -> None:
     runs = folder / RUNNING
     for run in runs.iterdir() if runs.exists() else ():
         if run not in but:
-            shutil.rmtree(run)
+            shutil.rmtree(run, ignore_errors=True)
 
 
 def try_networks(

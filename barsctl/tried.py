@@ -41,7 +41,7 @@ class TriedRow:
     """A network by its choices, and its mean training loss in the last epoch of its trial.
 
     loss: None where its weights diverged. accuracy: the best on the validation images, of any of
-    the epochs; None where it was not kept yet.
+    the epochs; None where the weights diverged, and where it was not kept yet.
     """
 
     choices: dict[str, int]

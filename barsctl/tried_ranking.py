@@ -15,7 +15,7 @@ from targets.toolchain import Notify
 
 from .candidates import USED_SHARE, neighbours, regular_choices, used_share
 from .errors import DivergedError
-from .halving import Halving
+from .halving import Halving, Keeps
 from .judge import Judge
 from .ranking import Candidate, evaluate, rank_within
 from .trials import Near
@@ -26,7 +26,7 @@ NEAR = 256
 
 def tried_ranking(
     judge: Judge, halving: Halving, limits: Sequence[AnyBudget], candidates: Sequence[Choices], *,
-    generator: np.random.Generator, notify: Notify,
+    generator: np.random.Generator, keeps_to_boards: Keeps, notify: Notify,
 ) -> tuple[Candidate, ...]:  # fmt: skip
     """Try networks within the limits, and rank all there that were judged behind them.
 
@@ -34,7 +34,8 @@ def tried_ranking(
     each kind of uniform design, which are judged too, half as many as candidates, and then networks
     near the best so far; those that make use of a budget, where there are such. Those that were
     trained to the end come first, by their accuracy, then those that were tried, by their loss;
-    what diverged is not there. Raises DivergedError where all that were tried did.
+    what diverged is not there. keeps_to_boards: see `Halving.run`. Raises DivergedError where all
+    that were tried did.
     """
     index = term_index(cost_terms(judge.space))
 
@@ -53,7 +54,9 @@ def tried_ranking(
         if within(index, limits, choices_of(each)) and share(each) >= least_used
     ]  # fmt: skip
     near = _near(judge, limits, seed=halving.seed)
-    tried = halving.run(families, before=before, near=near, notify=notify)
+    tried = halving.run(
+        families, before=before, near=near, keeps_to_boards=keeps_to_boards, notify=notify
+    )
     evaluate(judge, [choices_of(each) for each in tried], what="derive")
     if all(map(halving.diverged, tried)):
         raise DivergedError(

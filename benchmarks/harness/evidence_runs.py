@@ -21,8 +21,6 @@ from .evidence_searches import CPU, DATA, derived_by, seconds_of, timed, trainin
 
 EPOCHS, FULL_EPOCHS = 10, 60
 OTHER_RECIPES = ("full", "recipe", "float")
-# Of a row: what a training comes to.
-TRAINED = ("validation", "test", "train_seconds")
 NOTHING: Final[Row] = {
     "validation": None,
     "test": None,
@@ -64,7 +62,9 @@ def run_cell(cell: Cell, folder: Path, *, table: LatencyTable, rows: Sequence[Ro
         row |= _described(cell, made, table)
         same = trained_alike(row, rows)
         return row | (
-            _trained(cell, made, run) if same is None else {name: same[name] for name in TRAINED}
+            _trained(cell, made, run)
+            if same is None
+            else {"validation": same["validation"], "test": same["test"], "train_seconds": 0}
         )
     except (BudgetUnreachable, DivergedError) as error:
         return row | NOTHING | {"why": str(error)}

@@ -133,6 +133,7 @@ def searched(
         if marker.exists():  # what was derived otherwise, and trained, is of an earlier row
             clocks[1].unlink(missing_ok=True)
             forget_training(run)
+            marker.unlink()
         with timed(clocks[1]):
             derive(search, compared, device=CPU, notify=print)
         write_atomically(marker, derived_by(cell))

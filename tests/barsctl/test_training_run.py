@@ -17,6 +17,7 @@ from barsctl.search_run import search_run
 from barsctl.train import SearchedAccuracies
 from barsctl.train_settings import TrainSettings
 from barsctl.training_run import TrainConfig, read_subject, train_config, training_run
+from barsctl.trials import trial_run
 from space.genotype import random_genotype, read_genotype, write_genotype
 from space.graph_json import graph_from_json
 from tests.barsctl.tiny_runs import CPU, SEARCH, SPACE, tiny_config, tiny_dataset, write_images
@@ -95,10 +96,52 @@ def test_training_goes_on_from_the_same_trial(tmp_path: Path) -> None:
     (trial,) = (search / "trial").iterdir()
     trained("other-seed", replace(asked, settings=replace(same, seed=1)))
     trained("taught", replace(asked, teacher="float"))
+    trained("inherited", replace(asked, inherit=True))
     trained("elsewhere", replace(asked, data=replace(data, seed=1)))
-    shutil.rmtree(trial)
+    whole = trial.rename(tmp_path / "whole")
     anew = trained("anew", asked)
     assert len(lines) == 1
+    for name in ("last.safetensors", "best.safetensors", "metrics.jsonl", "result.json"):
+        assert (begun / name).read_bytes() == (anew / name).read_bytes()
+    # What is begun goes on from what it has, whatever a trial has.
+    (anew / "last.safetensors").write_bytes(b"")
+    whole.rename(trial)
+    with pytest.raises(BarsError, match=r"anew/last\.safetensors cannot be read"):
+        training_run(asked, folder=anew, resume=True, device=CPU, notify=lines.append)
+    (trial / "best.safetensors").unlink()  # and one that lost a file is not taken
+    trained("lost", asked)
+    assert len(lines) == 1
+
+
+def test_trial_that_goes_on_beside_a_training_is_taken_as_it_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The checkpoint is read first: what is newer beside it is computed again."""
+    data = write_images(tmp_path)
+    search = searched(tmp_path, data)
+    settings = replace(SETTINGS, epochs=5, label_smoothing=0.0)
+    genotype, dataset = read_genotype(search / "genotype.json"), tiny_dataset(tmp_path)
+
+    def try_until(epoch: int) -> Path:
+        return trial_run(search, genotype, dataset, settings, epochs=epoch, device=CPU)
+
+    trial = try_until(1)
+    read = Path.read_bytes
+
+    def read_slowly(path: Path) -> bytes:
+        content = read(path)
+        if path.parent == trial and next(epochs, None):
+            try_until(2)
+        return content
+
+    epochs = iter([2])
+    monkeypatch.setattr(Path, "read_bytes", read_slowly)
+    asked = replace(config(search, data), settings=settings)
+    begun, anew = tmp_path / "begun", tmp_path / "anew"
+    training_run(asked, folder=begun, resume=False, device=CPU, notify=print)
+    assert list(epochs) == []
+    shutil.rmtree(trial)
+    training_run(asked, folder=anew, resume=False, device=CPU, notify=print)
     for name in ("last.safetensors", "best.safetensors", "metrics.jsonl", "result.json"):
         assert (begun / name).read_bytes() == (anew / name).read_bytes()
 

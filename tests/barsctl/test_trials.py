@@ -9,7 +9,7 @@ from typing import Any, cast, get_args
 
 import pytest
 
-from barsctl import judge, train, trials
+from barsctl import judge, train, trials, tried_ranking
 from barsctl.data.dataset import Dataset
 from barsctl.data.source import ImageSource, Indices, Pixels
 from barsctl.derive import DeriveSettings, derive
@@ -48,6 +48,12 @@ SETTINGS = replace(UNTRIED, trials=3)
 STEPS = 5
 # More batches than any derive reads.
 MANY = 1000
+
+
+@pytest.fixture(autouse=True)
+def draw_few(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Seconds are lost in a space so small, that has few, to find more networks near one."""
+    monkeypatch.setattr(tried_ranking, "NEAR", 16)
 
 
 @pytest.fixture
@@ -257,11 +263,12 @@ def test_networks_that_were_not_judged_are_tried_too(run: Path) -> None:
     ranking = derived(run, replace(SETTINGS, trials=5))
     tried = losses_in(run)
     assert set(list(tried)[:3]) <= judged  # the best of each family
-    assert set(list(tried)[3:]) - judged  # what promises the least loss, of 256 networks
+    assert set(list(tried)[3:]) - judged  # what promises the least loss, of those near it
     assert judged_in(run) == judged | set(tried)
     least = sorted(tried, key=lambda each: tried[each])
     assert set(networks(ranking[:2])) == set(least[:2])
     assert networks(ranking[2:5]) == least[2:]
+    assert len(list((run / "trial").iterdir())) == 2  # of what was trained to the end
 
 
 def test_most_accurate_of_those_trained_to_the_end_comes_first(run: Path) -> None:
@@ -301,14 +308,14 @@ def test_best_of_each_kind_of_uniform_design_is_tried(run: Path) -> None:
         assert max(alike, key=lambda each: accuracies[each]) in first
 
 
-def diverge(monkeypatch: pytest.MonkeyPatch, *, trials: int) -> None:
-    """Let the first trials diverge in their second epochs."""
+def diverge(monkeypatch: pytest.MonkeyPatch, *, trials: int, in_epoch: int = 1) -> None:
+    """Let the first trials that come so far diverge in an epoch, the second if none is named."""
     diverged: list[int] = []
 
     def often_finite(tally: Tally, *, epoch: int) -> None:
-        if epoch == 1 and len(diverged) < trials:
+        if epoch == in_epoch and len(diverged) < trials:
             diverged.append(epoch)
-            raise DivergedError("epoch 2: the loss is nan")
+            raise DivergedError(f"epoch {epoch + 1}: the loss is nan")
         require_finite(tally, epoch=epoch)
 
     monkeypatch.setattr(train, "require_finite", often_finite)
@@ -325,6 +332,31 @@ def test_diverged_trial_is_no_candidate(run: Path, monkeypatch: pytest.MonkeyPat
     assert read_genotype(run / "genotype.json") == ranking[0].genotype
     assert derived(run, SETTINGS) == ranking  # it is not tried again
     assert len(losses_in(run)) == 3
+
+
+def test_what_diverges_on_the_way_to_the_end_is_no_candidate(
+    run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    diverge(monkeypatch, trials=1, in_epoch=6)
+    ranking = derived(run, replace(SETTINGS, trials=5))
+    losses, whole = losses_in(run), losses_in(run, "whole-trials.jsonl")
+    gone, kept = whole
+    assert whole[gone] is None
+    assert networks(ranking)[0] == kept
+    assert gone not in networks(ranking)
+    assert networks(ranking[1:4]) == sorted(losses, key=lambda each: losses[each])[2:]
+
+
+def test_trials_accuracy_is_the_best_of_its_epochs(
+    run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def falling(folder: Path) -> list[dict[str, Any]]:
+        rows = read_metrics(folder)
+        return [{**row, "accuracy": {"validation": 0.9 - row["epoch"] / 10}} for row in rows]
+
+    monkeypatch.setattr(trials, "read_metrics", falling)
+    assert derived(run, SETTINGS)[0].trial is not None
+    assert accuracies_in(run) == [0.9]
 
 
 def test_where_all_diverge_nothing_is_derived(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,5 +1,6 @@
 """Which networks are tried, under which budget, and what is measured of them."""
 
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -7,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from barsctl import candidates, judge
+from barsctl import candidates, judge, tried_ranking
 from barsctl import derive as derive_module
+from barsctl.board_budgets import BoardBudget
 from barsctl.budgets import Budget
 from barsctl.derive import DeriveSettings, derive
 from barsctl.halving import Halving
@@ -26,6 +28,12 @@ from tests.barsctl.tiny_runs import CPU, SEARCH, SPACE, tiny_config, tiny_datase
 from tests.barsctl.tiny_tables import write_table
 
 SETTINGS = DeriveSettings(6, JudgeSettings(batch_size=16), trials=4, trial_epochs=1)
+
+
+@pytest.fixture(autouse=True)
+def draw_few(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Seconds are lost in a space so small, that has few, to find more networks near one."""
+    monkeypatch.setattr(tried_ranking, "NEAR", 16)
 
 
 @pytest.fixture
@@ -108,18 +116,45 @@ def test_smaller_budgets_trials_are_none_of_a_larger_one(run: Path) -> None:
 
 
 def use_board(
-    monkeypatch: pytest.MonkeyPatch, slower: Callable[[Candidate], float]
-) -> list[Candidate]:
-    """Let networks take so many times what is predicted; returns what was measured."""
-    found: list[Candidate] = []
+    monkeypatch: pytest.MonkeyPatch, slower: Callable[[Genotype, float], float]
+) -> list[KeptChoices]:
+    """Let networks take so many times what is predicted, in ms; returns what was measured."""
+    found: dict[KeptChoices, float] = {}
+    order: list[KeptChoices] = []
 
-    def measured(candidate: Candidate, boards: Sequence[Any], **_: object) -> Candidate:
-        found.append(candidate)
-        costs = {board.name: slower(candidate) * candidate.costs[board.name] for board in boards}
-        return replace(candidate, measured=costs)
+    def measured(board: BoardBudget, genotype: Genotype, *_: object, **__: object) -> float:
+        network = kept_choices(genotype)
+        if network not in found:
+            predicted = network_cost(board.table, decode(genotype).blocks)
+            found[network] = slower(genotype, predicted) * predicted
+            order.append(network)
+        return found[network]
 
-    monkeypatch.setattr(derive_module, "_measured", measured)
-    return found
+    monkeypatch.setattr(BoardBudget, "measured", measured)
+    return order
+
+
+def networks_in(run: Path, name: str) -> list[KeptChoices]:
+    """What trials.jsonl holds, or whole-trials.jsonl."""
+    rows = [json.loads(line) for line in (run / name).read_text().splitlines()[1:]]
+    return [kept_choices(genotype_of(SPACE, row["choices"])) for row in rows]
+
+
+def test_what_is_too_slow_on_the_board_is_not_trained_to_the_end(
+    run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """But the next one, by its trial's loss."""
+
+    def first_is_over(_: Genotype, predicted: float) -> float:
+        return 1.0 if measured else 0.021 / predicted
+
+    measured = use_board(monkeypatch, first_is_over)
+    best = derive(run, SETTINGS, device=CPU, notify=print)[0]
+    assert len(measured) == 2
+    assert networks_in(run, "whole-trials.jsonl") == measured[1:]
+    assert kept_choices(best.genotype) == measured[1]
+    assert best.trial is not None
+    assert best.trial.accuracy is not None
 
 
 def test_tried_networks_alone_are_measured_in_every_round(
@@ -127,18 +162,24 @@ def test_tried_networks_alone_are_measured_in_every_round(
 ) -> None:
     """Where all of one are too slow, others are tried within tighter limits."""
 
-    def first_are_over(candidate: Candidate) -> float:
-        return 0.021 / candidate.costs["latency"] if len(measured) <= 4 else 1.0
+    def first_are_over(_: Genotype, predicted: float) -> float:
+        return 0.021 / predicted if len(measured) < 4 else 1.0
 
     measured = use_board(monkeypatch, first_are_over)
-    ranking = derive(run, SETTINGS, device=CPU, notify=print)
+    best = derive(run, SETTINGS, device=CPU, notify=print)[0]
     assert len(measured) == 5
-    assert all(each.trial is not None for each in measured)
-    assert ranking[0] == replace(measured[-1], measured=ranking[0].measured)
+    assert set(measured) <= set(networks_in(run, "trials.jsonl"))
+    assert networks_in(run, "whole-trials.jsonl") == measured[4:]
+    assert kept_choices(best.genotype) == measured[4]
 
 
 def test_untried_networks_are_measured_last(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    measured = use_board(monkeypatch, lambda each: 1.0 if each.trial is None else 100.0)
-    ranking = derive(run, SETTINGS, device=CPU, notify=print)
-    assert [each.trial is None for each in measured] == [False] * 4 + [True]
-    assert ranking[0] == replace(measured[-1], measured=ranking[0].measured)
+    def tried_are_over(genotype: Genotype, _: float) -> float:
+        return 100.0 if kept_choices(genotype) in networks_in(run, "trials.jsonl") else 1.0
+
+    measured = use_board(monkeypatch, tried_are_over)
+    best = derive(run, SETTINGS, device=CPU, notify=print)[0]
+    tried = networks_in(run, "trials.jsonl")
+    assert [network in tried for network in measured] == [True] * 4 + [False]
+    assert kept_choices(best.genotype) == measured[4]
+    assert networks_in(run, "whole-trials.jsonl") == []

@@ -1,30 +1,46 @@
 """Searches of the evidence: what is made anew where networks are derived otherwise."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import evidence
 import numpy as np
 import pytest
-from harness import evidence_searches
-from harness.evidence_matrix import FIRST_SEARCHED, MIDDLE_US, Cell, Row
-from harness.evidence_searches import SPACE, Searched, searched, training_of
+from harness import evidence_networks, evidence_searches
+from harness.evidence_matrix import FIRST_SEARCHED, MIDDLE_US, SEEDS, Cell, Row
+from harness.evidence_networks import make_network
+from harness.evidence_runs import train_settings
+from harness.evidence_searches import SPACE, Searched, search_settings, searched, training_of
 
+from barsctl.derive import DeriveSettings
+from barsctl.halving import open_halving
+from costmodels.latency_table import LatencyTable
 from space.genotype import random_genotype, write_genotype
-from tests.barsctl.tiny_runs import tiny_dataset
+from tests.barsctl.tiny_runs import CPU, tiny_dataset
 from tests.benchmarks.test_evidence import row
+from tests.example_tables import HEADER
 
 
 @pytest.fixture
-def derives(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[Path]:
+def asked() -> list[DeriveSettings]:
+    """Of each derive."""
+    return []
+
+
+@pytest.fixture
+def derives(
+    asked: list[DeriveSettings], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> list[Path]:
     """Let a search take no time, and each derive find another network; the folders of these."""
     found: list[Path] = []
 
     def planted_search(*_: object, folder: Path, **__: object) -> None:
         folder.mkdir(parents=True, exist_ok=True)
 
-    def planted_derive(folder: Path, *_: object, **__: object) -> None:
+    def planted_derive(folder: Path, settings: DeriveSettings, **_: object) -> None:
         found.append(folder)
+        asked.append(settings)
         genotype = random_genotype(SPACE, np.random.default_rng(len(found)))
         write_genotype(genotype, folder / "genotype.json")
         candidates = [{"choices": {}, "accuracy": 0.5}]
@@ -62,6 +78,28 @@ def test_search_that_was_derived_otherwise_is_derived_again(
     assert derives == [run / "search"] * 2
     assert not folder.exists()
     assert not training_of(run)[1].exists()
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_cell_is_trained_as_the_trials_of_its_search(
+    derives: list[Path], asked: list[DeriveSettings], seed: int, tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    """By the same recipe, from the search's folder: so it goes on from what derive trained."""
+    monkeypatch.setattr(evidence_networks, "search_budget_us", lambda *_: MIDDLE_US)
+    cell = replace(FIRST_SEARCHED, seed=seed)
+    table = LatencyTable(HEADER, {})
+    made = make_network(cell, tmp_path, table=table, rows=[])
+    assert made is not None
+    assert [made.source] == [str(folder) for folder in derives]
+    (settings,) = asked
+    halving = open_halving(
+        tmp_path, SPACE, tiny_dataset(tmp_path),
+        count=settings.trials, epochs=settings.trial_epochs,
+        batch_size=search_settings(cell).batch_size, seed=settings.judge.seed, device=CPU,
+    )  # fmt: skip
+    assert halving.whole.settings == train_settings(cell)
+    assert halving.whole.epochs == train_settings(cell).epochs
 
 
 def test_what_follows_from_another_network_is_made_anew(
