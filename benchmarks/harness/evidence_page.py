@@ -224,7 +224,7 @@ def _cost(rows: Sequence[Row]) -> Iterator[str]:
     yield from _table("What a search costs, one thread", titles, lines)
     if lines:
         yield (
-            "With trials the training of the network is one of `derive`'s, in seconds and images too; "
+            "With trials the network's training is one of `derive`, in seconds and images too; "
             "what another cell had trained takes no time either.\n"
         )
 

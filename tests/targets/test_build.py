@@ -20,6 +20,7 @@ from targets.build_request import BuildRequest, TiledKernel, request_from_json, 
 from targets.errors import TargetError
 from targets.kernel_specs import KernelSpec, kernel_specs
 from targets.target import Target
+from targets.tiling import NO_TILES
 from targets.vector_unit import AVX512, Tile
 
 BLOCKS = (
@@ -55,9 +56,10 @@ def test_objects_need_only_memory_functions(target: Target, tmp_path: Path) -> N
     path = tmp_path / "kernels.o"
     wide = [KernelSpec(block) for block in WIDE]
     unit = target.vector_unit
-    for tile in (unit.binary, unit.conv, *unit.tuned_tiles):
-        path.write_bytes(object_file([*SPECS, *wide], target, tiles=dict.fromkeys(wide, tile)))
-        assert {spec.symbol for spec in SPECS} <= symbols(path, "--defined-only")
+    tiles = [dict.fromkeys(wide, tile) for tile in {unit.binary, unit.conv, *unit.tuned_tiles}]
+    for specs, tiled in ((SPECS, NO_TILES), *((wide, each) for each in tiles)):
+        path.write_bytes(object_file(specs, target, tiles=tiled))
+        assert {spec.symbol for spec in specs} <= symbols(path, "--defined-only")
         assert symbols(path, "-u") <= {"memcpy", "memset", "__aeabi_memcpy", "__aeabi_memset"}
         assert not [symbol for symbol in symbols(path) if "TVM" in symbol]
 
