@@ -1,8 +1,6 @@
 """Building kernels: specs to machine code, in a process that may crash without harm."""
 
-import os
 import subprocess
-import sys
 from collections.abc import Sequence
 from functools import cache
 from hashlib import sha256
@@ -11,6 +9,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from .build_client import do_request
 from .build_request import BuildRequest, TiledKernel, request_to_json
 from .ending import ending, last_line
 from .errors import TargetError
@@ -86,14 +85,10 @@ def _write_object(
     kernels = tuple(TiledKernel(spec.block, tiles.get(spec)) for spec in specs)
     request = BuildRequest(target, kernels, str(path), prefix)
     deadline_s = _START_DEADLINE_S + _KERNEL_DEADLINE_S * len(specs)
-    # -P: no file of the user's folder is taken for a module.
-    command = [sys.executable, "-P", "-m", "targets.kernels.worker"]
-    paths = os.pathsep.join(filter(None, [str(_FOLDER.parent), os.environ.get("PYTHONPATH")]))
+    file = path.with_name("request.json")
+    file.write_text(request_to_json(request))
     try:
-        done = subprocess.run(
-            command, input=request_to_json(request), capture_output=True, text=True, check=False,
-            timeout=deadline_s, env={**os.environ, "PYTHONPATH": paths},
-        )  # fmt: skip
+        done = do_request(file, deadline_s=deadline_s)
     except subprocess.TimeoutExpired:
         raise TargetError(
             _failure(specs, target, f"was stopped after {deadline_s:.0f} s")
@@ -105,7 +100,7 @@ def _write_object(
         reason = f"died of {ending(done.returncode)} ({said})"
         raise TargetError(_failure(specs, target, reason))
     if done.returncode:
-        raise RuntimeError(f"{' '.join(command)} failed:\n{done.stderr}")
+        raise RuntimeError(f"{' '.join(done.args)} failed:\n{done.stderr}")
 
 
 def _failure(specs: Sequence[KernelSpec], target: Target, reason: str) -> str:

@@ -5,14 +5,11 @@ board may fall silent: each costs that subject's time alone, and the next one ge
 """
 
 import json
-import selectors
 import subprocess
 import sys
 import tempfile
-import time
 from contextlib import suppress
 from dataclasses import dataclass
-from os import read
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Self
@@ -23,6 +20,7 @@ from pydantic import TypeAdapter, ValidationError
 from targets.build import require_tvm
 from targets.ending import ending, last_line
 from targets.errors import TargetError
+from targets.read_line import read_line
 
 from .place import Place
 from .samples import Samples
@@ -190,7 +188,7 @@ class TimingWorker:
     def _reply(self, deadline_s: float) -> dict[str, Any]:
         assert self._process is not None
         assert self._process.stdout is not None
-        line = _read_line(self._process.stdout.fileno(), deadline_s)
+        line = read_line(self._process.stdout.fileno(), deadline_s)
         if line is None:
             self._stop()
             raise TargetError(f"no answer within {deadline_s:g} s, so its process was killed")
@@ -212,19 +210,3 @@ class TimingWorker:
             messages.seek(0)
             said = last_line(messages.read().decode(errors="replace"))
         return ending(process.returncode) + (f", {said[:200]}" if said else "")
-
-
-def _read_line(descriptor: int, deadline_s: float) -> bytes | None:
-    """One line, or what came of it before the writer died, or None past the deadline."""
-    line = b""
-    end = time.monotonic() + deadline_s
-    with selectors.DefaultSelector() as selector:
-        selector.register(descriptor, selectors.EVENT_READ)
-        while not line.endswith(b"\n"):
-            if not selector.select(max(0.0, end - time.monotonic())):
-                return None
-            part = read(descriptor, 1 << 16)
-            if not part:
-                return line
-            line += part
-    return line

@@ -1,5 +1,6 @@
 import re
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -64,8 +65,18 @@ def test_objects_need_only_memory_functions(target: Target, tmp_path: Path) -> N
         assert not [symbol for symbol in symbols(path) if "TVM" in symbol]
 
 
-def test_equal_requests_give_equal_objects() -> None:
-    assert object_file(SPECS, ARMV7) == object_file([*reversed(SPECS), SPECS[0]], ARMV7)
+def test_equal_requests_give_equal_objects(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where another process builds them, with other hashes and addresses."""
+    found = object_file(SPECS, ARMV7)
+    monkeypatch.setenv("PYTHONHASHSEED", "1")
+    assert object_file([*reversed(SPECS), SPECS[0]], ARMV7) == found
+
+
+def test_threads_build_at_the_same_time() -> None:
+    wanted = [object_file(SUM, target) for target in (ARMV7, AARCH64)]
+    with ThreadPoolExecutor(2) as pool:
+        found = pool.map(lambda target: object_file(SUM, target), [ARMV7, AARCH64] * 2)
+    assert list(found) == wanted * 2
 
 
 def test_unknown_processor_is_refused() -> None:
@@ -89,6 +100,7 @@ def test_no_file_of_the_user_is_taken_for_a_module(
 ) -> None:
     (tmp_path / "targets.py").write_text("raise SystemExit('a file of the user')")
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PYTHONHASHSEED", "2")  # so that a new process starts here
     assert object_file(SUM, ARMV7).startswith(b"\x7fELF")
 
 
