@@ -68,9 +68,13 @@ def test_search_derive_and_train_follow_one_another(barsctl: Command, tmp_path: 
     best = json.loads(derived.out)["candidates"][0]
     assert best["cost"]["bops"] <= 100e3
     assert best["trial_loss"] is None
-    table = barsctl("derive", run, "--candidates", "2", "--trials", "1").out.splitlines()
+    table = barsctl("derive", run, "--candidates", "3", "--trials", "2").out.splitlines()
     assert table[0].split()[:5] == ["rank", "accuracy", "trial", "bops", "measured"]
-    assert [float(table[1].split()[2]) > 0, table[2].split()[2]] == [True, "-"]
+    accuracy, epochs = table[1].split()[2:4]
+    assert (0 < float(accuracy.removesuffix("%")) <= 100, epochs) == (True, "(10)")
+    loss, epochs = table[2].split()[2:4]
+    assert (float(loss) > 0, epochs) == (True, "(3)")
+    assert table[3].split()[2] == "-"
 
     trained = barsctl("train", run, *images, "--out", tmp_path / "train", "--epochs", "1")
     assert trained.exit_code == 0
