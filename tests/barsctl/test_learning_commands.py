@@ -70,10 +70,10 @@ def test_search_derive_and_train_follow_one_another(barsctl: Command, tmp_path: 
     assert best["trial_loss"] is None
     table = barsctl("derive", run, "--candidates", "3", "--trials", "2").out.splitlines()
     assert table[0].split()[:5] == ["rank", "accuracy", "trial", "bops", "measured"]
-    accuracy, epochs = table[1].split()[2:4]
-    assert (0 < float(accuracy.removesuffix("%")) <= 100, epochs) == (True, "(10)")
-    loss, epochs = table[2].split()[2:4]
-    assert (float(loss) > 0, epochs) == (True, "(3)")
+    accuracy, told = table[1].split()[2:4]
+    assert (0 < float(accuracy.removesuffix("%")) <= 100, told) == (True, "(10)")
+    loss, told = table[2].split()[2:4]
+    assert (float(loss) > 0, told) == (True, "(3)")
     assert table[3].split()[2] == "-"
 
     trained = barsctl("train", run, *images, "--out", tmp_path / "train", "--epochs", "1")
