@@ -5,7 +5,7 @@ import os
 import subprocess
 import sys
 import tempfile
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 from .read_line import read_line
@@ -19,14 +19,16 @@ class BuildServer:
 
     def __init__(self) -> None:
         paths = os.pathsep.join(filter(None, [str(_ROOT), os.environ.get("PYTHONPATH")]))
-        # Unbuffered: the process writes at the place where this end has left the file.
-        self._messages = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115 (stop closes it)
-        # -P: no file of the user's folder is taken for a module.
-        self._process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "targets.build_server"],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._messages, bufsize=0,
-            env={**os.environ, "PYTHONPATH": paths},
-        )  # fmt: skip
+        with ExitStack() as opened:
+            # Unbuffered: the process writes at the place where this end has left the file.
+            self._messages = opened.enter_context(tempfile.TemporaryFile(buffering=0))
+            # -P: no file of the user's folder is taken for a module.
+            self._process = subprocess.Popen(
+                [sys.executable, "-P", "-m", "targets.build_server"],
+                stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._messages, bufsize=0,
+                env={**os.environ, "PYTHONPATH": paths},
+            )  # fmt: skip
+            self._opened = opened.pop_all()
 
     @property
     def pid(self) -> int:
@@ -60,7 +62,7 @@ class BuildServer:
     def stop(self) -> None:
         """End the process, and with it the request that it is at."""
         self._process.kill()
-        with self._process, self._messages:
+        with self._opened, self._process:
             pass
 
 
