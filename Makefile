@@ -10,10 +10,11 @@ BENCHMARKS := $(wildcard benchmarks/*.py)
 demo: $(STAMP)
 	$(BIN)/barsctl demo
 
-# Two processes of one thread: more threads would only wait for one another.
+# A process of one thread for each core, four at most for the memory's sake: more threads would only
+# wait for one another.
 test: export OMP_NUM_THREADS = 1
 test: lint
-	$(BIN)/python -m pytest -n 2
+	$(BIN)/python -m pytest -n auto --maxprocesses 4
 	.ci/check-wheel
 
 lint: $(STAMP)
