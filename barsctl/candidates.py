@@ -3,7 +3,6 @@
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from typing import get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,10 +19,9 @@ from costmodels.selection import (
 from costmodels.term_index import TermIndex, term_index
 from space.cost_terms import cost_terms
 from space.decisions import Choices, Decisions, decisions, edge_decisions, is_connected
-from space.errors import SpaceError
 from space.genotype import choices_of, genotype_of
 from space.search_space import SearchSpace
-from space.uniform import UniformKind, uniform_genotype
+from space.uniform import UniformKind, uniform_genotype, uniform_kinds
 
 from .network_rows import KeptChoices, kept_choices
 
@@ -96,7 +94,7 @@ def regular_choices(
     out, or the budgets, has none.
     """
     found = []
-    for kind in get_args(UniformKind):
+    for kind in uniform_kinds(space):
         held = _held_edges(space, log_probabilities, kind)
         if held is None:
             continue
@@ -109,11 +107,7 @@ def _held_edges(
     space: SearchSpace, log_probabilities: LogProbabilities, kind: UniformKind
 ) -> LogProbabilities | None:
     """The probabilities with the edges of a uniform design; None where these are ruled out."""
-    try:
-        design = uniform_genotype(space, kind, depth=0, width=max(space.widths))
-    except SpaceError:
-        return None
-    choices = choices_of(design)
+    choices = choices_of(uniform_genotype(space, kind, depth=0, width=max(space.widths)))
     held = {}
     for edge in edge_decisions(log_probabilities):
         if not np.isfinite(log_probabilities[edge][choices[edge]]):

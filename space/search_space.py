@@ -21,6 +21,7 @@ Sharing = Literal["cell", "stage", "kind"]
 Downsample = Literal["pool", "conv"]
 Path = Literal["wide", "narrow"]
 
+# Of the binary convolutions, ascending.
 KERNEL_SIZES = {"bconv1x1": 1, "bconv3x3": 3, "bconv5x5": 5}
 PRIMITIVES = ("none", "skip", *KERNEL_SIZES)
 CHANNEL_MULTIPLE = 8

@@ -47,6 +47,14 @@ def best_mean(rows: Sequence[Row], group: OpponentGroup, budget_us: float) -> fl
     return mean_of_seeds(rows, group, best["budget_us"], best["name"])
 
 
+def best_mean_of_one_kernel(rows: Sequence[Row]) -> float:
+    """The same of uniform designs that have one kind of convolution."""
+    if settled_best("uniform", MIDDLE_US, SPACE, rows) is None:
+        return math.nan
+    best = best_row("uniform", MIDDLE_US, [row for row in rows if "mixed" not in row["name"]])
+    return math.nan if best is None else mean_of_seeds(rows, "uniform", MIDDLE_US, best["name"])
+
+
 def random_tests(rows: Sequence[Row]) -> list[float]:
     """Test accuracies in % of the random networks."""
     found = [row["test"] for row in rows if row["group"] == "random"]
@@ -77,6 +85,10 @@ def _checks(rows: Sequence[Row]) -> Iterator[Check]:
     searched = mean_of_seeds(rows, "searched", MIDDLE_US)
     uniform = best_mean(rows, "uniform", MIDDLE_US)
     yield Check("searched over the best uniform design, points", searched - uniform, 0.5)
+    of_3x3 = best_mean_of_one_kernel(rows)
+    yield Check(
+        "searched over the best uniform design of 3x3 alone, points", searched - of_3x3, 0.5
+    )
     drawn = random_tests(rows)
     median, best = math.nan, math.nan
     if len(drawn) == RANDOM_NETWORKS:

@@ -6,7 +6,7 @@ from typing import Any, Literal, cast, get_args
 
 from space.reference_names import ReferenceName, Stem
 from space.search_space import SearchSpace
-from space.uniform import UniformKind, most_cells
+from space.uniform import most_cells, uniform_kinds
 
 Group = Literal[
     "searched", "reference", "uniform", "random", "topology", "layout", "without", "with",
@@ -138,8 +138,8 @@ def cells_before(cell: Cell, space: SearchSpace) -> list[Cell]:
 
 def uniform_designs(space: SearchSpace) -> list[str]:
     """The names of all uniform designs, as wide as they may be: kind and depth."""
-    kinds = get_args(UniformKind)
-    return [f"{kind} {depth}" for kind in kinds for depth in range(most_cells(space) + 1)]
+    depths = range(most_cells(space) + 1)
+    return [f"{kind} {depth}" for kind in uniform_kinds(space) for depth in depths]
 
 
 def opponents(group: OpponentGroup, budget: float, space: SearchSpace) -> list[Cell]:

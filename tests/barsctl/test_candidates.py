@@ -16,7 +16,7 @@ from space.decisions import Choices, decisions, is_connected
 from space.decode import decode
 from space.genotype import genotype_of
 from space.search_space import SearchSpace, Stage
-from space.uniform import UniformKind, uniform_genotype
+from space.uniform import uniform_genotype, uniform_kinds
 from tests.barsctl.tiny_runs import SPACE
 
 BOPS = COST_MODELS["bops"]
@@ -200,11 +200,14 @@ def flat_probabilities(space: SearchSpace, *, without: str = "") -> dict[str, np
 
 
 def test_regular_networks_have_the_cells_of_uniform_designs() -> None:
-    chains, all_convs = regular(flat_probabilities(SPACE))
-    kinds: dict[UniformKind, list[Choices]] = {"chain": chains, "all-conv": all_convs}
+    space = replace(SPACE, primitives=("none", "skip", "bconv1x1", "bconv3x3"))
+    kinds = dict(
+        zip(uniform_kinds(space), regular(flat_probabilities(space), space=space), strict=True)
+    )
+    assert set(kinds) == {"chain", "all-conv", "mixed-chain"}
     for kind, found in kinds.items():
-        (topology,) = set(uniform_genotype(SPACE, kind, depth=1, width=1.0).topologies.values())
-        networks = [genotype_of(SPACE, choices) for choices in found]
+        (topology,) = set(uniform_genotype(space, kind, depth=1, width=1.0).topologies.values())
+        networks = [genotype_of(space, choices) for choices in found]
         assert {each for network in networks for each in network.topologies.values()} == {topology}
         assert len({kept_choices(network) for network in networks}) == 6
         assert len({network.widths for network in networks}) > 1

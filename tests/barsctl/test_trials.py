@@ -5,7 +5,7 @@ import shutil
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, cast, get_args
+from typing import Any, cast
 
 import pytest
 
@@ -30,7 +30,7 @@ from space.genotype import (
 )
 from space.nn.network import Network
 from space.search_space import SearchSpace
-from space.uniform import UniformKind, uniform_genotype
+from space.uniform import UniformKind, uniform_genotype, uniform_kinds
 from tests.barsctl.tiny_runs import (
     CPU,
     SEARCH,
@@ -288,11 +288,11 @@ def test_most_accurate_of_those_trained_to_the_end_comes_first(run: Path) -> Non
 def kind_of(network: KeptChoices, space: SearchSpace = SPACE) -> UniformKind | None:
     """The kind of uniform design whose cells a network has."""
     *_, topologies = network
-    for kind in get_args(UniformKind):
+    for kind in uniform_kinds(space):
         design = uniform_genotype(space, kind, depth=0, width=1.0)
         (topology,) = set(design.topologies.values())
         if {each for _, each in cast(tuple[tuple[str, object], ...], topologies)} == {topology}:
-            return cast(UniformKind, kind)
+            return kind
     return None
 
 
@@ -302,7 +302,7 @@ def test_best_of_each_kind_of_uniform_design_is_tried(run: Path) -> None:
     accuracies = {kept_choices(genotype_of(SPACE, row["choices"])): row["accuracy"] for row in rows}
     derived(run, replace(SETTINGS, trials=6))
     first = list(losses_in(run))[:3]
-    for kind in get_args(UniformKind):
+    for kind in uniform_kinds(SPACE):
         alike = [network for network in accuracies if kind_of(network) == kind]
         assert len(alike) > 1
         assert max(alike, key=lambda each: accuracies[each]) in first
