@@ -41,7 +41,7 @@ def object_file(
     cannot be built.
     """
     with TemporaryDirectory(prefix="barsctl-build-") as folder:
-        path = Path(folder) / "kernels.o"
+        path = Path(folder).resolve() / "kernels.o"  # who builds may be in another folder
         _write_object(specs, target, path, prefix=prefix, tiles=tiles)
         return path.read_bytes()
 

@@ -5,13 +5,14 @@ import os
 import subprocess
 import sys
 import tempfile
+import threading
 from contextlib import ExitStack, suppress
 from pathlib import Path
 
 from .read_line import read_line
+from .toolchain import core_count
 
 _ROOT = Path(__file__).parent.parent
-_MOST_KEPT = 4  # each holds 80 MB
 
 
 class BuildServer:
@@ -68,6 +69,7 @@ class BuildServer:
 
 _Key = tuple[object, ...]
 _idle: dict[_Key, list[BuildServer]] = {}
+_lock = threading.Lock()  # of the dictionary
 
 
 def do_request(request: Path, *, deadline_s: float) -> subprocess.CompletedProcess[str]:
@@ -75,7 +77,7 @@ def do_request(request: Path, *, deadline_s: float) -> subprocess.CompletedProce
 
     Raises subprocess.TimeoutExpired.
     """
-    idle = _idle.setdefault(_key(), [])
+    idle = _idle_now()
     while True:
         try:
             server, is_new = idle.pop(), False  # as one step: no other thread gets the same
@@ -87,7 +89,7 @@ def do_request(request: Path, *, deadline_s: float) -> subprocess.CompletedProce
             server.stop()
             raise
         is_alive = server.is_alive()
-        if is_alive and len(idle) < _MOST_KEPT:
+        if is_alive and len(idle) < core_count():  # so many build at a time; each holds 80 MB
             idle.append(server)
         else:
             server.stop()
@@ -101,8 +103,16 @@ def _key() -> _Key:
     return (os.getpid(), *sorted(told))
 
 
+def _idle_now() -> list[BuildServer]:
+    key = _key()
+    with _lock:
+        if key not in _idle:
+            _stop_idle()  # they would never be asked again
+        return _idle.setdefault(key, [])
+
+
 @atexit.register
 def _stop_idle() -> None:
-    for key, idle in _idle.items():
-        while key[0] == os.getpid() and idle:
-            idle.pop().stop()
+    for key in [key for key in _idle if key[0] == os.getpid()]:
+        for server in _idle.pop(key):
+            server.stop()

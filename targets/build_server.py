@@ -1,13 +1,14 @@
 """The process that imports TVM once, then does each request in a fork of itself, which may crash.
 
 A line on stdin is the path of a request's file; the answer on stdout is a line with the fork's exit
-code, as `subprocess` has it. What forks say goes to stderr. The process ends where stdin does, and
-a fork dies with it. It has one thread: more would be lost in forks.
+code, as `subprocess` has it. What forks say goes to stderr. The process ends where stdin does, also
+within a request, and a fork dies with it. It has one thread: more would be lost in forks.
 """
 
 import ctypes
 import gc
 import os
+import select
 import signal
 import sys
 import traceback
@@ -35,9 +36,21 @@ def main() -> None:
         if fork == 0:
             signal.signal(signal.SIGINT, on_interrupt)
             os._exit(_exit_code(Path(os.fsdecode(line[:-1])), build, server=own))
+        if _is_abandoned(fork):
+            return
         _, status = os.waitpid(fork, 0)
         answers.write(f"{os.waitstatus_to_exitcode(status)}\n")
         answers.flush()
+
+
+def _is_abandoned(fork: int) -> bool:
+    """Wait for a fork to end; whether stdin did before, so that nobody waits for the answer."""
+    ended = os.pidfd_open(fork)
+    try:
+        readable, _, _ = select.select([0, ended], [], [])
+    finally:
+        os.close(ended)
+    return 0 in readable
 
 
 def _exit_code(request: Path, build: Callable[[], int], *, server: int) -> int:

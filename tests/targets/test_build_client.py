@@ -39,9 +39,9 @@ def request_file(folder: Path, block: Block, target: Target) -> Path:
     return folder / "request.json"
 
 
-def forks(server: BuildServer) -> list[int]:
-    """Processes that the server has started and that still run."""
-    found = Path(f"/proc/{server.pid}/task/{server.pid}/children").read_text().split()
+def children(pid: int) -> list[int]:
+    """Processes that one has started and that still run."""
+    found = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
     return [int(each) for each in found if runs(int(each))]
 
 
@@ -75,8 +75,8 @@ def test_hanging_request_dies_with_its_server(server: BuildServer, tmp_path: Pat
     os.mkfifo(tmp_path / "request.json")  # nobody writes to it
     with pytest.raises(subprocess.TimeoutExpired):
         server.done(tmp_path / "request.json", deadline_s=0.1)
-    assert happens(lambda: forks(server))
-    (fork,) = forks(server)
+    assert happens(lambda: children(server.pid))
+    (fork,) = children(server.pid)
     server.stop()
     assert happens(lambda: not runs(fork))
 
@@ -89,6 +89,64 @@ def test_server_ends_with_who_started_it() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)
     assert happens(lambda: not runs(int(done.stdout)))
+
+
+def test_request_ends_with_who_asked(tmp_path: Path) -> None:
+    """A build may hang, and nobody is left who would stop it."""
+    os.mkfifo(tmp_path / "request.json")  # nobody writes to it
+    code = (
+        "import sys; from pathlib import Path; from targets.build_client import BuildServer\n"
+        "server = BuildServer(); print(server.pid, flush=True)\n"
+        "server.done(Path(sys.argv[1]), deadline_s=600)"
+    )
+    command = [sys.executable, "-c", code, str(tmp_path / "request.json")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as asking:
+        assert asking.stdout is not None
+        server = int(asking.stdout.readline())
+        assert happens(lambda: children(server))
+        (fork,) = children(server)
+        asking.kill()
+    assert happens(lambda: not runs(server))
+    assert happens(lambda: not runs(fork))
+
+
+def test_interrupt_ends_requests_alone(tmp_path: Path) -> None:
+    """A terminal's goes to all of its processes."""
+    os.mkfifo(tmp_path / "request.json")  # nobody writes to it
+    code = (
+        "import os, signal, sys; from pathlib import Path\n"
+        "from targets.build_client import BuildServer\n"
+        "server = BuildServer(); print(server.pid, flush=True)\n"
+        "signal.signal(signal.SIGINT, signal.SIG_IGN)\n"
+        "done = server.done(Path(sys.argv[1]), deadline_s=60)\n"
+        "print(done.returncode, server.is_alive(), flush=True); server.stop()"
+    )
+    command = [sys.executable, "-c", code, str(tmp_path / "request.json")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, process_group=0) as asking:
+        assert asking.stdout is not None
+        server = int(asking.stdout.readline())
+        assert happens(lambda: children(server))
+
+        def is_interrupted() -> bool:
+            os.killpg(asking.pid, signal.SIGINT)
+            return asking.poll() is not None
+
+        assert happens(is_interrupted)
+        assert asking.stdout.read() == b"-2 True\n"
+
+
+def test_other_environment_has_another_server(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And who was told something else before is stopped."""
+    monkeypatch.setattr(build_client, "_idle", {})
+    spec = kernel_specs(SUM)[0]
+    object_file([spec], ARMV7)
+    ((first,),) = build_client._idle.values()
+    monkeypatch.setenv("TVM_LOG_DEBUG", "")
+    object_file([spec], ARMV7)
+    ((second,),) = build_client._idle.values()
+    assert second.pid != first.pid
+    assert not first.is_alive()
+    second.stop()
 
 
 def test_killed_server_is_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
