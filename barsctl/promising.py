@@ -7,8 +7,11 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from space.genotype import Genotype, kept_cells
-from space.search_space import stage_channels
+from space.blocks import BinaryConv
+from space.counts import counts
+from space.decode import decode
+from space.genotype import Genotype
+from space.search_space import stage_size
 
 Floats = NDArray[np.float64]
 # Of the slopes' squares against the squared error, with features of mean 0 and deviation 1: there
@@ -17,21 +20,16 @@ RIDGE = 0.3
 
 
 def features(genotype: Genotype) -> list[float]:
-    """Log2 of each stage's channels, and of 1 + the edges by primitive of the cells that are kept.
+    """Cube roots of the binary MACs by the size of what they read, of each stage's.
 
-    Few features rank best after few trials, and the tenth convolution helps less than the second:
-    see docs/results/search_findings.md.
+    These few rank best after few trials, in three searches: see docs/results/search_findings.md.
     """
+    macs: Counter[int] = Counter()
+    for block in decode(genotype).blocks:
+        if isinstance(block, BinaryConv):
+            macs[block.in_size] += counts(block).binary_macs
     space = genotype.space
-    edges = Counter(
-        primitive
-        for cell in kept_cells(genotype)
-        for primitives in genotype.topologies[cell.group]
-        for primitive in primitives
-    )
-    channels = [stage_channels(space, *each) for each in enumerate(genotype.widths)]
-    counts = (edges[each] for each in space.primitives if each != "none")
-    return [*map(math.log2, channels), *(math.log2(1 + count) for count in counts)]
+    return [math.cbrt(macs[stage_size(space, stage)]) for stage in range(len(space.stages))]
 
 
 def most_promising(described: Floats, losses: Mapping[int, float]) -> int:

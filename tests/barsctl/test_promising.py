@@ -1,4 +1,3 @@
-import math
 from dataclasses import replace
 
 import numpy as np
@@ -9,18 +8,20 @@ from space.genotype import Topology, random_genotype
 from tests.barsctl.tiny_runs import SPACE
 
 
-def test_features_describe_the_kept_cells() -> None:
+def test_features_are_of_what_the_network_computes() -> None:
     genotype = random_genotype(SPACE, np.random.default_rng(0))
     convolves: Topology = (("bconv3x3",), ("skip", "bconv3x3"))
     skips: Topology = (("skip",), ("none", "skip"))
     topologies = {"s0c0": convolves, "s1r": convolves, "s1c0": skips}
     found = replace(genotype, widths=(0.5, 1.0), depths=(1, 0), topologies=topologies)
-    # 8 and 16 channels, a cell in the first stage alone, two convolutions and a skip there and in
-    # the reduction.
-    assert SPACE.primitives == ("none", "skip", "bconv3x3")
-    assert features(found) == pytest.approx([3, 4, math.log2(3), math.log2(5)])
-    # Without the first stage's cell, the convolutions of its topology are in no network.
-    assert features(replace(found, depths=(0, 1))) == pytest.approx([3, 4, 2, math.log2(3)])
+    # At 4x4 pixels a 1x1 convolution of 8 to 8 channels and two 3x3 ones, and one of stride 2 of 16
+    # to 16 that reads them; two of 16 to 16 at the 2x2 behind it.
+    reading_4 = 8 * 8 * 16 + 2 * 9 * 8 * 8 * 16 + 9 * 16 * 16 * 4
+    reading_2 = 2 * 9 * 16 * 16 * 4
+    assert features(found) == pytest.approx([reading_4 ** (1 / 3), reading_2 ** (1 / 3)])
+    # Without the first stage's cell the reduction reads the 8 channels of the stem alone.
+    fewer = 9 * 8 * 16 * 4
+    assert features(replace(found, depths=(0, 0)))[0] == pytest.approx(fewer ** (1 / 3))
 
 
 def test_least_loss_is_promised_along_the_slope() -> None:
