@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -91,48 +92,49 @@ def test_server_ends_with_who_started_it() -> None:
     assert happens(lambda: not runs(int(done.stdout)))
 
 
-def test_request_ends_with_who_asked(tmp_path: Path) -> None:
-    """A build may hang, and nobody is left who would stop it."""
-    os.mkfifo(tmp_path / "request.json")  # nobody writes to it
+@contextmanager
+def asking(folder: Path) -> Iterator[tuple[subprocess.Popen[bytes], int, int]]:
+    """A process group that is at a request that hangs, its server and the server's fork.
+
+    The first one ignores interrupts, and prints how the request ended.
+    """
+    os.mkfifo(folder / "request.json")  # nobody writes to it
     code = (
-        "import sys; from pathlib import Path; from targets.build_client import BuildServer\n"
+        "import signal, sys; from pathlib import Path\n"
+        "from targets.build_client import BuildServer\n"
         "server = BuildServer(); print(server.pid, flush=True)\n"
-        "server.done(Path(sys.argv[1]), deadline_s=600)"
+        "signal.signal(signal.SIGINT, signal.SIG_IGN)\n"
+        "done = server.done(Path(sys.argv[1]), deadline_s=600)\n"
+        "print(done.returncode, server.is_alive(), flush=True); server.stop()"
     )
-    command = [sys.executable, "-c", code, str(tmp_path / "request.json")]
-    with subprocess.Popen(command, stdout=subprocess.PIPE) as asking:
-        assert asking.stdout is not None
-        server = int(asking.stdout.readline())
+    command = [sys.executable, "-c", code, str(folder / "request.json")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, process_group=0) as process:
+        assert process.stdout is not None
+        server = int(process.stdout.readline())
         assert happens(lambda: children(server))
         (fork,) = children(server)
-        asking.kill()
+        yield process, server, fork
+
+
+def test_request_ends_with_who_asked(tmp_path: Path) -> None:
+    """A build may hang, and nobody is left who would stop it."""
+    with asking(tmp_path) as (process, server, fork):
+        process.kill()
     assert happens(lambda: not runs(server))
     assert happens(lambda: not runs(fork))
 
 
 def test_interrupt_ends_requests_alone(tmp_path: Path) -> None:
     """A terminal's goes to all of its processes."""
-    os.mkfifo(tmp_path / "request.json")  # nobody writes to it
-    code = (
-        "import os, signal, sys; from pathlib import Path\n"
-        "from targets.build_client import BuildServer\n"
-        "server = BuildServer(); print(server.pid, flush=True)\n"
-        "signal.signal(signal.SIGINT, signal.SIG_IGN)\n"
-        "done = server.done(Path(sys.argv[1]), deadline_s=60)\n"
-        "print(done.returncode, server.is_alive(), flush=True); server.stop()"
-    )
-    command = [sys.executable, "-c", code, str(tmp_path / "request.json")]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, process_group=0) as asking:
-        assert asking.stdout is not None
-        server = int(asking.stdout.readline())
-        assert happens(lambda: children(server))
+    with asking(tmp_path) as (process, _, _):
 
         def is_interrupted() -> bool:
-            os.killpg(asking.pid, signal.SIGINT)
-            return asking.poll() is not None
+            os.killpg(process.pid, signal.SIGINT)
+            return process.poll() is not None
 
         assert happens(is_interrupted)
-        assert asking.stdout.read() == b"-2 True\n"
+        assert process.stdout is not None
+        assert process.stdout.read() == b"-2 True\n"
 
 
 def test_other_environment_has_another_server(monkeypatch: pytest.MonkeyPatch) -> None:
