@@ -20,7 +20,7 @@ RIDGE = 0.3
 
 
 def features(genotype: Genotype) -> list[float]:
-    """Cube roots of the binary MACs by the size of what they read, of each stage's.
+    """For each stage, the cube root of the binary MACs that read feature maps of its size.
 
     These few rank best after few trials, in three searches: see docs/results/search_findings.md.
     """

@@ -48,7 +48,7 @@ def best_mean(rows: Sequence[Row], group: OpponentGroup, budget_us: float) -> fl
 
 
 def best_mean_of_one_kernel(rows: Sequence[Row]) -> float:
-    """The same of uniform designs that have one kind of convolution."""
+    """The mean of the best uniform design that has one kind of convolution, chosen alike."""
     if settled_best("uniform", MIDDLE_US, SPACE, rows) is None:
         return math.nan
     best = best_row("uniform", MIDDLE_US, [row for row in rows if "mixed" not in row["name"]])
