@@ -39,9 +39,9 @@ days. As channels come in steps, each budget is just above what a strong referen
 best reference of a smaller budget is the opponent under a larger one too where it is more accurate.
 What was chosen among several was chosen on the 6 000 validation images, from the first seed, and
 searched networks from each of theirs. Uniform designs have 3x3 convolutions; a `mixed-chain`
-takes 1x1 and 3x3 ones by turns. Accuracies are on the 10 000 test images, of the epoch that was best
-on validation images. What the same recipe and seed had trained for another cell was not trained
-again. Trained on: {machines}.
+takes 1x1 and 3x3 ones by turns. Accuracies are on the 10 000 test images, of the epoch that was
+best on validation images. What the same recipe and seed had trained for another cell was not
+trained again. Trained on: {machines}.
 
 A searched network is that of `search --sampling one --epochs {search.epochs} --warmup-epochs
 {search.warmup_epochs} --architecture-learning-rate {search.architecture_learning_rate:g}
