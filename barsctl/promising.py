@@ -1,49 +1,35 @@
-"""Which network to try next: the one of which those that were tried promise the least loss."""
+"""How promising a network is before anything of it is trained: by what it computes at each size."""
 
 import math
 from collections import Counter
-from collections.abc import Mapping
-
-import numpy as np
-from numpy.typing import NDArray
+from collections.abc import Iterable
 
 from space.blocks import BinaryConv
 from space.counts import counts
 from space.decode import decode
 from space.genotype import Genotype
-from space.search_space import stage_size
-
-Floats = NDArray[np.float64]
-# Of the slopes' squares against the squared error, with features of mean 0 and deviation 1: there
-# are few more trials than features, and none may explain a trial alone.
-RIDGE = 0.3
+from space.search_space import stage_channels, stage_size
 
 
-def features(genotype: Genotype) -> list[float]:
-    """For each stage, the cube root of the binary MACs that read feature maps of its size.
+def promise(genotype: Genotype) -> float:
+    """Of two networks the one with more of it is the likelier to train better.
 
-    These few rank best after few trials, in three searches: see docs/results/search_findings.md.
+    The sum over feature map sizes of log2(size) * log2(work), where the work is the binary MACs
+    that read maps of that size, and those of a 1x1 convolution on the wide path of each stage of
+    it. More of one size pays less and less, and more pixels pay more. Its rank correlations with
+    training losses and accuracies are in docs/results/search_findings.md.
     """
-    macs: Counter[int] = Counter()
+    space = genotype.space
+    work: Counter[int] = Counter()
+    for stage, width in enumerate(genotype.widths):
+        size = stage_size(space, stage)
+        work[size] += size**2 * stage_channels(space, stage, width) ** 2
     for block in decode(genotype).blocks:
         if isinstance(block, BinaryConv):
-            macs[block.in_size] += counts(block).binary_macs
-    space = genotype.space
-    return [math.cbrt(macs[stage_size(space, stage)]) for stage in range(len(space.stages))]
+            work[block.in_size] += counts(block).binary_macs
+    return sum(math.log2(size) * math.log2(macs) for size, macs in work.items())
 
 
-def most_promising(described: Floats, losses: Mapping[int, float]) -> int:
-    """The untried network of the least loss, as a ridge regression over the tried ones tells.
-
-    described: features [networks, features]; losses: of networks that were tried, by their index.
-    """
-    deviations = described.std(axis=0)
-    standard = (described - described.mean(axis=0)) / np.where(deviations > 0, deviations, 1.0)
-    tried = standard[list(losses)]
-    found = np.array(list(losses.values()))
-    centred = tried - tried.mean(axis=0)
-    squares = centred.T @ centred + RIDGE * np.eye(described.shape[1])
-    slopes = np.linalg.solve(squares, centred.T @ (found - found.mean()))
-    promised = standard @ slopes
-    promised[list(losses)] = np.inf
-    return int(promised.argmin())
+def most_promising(genotypes: Iterable[Genotype]) -> list[Genotype]:
+    """The networks, the most promising first."""
+    return sorted(genotypes, key=promise, reverse=True)

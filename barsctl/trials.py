@@ -6,7 +6,6 @@ al., arXiv 2006.04492).
 """
 
 import json
-import math
 import shutil
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -14,7 +13,6 @@ from hashlib import sha256
 from itertools import chain
 from pathlib import Path
 
-import numpy as np
 import torch
 
 from space.decisions import Choices
@@ -26,7 +24,7 @@ from space.search_space import SearchSpace
 from .data.dataset import Dataset
 from .errors import BarsError, DivergedError
 from .network_rows import KeptChoices, kept_choices, known_rows
-from .promising import features, most_promising
+from .promising import most_promising
 from .random_numbers import initial_weights
 from .ranks import from_first, is_first
 from .run_folder import read_metrics
@@ -167,8 +165,8 @@ def try_networks(
 ) -> Iterator[tuple[Genotype, float | None]]:  # fmt: skip
     """Try some networks, and yield each with its loss, None if it diverged, as its trial ends.
 
-    The first of each family are; then always the one that promises the least loss of those near
-    the best so far, or of the families where all of these were tried. Networks that were tried
+    The first of each family are; then always the most promising one of those near the best so far,
+    or of the families where all of these were tried. Networks that were tried
     before come first, and count.
     """
     # Topologies of cells that are dropped are as they were tried: others follow from them.
@@ -193,19 +191,12 @@ def _most_promising(
     losses: Mapping[KeptChoices, float | None],
     near: Near,
 ) -> Genotype | None:
-    """The untried network that promises the least loss; None where all were tried."""
-    guessing = math.log(next(iter(networks.values())).space.classes)  # what learned nothing
-    sound = [loss for loss in losses.values() if loss is not None]
-    worst = max([guessing, *sound])
-    worths = {key: worst if loss is None else loss for key, loss in losses.items()}
-    best = networks[min(worths, key=lambda key: (worths[key], repr(key)))]
-    around = {kept_choices(each): each for each in near(best, len(losses))}
+    """The most promising untried network near the best one; None where all were tried."""
+    sound = {key: loss for key, loss in losses.items() if loss is not None}
+    around: dict[KeptChoices, Genotype] = {}
+    if sound:
+        best = networks[min(sound, key=lambda key: (sound[key], repr(key)))]
+        around = {kept_choices(each): each for each in near(best, len(losses))}
     offered = around if around.keys() - losses.keys() else networks
-    # In an order that does not tell which were tried before a derive was killed.
-    tried_so_far = {key: networks[key] for key in losses}
-    found = dict(sorted({**offered, **tried_so_far}.items(), key=lambda item: repr(item[0])))
-    if len(found) == len(worths):
-        return None
-    described = np.array([features(each) for each in found.values()])
-    tried = {index: worths[key] for index, key in enumerate(found) if key in worths}
-    return list(found.values())[most_promising(described, tried)]
+    untried = (each for key, each in offered.items() if key not in losses)
+    return next(iter(most_promising(untried)), None)

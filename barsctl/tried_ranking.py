@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from math import ceil
 
 import numpy as np
 
@@ -17,11 +16,12 @@ from .candidates import USED_SHARE, neighbours, regular_choices, used_share
 from .errors import DivergedError
 from .halving import Halving, Keeps
 from .judge import Judge
+from .promising import most_promising
 from .ranking import Candidate, evaluate, rank_within
 from .trials import Near
 
-# Networks near the best one so far, of which trials pick that of the least promised loss.
-NEAR = 256
+# Networks of a family, and near the best one so far, of which trials pick the most promising.
+DRAWN = 256
 
 
 def tried_ranking(
@@ -30,9 +30,9 @@ def tried_ranking(
 ) -> tuple[Candidate, ...]:  # fmt: skip
     """Try networks within the limits, and rank all there that were judged behind them.
 
-    candidates: that were judged. The best of them is tried, the best of networks with the cells of
-    each kind of uniform design, which are judged too, half as many as candidates, and then networks
-    near the best so far; those that make use of a budget, where there are such. Those that were
+    candidates: that were judged. The best of them is tried, the most promising of networks with the
+    cells of each kind of uniform design, and then of those near the best so far; those that make
+    use of a budget, where there are such. Those that were
     trained to the end come first, by their accuracy, then those that were tried, by their loss;
     what diverged is not there. keeps_to_boards: see `Halving.run`. Raises DivergedError where all
     that were tried did.
@@ -75,14 +75,14 @@ def _families(
     judge: Judge, limits: Sequence[AnyBudget], candidates: Sequence[Choices], *,
     generator: np.random.Generator,
 ) -> list[list[Genotype]]:  # fmt: skip
-    """The candidates and the networks of each kind of uniform design, the most accurate first."""
+    """The candidates, the most accurate first, and each kind of uniform design's networks."""
     regular = regular_choices(
-        judge.space, judge.log_probabilities, limits,
-        count=ceil(len(candidates) / 2), generator=generator,
-    )  # fmt: skip
-    for found in regular:
-        evaluate(judge, found, what="derive")
-    return [_most_accurate_first(judge, found) for found in (candidates, *regular)]
+        judge.space, judge.log_probabilities, limits, count=DRAWN, generator=generator
+    )
+    return [
+        _most_accurate_first(judge, candidates),
+        *(most_promising(genotype_of(judge.space, each) for each in found) for found in regular),
+    ]
 
 
 def _most_accurate_first(judge: Judge, choices: Sequence[Choices]) -> list[Genotype]:
@@ -96,7 +96,7 @@ def _near(judge: Judge, limits: Sequence[AnyBudget], *, seed: int) -> Near:
     def near(best: Genotype, tried_count: int) -> list[Genotype]:
         found = neighbours(
             judge.space, judge.log_probabilities, choices=choices_of(best), budgets=limits,
-            count=NEAR, generator=np.random.default_rng([seed, tried_count]),
+            count=DRAWN, generator=np.random.default_rng([seed, tried_count]),
         )  # fmt: skip
         return [genotype_of(judge.space, each) for each in found]
 

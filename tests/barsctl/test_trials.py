@@ -2,10 +2,11 @@
 
 import json
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from itertools import product
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import pytest
 
@@ -17,6 +18,7 @@ from barsctl.errors import BarsError, DivergedError
 from barsctl.evaluate import Tally, require_finite
 from barsctl.judge import JudgeSettings
 from barsctl.network_rows import KeptChoices, kept_choices
+from barsctl.promising import promise
 from barsctl.random_numbers import initial_weights
 from barsctl.ranking import Candidate
 from barsctl.run_folder import read_metrics
@@ -29,8 +31,7 @@ from space.genotype import (
     read_genotype,
 )
 from space.nn.network import Network
-from space.search_space import SearchSpace
-from space.uniform import UniformKind, uniform_genotype, uniform_kinds
+from space.uniform import uniform_genotype, uniform_kinds
 from tests.barsctl.tiny_runs import (
     CPU,
     SEARCH,
@@ -50,25 +51,32 @@ STEPS = 5
 MANY = 1000
 
 
-@pytest.fixture(autouse=True)
-def draw_few(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture(autouse=True, scope="module")
+def draw_few() -> Iterator[None]:
     """Seconds are lost in a space so small, that has few, to find more networks near one."""
-    monkeypatch.setattr(tried_ranking, "NEAR", 16)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tried_ranking, "DRAWN", 16)
+        yield
+
+
+@pytest.fixture(scope="module")
+def judged_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A search of which trials came to an end, and are forgotten but for what was judged."""
+    folder = tmp_path_factory.mktemp("judged")
+    config = tiny_config(write_images(folder), settings=replace(SEARCH, epochs=1, warmup_epochs=0))
+    search_run(config, tiny_dataset(folder), folder=folder / "run", resume=False, device=CPU)
+    derived(folder / "run", SETTINGS)
+    for name in ("trials.jsonl", "whole-trials.jsonl"):
+        (folder / "run" / name).unlink()
+    shutil.rmtree(folder / "run" / "trial")
+    return folder / "run"
 
 
 @pytest.fixture
-def run(tmp_path: Path) -> Path:
-    """A search whose candidates and regular networks were judged, and none tried."""
-    folder = tmp_path / "run"
-    config = tiny_config(
-        write_images(tmp_path), settings=replace(SEARCH, epochs=1, warmup_epochs=0)
-    )
-    search_run(config, tiny_dataset(tmp_path), folder=folder, resume=False, device=CPU)
-    derived(folder, replace(SETTINGS, trials=1))
-    for name in ("trials.jsonl", "whole-trials.jsonl"):
-        (folder / name).unlink()
-    shutil.rmtree(folder / "trial")
-    return folder
+def run(judged_run: Path, tmp_path: Path) -> Path:
+    """A search whose candidates and best regular networks were judged, and none tried."""
+    write_images(tmp_path)
+    return Path(shutil.copytree(judged_run, tmp_path / "run"))
 
 
 def derived(run: Path, settings: DeriveSettings) -> tuple[Candidate, ...]:
@@ -263,7 +271,7 @@ def test_networks_that_were_not_judged_are_tried_too(run: Path) -> None:
     ranking = derived(run, replace(SETTINGS, trials=5))
     tried = losses_in(run)
     assert set(list(tried)[:3]) <= judged  # the best of each family
-    assert set(list(tried)[3:]) - judged  # what promises the least loss, of those near it
+    assert set(list(tried)[3:]) - judged  # the most promising near the best
     assert judged_in(run) == judged | set(tried)
     least = sorted(tried, key=lambda each: tried[each])
     assert set(networks(ranking[:2])) == set(least[:2])
@@ -285,27 +293,22 @@ def test_most_accurate_of_those_trained_to_the_end_comes_first(run: Path) -> Non
     assert networks(derived(run, replace(SETTINGS, trials=6))[:2]) == networks(trained[::-1])
 
 
-def kind_of(network: KeptChoices, space: SearchSpace = SPACE) -> UniformKind | None:
-    """The kind of uniform design whose cells a network has."""
-    *_, topologies = network
-    for kind in uniform_kinds(space):
-        design = uniform_genotype(space, kind, depth=0, width=1.0)
-        (topology,) = set(design.topologies.values())
-        if {each for _, each in cast(tuple[tuple[str, object], ...], topologies)} == {topology}:
-            return kind
-    return None
-
-
-def test_best_of_each_kind_of_uniform_design_is_tried(run: Path) -> None:
+def test_most_promising_of_each_kind_of_uniform_design_is_tried(run: Path) -> None:
     """Before what is near the best so far, beside the best candidate."""
     rows = [json.loads(line) for line in (run / "judged.jsonl").read_text().splitlines()[1:]]
-    accuracies = {kept_choices(genotype_of(SPACE, row["choices"])): row["accuracy"] for row in rows}
+    best = max(rows, key=lambda row: float(row["accuracy"]))["choices"]
     derived(run, replace(SETTINGS, trials=6))
     first = list(losses_in(run))[:3]
+    assert kept_choices(genotype_of(SPACE, best)) == first[0]
     for kind in uniform_kinds(SPACE):
-        alike = [network for network in accuracies if kind_of(network) == kind]
+        start = uniform_genotype(SPACE, kind, depth=0, width=1.0)
+        alike = [
+            replace(start, widths=widths, depths=depths)
+            for widths in product(SPACE.widths, repeat=len(SPACE.stages))
+            for depths in product(*(range(stage.max_cells + 1) for stage in SPACE.stages))
+        ]
         assert len(alike) > 1
-        assert max(alike, key=lambda each: accuracies[each]) in first
+        assert kept_choices(max(alike, key=promise)) in first
 
 
 def diverge(monkeypatch: pytest.MonkeyPatch, *, trials: int, in_epoch: int = 1) -> None:

@@ -33,7 +33,7 @@ SETTINGS = DeriveSettings(6, JudgeSettings(batch_size=16), trials=4, trial_epoch
 @pytest.fixture(autouse=True)
 def draw_few(monkeypatch: pytest.MonkeyPatch) -> None:
     """Seconds are lost in a space so small, that has few, to find more networks near one."""
-    monkeypatch.setattr(tried_ranking, "NEAR", 16)
+    monkeypatch.setattr(tried_ranking, "DRAWN", 16)
 
 
 @pytest.fixture
