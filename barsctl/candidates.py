@@ -2,13 +2,11 @@
 
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import entropy
 
-from costmodels.errors import BudgetUnreachable
 from costmodels.selection import (
     AnyBudget,
     budget_cost,
@@ -21,7 +19,7 @@ from space.cost_terms import cost_terms
 from space.decisions import Choices, Decisions, decisions, edge_decisions, is_connected
 from space.genotype import choices_of, genotype_of
 from space.search_space import SearchSpace
-from space.uniform import UniformKind, uniform_genotype, uniform_kinds
+from space.uniform import uniform_genotype, uniform_kinds
 
 from .network_rows import KeptChoices, kept_choices
 
@@ -33,6 +31,7 @@ LAYOUT_TRIES_PER_CANDIDATE = 4
 LAYOUTS_SHARE = 0.75
 # Networks that cost less of every budget leave accuracy on the table.
 USED_SHARE = 0.85
+MOST_NEIGHBOURS = 1024
 # A decided architecture has few networks within a budget below its own; flatter ones have more.
 FLATTENINGS = (1.0, 2.0, 4.0, 8.0, 16.0)
 
@@ -80,41 +79,27 @@ def candidate_choices(
     return [*found, *sparing][:count]
 
 
-def regular_choices(
-    space: SearchSpace,
-    log_probabilities: LogProbabilities,
-    budgets: Sequence[AnyBudget],
-    *,
-    count: int,
-    generator: np.random.Generator,
-) -> list[list[Choices]]:
-    """Return up to `count` networks with the cells of each kind of uniform design.
+def regular_probabilities(
+    space: SearchSpace, log_probabilities: LogProbabilities
+) -> list[LogProbabilities]:
+    """Return the probabilities with the edges of each kind of uniform design.
 
-    They are candidates whose edges are decided. A kind that the space or an option of -inf rules
-    out, or the budgets, has none.
+    A kind that the space or an option of -inf rules out is not there.
     """
-    found = []
+    found: list[LogProbabilities] = []
     for kind in uniform_kinds(space):
-        held = _held_edges(space, log_probabilities, kind)
-        if held is None:
-            continue
-        with suppress(BudgetUnreachable):
-            found.append(candidate_choices(space, held, budgets, count=count, generator=generator))
+        choices = choices_of(uniform_genotype(space, kind, depth=0, width=max(space.widths)))
+        edges = {edge: choices[edge] for edge in edge_decisions(log_probabilities)}
+        if all(np.isfinite(log_probabilities[edge][option]) for edge, option in edges.items()):
+            found.append({**log_probabilities, **_decided(log_probabilities, edges)})
     return found
 
 
-def _held_edges(
-    space: SearchSpace, log_probabilities: LogProbabilities, kind: UniformKind
-) -> LogProbabilities | None:
-    """The probabilities with the edges of a uniform design; None where these are ruled out."""
-    choices = choices_of(uniform_genotype(space, kind, depth=0, width=max(space.widths)))
-    held = {}
-    for edge in edge_decisions(log_probabilities):
-        if not np.isfinite(log_probabilities[edge][choices[edge]]):
-            return None
-        held[edge] = np.full(len(log_probabilities[edge]), -np.inf)
-        held[edge][choices[edge]] = 0.0
-    return {**log_probabilities, **held}
+def _decided(log_probabilities: LogProbabilities, options: Choices) -> LogProbabilities:
+    held = {name: np.full(len(log_probabilities[name]), -np.inf) for name in options}
+    for name, option in options.items():
+        held[name][option] = 0.0
+    return held
 
 
 def neighbours(
@@ -123,29 +108,26 @@ def neighbours(
     *,
     choices: Choices,
     budgets: Sequence[AnyBudget],
-    count: int,
     generator: np.random.Generator,
 ) -> list[Choices]:
-    """Return up to `count` networks that one or two other options make of a network's choices.
+    """Return the networks that one or two other options make of a network's choices.
 
     All are different, keep to the budgets and make use of one, or as much as the network does. An
-    option of -inf is in none.
+    option of -inf is in none. Of more than MOST_NEIGHBOURS changes so many are drawn.
     """
     options, index = decisions(space), term_index(cost_terms(space))
-    open_options = {
-        name: np.flatnonzero(np.isfinite(values)) for name, values in log_probabilities.items()
-    }
-    names = [name for name, found in open_options.items() if len(found) > 1]
+    changes = [
+        (name, int(option))
+        for name, values in log_probabilities.items()
+        for option in np.flatnonzero(np.isfinite(values))
+        if option != choices[name]
+    ]
+    pairs = np.transpose(np.triu_indices(len(changes)))  # of a change with itself: that alone
     own = kept_choices(genotype_of(space, choices))
     least_used = min(USED_SHARE, used_share(index, budgets, choices))
     found: dict[KeptChoices, Choices] = {}
-    for _ in range(TRIES_PER_CANDIDATE * count if names else 0):
-        if len(found) == count:
-            break
-        changed = generator.choice(names, size=int(generator.integers(1, 3)))
-        other = {
-            **choices, **{name: int(generator.choice(open_options[name])) for name in changed}
-        }  # fmt: skip
+    for pair in generator.permutation(pairs)[:MOST_NEIGHBOURS]:
+        other = {**choices, **dict(changes[each] for each in pair)}
         if is_connected(options, other) and within(index, budgets, other):
             network = kept_choices(genotype_of(space, other))
             if network != own and used_share(index, budgets, other) >= least_used:

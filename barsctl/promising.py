@@ -2,7 +2,6 @@
 
 import math
 from collections import Counter
-from collections.abc import Iterable
 
 from space.blocks import BinaryConv
 from space.counts import counts
@@ -28,8 +27,3 @@ def promise(genotype: Genotype) -> float:
         if isinstance(block, BinaryConv):
             work[block.in_size] += counts(block).binary_macs
     return sum(math.log2(size) * math.log2(macs) for size, macs in work.items())
-
-
-def most_promising(genotypes: Iterable[Genotype]) -> list[Genotype]:
-    """The networks, the most promising first."""
-    return sorted(genotypes, key=promise, reverse=True)

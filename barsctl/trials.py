@@ -24,7 +24,7 @@ from space.search_space import SearchSpace
 from .data.dataset import Dataset
 from .errors import BarsError, DivergedError
 from .network_rows import KeptChoices, kept_choices, known_rows
-from .promising import most_promising
+from .promising import promise
 from .random_numbers import initial_weights
 from .ranks import from_first, is_first
 from .run_folder import read_metrics
@@ -199,4 +199,4 @@ def _most_promising(
         around = {kept_choices(each): each for each in near(best, len(losses))}
     offered = around if around.keys() - losses.keys() else networks
     untried = (each for key, each in offered.items() if key not in losses)
-    return next(iter(most_promising(untried)), None)
+    return max(untried, key=promise, default=None)

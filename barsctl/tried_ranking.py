@@ -1,10 +1,13 @@
 """Ranking networks of a search behind those that trials find best: see trials.py and halving.py."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import replace
+from math import ceil
 
 import numpy as np
 
+from costmodels.errors import BudgetUnreachable
 from costmodels.selection import AnyBudget, within
 from costmodels.term_index import term_index
 from space.cost_terms import cost_terms
@@ -12,16 +15,22 @@ from space.decisions import Choices
 from space.genotype import Genotype, choices_of, genotype_of
 from targets.toolchain import Notify
 
-from .candidates import USED_SHARE, neighbours, regular_choices, used_share
+from .candidates import (
+    USED_SHARE,
+    LogProbabilities,
+    candidate_choices,
+    neighbours,
+    regular_probabilities,
+    used_share,
+)
 from .errors import DivergedError
 from .halving import Halving, Keeps
 from .judge import Judge
-from .promising import most_promising
+from .promising import promise
 from .ranking import Candidate, evaluate, rank_within
-from .trials import Near
 
-# Networks of a family, and near the best one so far, of which trials pick the most promising.
-DRAWN = 256
+# Starts of a climb to a family's most promising network: one alone stops below the top.
+CLIMBS = 8
 
 
 def tried_ranking(
@@ -30,33 +39,41 @@ def tried_ranking(
 ) -> tuple[Candidate, ...]:  # fmt: skip
     """Try networks within the limits, and rank all there that were judged behind them.
 
-    candidates: that were judged. The best of them is tried, the most promising of networks with the
-    cells of each kind of uniform design, and then of those near the best so far; those that make
-    use of a budget, where there are such. Those that were
-    trained to the end come first, by their accuracy, then those that were tried, by their loss;
-    what diverged is not there. keeps_to_boards: see `Halving.run`. Raises DivergedError where all
-    that were tried did.
+    candidates: that were judged. First the most promising network is tried to which small changes
+    lead from them, and from networks with the cells of each kind of uniform design, whose widths
+    and depths alone change; then the most promising near the best so far. All make use of a budget,
+    where there are such. Those that were trained to the end come first, by their accuracy, then
+    those that were tried, by their loss; what diverged is not there. keeps_to_boards: see
+    `Halving.run`. Raises DivergedError where all that were tried did.
     """
     index = term_index(cost_terms(judge.space))
 
-    def share(genotype: Genotype) -> float:
-        return used_share(index, limits, choices_of(genotype))
+    def share(choices: Choices) -> float:
+        return used_share(index, limits, choices)
 
-    families = [
-        [each for each in family if share(each) >= USED_SHARE] or family
-        for family in _families(judge, limits, candidates, generator=generator)
-    ]
+    def genotypes(found: Iterable[Choices]) -> list[Genotype]:
+        return [genotype_of(judge.space, choices) for choices in found]
+
+    families = _families(judge, limits, candidates, generator=generator)
     # What was tried within tighter limits is no trial within these.
     least_used = min(USED_SHARE, *(share(each) for family in families for each in family))
-    known = (genotype_of(judge.space, choices) for choices in halving.known())
     before = [
-        each for each in known
-        if within(index, limits, choices_of(each)) and share(each) >= least_used
+        each for each in halving.known()
+        if within(index, limits, each) and share(each) >= least_used
     ]  # fmt: skip
-    near = _near(judge, limits, seed=halving.seed)
+
+    def near(best: Genotype, tried_count: int) -> list[Genotype]:
+        return genotypes(
+            neighbours(
+                judge.space, judge.log_probabilities, choices=choices_of(best), budgets=limits,
+                generator=np.random.default_rng([halving.seed, tried_count]),
+            )
+        )  # fmt: skip
+
     tried = halving.run(
-        families, before=before, near=near, keeps_to_boards=keeps_to_boards, notify=notify
-    )
+        [genotypes(family) for family in families], before=genotypes(before), near=near,
+        keeps_to_boards=keeps_to_boards, notify=notify,
+    )  # fmt: skip
     evaluate(judge, [choices_of(each) for each in tried], what="derive")
     if all(map(halving.diverged, tried)):
         raise DivergedError(
@@ -74,33 +91,47 @@ def tried_ranking(
 def _families(
     judge: Judge, limits: Sequence[AnyBudget], candidates: Sequence[Choices], *,
     generator: np.random.Generator,
-) -> list[list[Genotype]]:  # fmt: skip
-    """The candidates, the most accurate first, and each kind of uniform design's networks."""
-    regular = regular_choices(
-        judge.space, judge.log_probabilities, limits, count=DRAWN, generator=generator
-    )
+) -> list[list[Choices]]:  # fmt: skip
+    """The candidates and networks of each kind of uniform design: see `_climbed`."""
+    found = [(judge.log_probabilities, candidates)]
+    for held in regular_probabilities(judge.space, judge.log_probabilities):
+        count = ceil(len(candidates) / 2)
+        with suppress(BudgetUnreachable):
+            drawn = candidate_choices(judge.space, held, limits, count=count, generator=generator)
+            found.append((held, drawn))
     return [
-        _most_accurate_first(judge, candidates),
-        *(most_promising(genotype_of(judge.space, each) for each in found) for found in regular),
+        _climbed(judge, probabilities, limits, family, generator=generator)
+        for probabilities, family in found
     ]
 
 
-def _most_accurate_first(judge: Judge, choices: Sequence[Choices]) -> list[Genotype]:
-    """The networks of choices that were judged, in the order of what they came to."""
-    accuracies = judge.accuracies(choices)
-    ranked = sorted(zip(accuracies, choices, strict=True), key=lambda pair: -pair[0])
-    return [genotype_of(judge.space, each) for _, each in ranked]
+def _climbed(
+    judge: Judge, log_probabilities: LogProbabilities, limits: Sequence[AnyBudget],
+    found: Sequence[Choices], *, generator: np.random.Generator,
+) -> list[Choices]:  # fmt: skip
+    """The networks that make use of a budget, if any do, behind the best that they lead to.
 
+    From some of them, always to the most promising neighbour, until none promises more.
+    """
+    index = term_index(cost_terms(judge.space))
+    known: dict[tuple[int, ...], float] = {}
 
-def _near(judge: Judge, limits: Sequence[AnyBudget], *, seed: int) -> Near:
-    def near(best: Genotype, tried_count: int) -> list[Genotype]:
-        found = neighbours(
-            judge.space, judge.log_probabilities, choices=choices_of(best), budgets=limits,
-            count=DRAWN, generator=np.random.default_rng([seed, tried_count]),
-        )  # fmt: skip
-        return [genotype_of(judge.space, each) for each in found]
+    def promised(choices: Choices) -> float:
+        key = tuple(choices.values())
+        if key not in known:
+            known[key] = promise(genotype_of(judge.space, choices))
+        return known[key]
 
-    return near
+    def top_from(choices: Choices) -> Choices:
+        around = neighbours(
+            judge.space, log_probabilities, choices=choices, budgets=limits, generator=generator
+        )
+        best = max(around, key=promised, default=choices)
+        return top_from(best) if promised(best) > promised(choices) else choices
+
+    using = [each for each in found if used_share(index, limits, each) >= USED_SHARE] or found
+    ranked = sorted(using, key=promised, reverse=True)
+    return [max(map(top_from, ranked[:CLIMBS]), key=promised), *ranked]
 
 
 def _by_trial(candidate: Candidate) -> tuple[int, float]:

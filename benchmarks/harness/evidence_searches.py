@@ -40,7 +40,7 @@ SEARCH = "search"
 # Networks that derive compares.
 COMPARED = 4 * CANDIDATES
 # Networks that derive begins to train before one is chosen.
-TRIALS = 16
+TRIALS = 8
 # Of the architecture, 3.5 times slower than a search's own, and with no press for decisions: one
 # network a step says little of an option, and the chance of the first steps would be decided.
 SLOW_RATE = 2.5e-3

@@ -55,7 +55,6 @@ def steady_signs() -> Iterator[None]:
         mock.patch.object(nn.BatchNorm2d, "reset_parameters", _begin_off_zero),
         # Seconds are lost in a space so small, that has few, to find more.
         mock.patch("barsctl.refine.CANDIDATES", 6),
-        mock.patch("barsctl.tried_ranking.DRAWN", 16),
     ):
         torch.set_default_dtype(torch.float64)
         try:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from barsctl.budgets import Budget
-from barsctl.candidates import candidate_choices, neighbours, regular_choices
+from barsctl.candidates import candidate_choices, neighbours, regular_probabilities
 from barsctl.network_rows import KeptChoices, kept_choices
 from barsctl.pricing import hard_budgets
 from costmodels.protocol import network_cost
@@ -145,7 +145,7 @@ def test_neighbours_are_those_of_enumeration(spare: float) -> None:
     found = neighbours(
         ONE_STAGE, random_probabilities(0), choices=own,
         budgets=hard_budgets([Budget("bops", limit)], ONE_STAGE, tables=()),
-        count=100, generator=np.random.default_rng(0),
+        generator=np.random.default_rng(0),
     )  # fmt: skip
 
     def network(choices: Choices) -> KeptChoices:
@@ -168,26 +168,15 @@ def test_neighbours_have_no_option_that_is_left_out() -> None:
 
     def found(log_probabilities: dict[str, np.ndarray]) -> list[Choices]:
         return neighbours(
-            ONE_STAGE, log_probabilities, choices=own, budgets=(), count=3,
+            ONE_STAGE, log_probabilities, choices=own, budgets=(),
             generator=np.random.default_rng(0),
         )  # fmt: skip
 
-    some = found(left_out)
-    assert len(some) == 3
-    assert {choices["width/0"] for choices in some} == {1}
+    assert {choices["width/0"] for choices in found(left_out)} == {1}
     alone = {
         name: np.where(np.arange(len(each)) == 1, 0.0, -np.inf) for name, each in left_out.items()
     }
     assert found(alone) == []
-
-
-def regular(
-    log_probabilities: dict[str, np.ndarray], *budgets: Budget, space: SearchSpace = SPACE
-) -> list[list[Choices]]:
-    return regular_choices(
-        space, log_probabilities, hard_budgets(budgets, space, tables=()), count=6,
-        generator=np.random.default_rng(0),
-    )  # fmt: skip
 
 
 def flat_probabilities(space: SearchSpace, *, without: str = "") -> dict[str, np.ndarray]:
@@ -202,11 +191,16 @@ def flat_probabilities(space: SearchSpace, *, without: str = "") -> dict[str, np
 def test_regular_networks_have_the_cells_of_uniform_designs() -> None:
     space = replace(SPACE, primitives=("none", "skip", "bconv1x1", "bconv3x3"))
     kinds = dict(
-        zip(uniform_kinds(space), regular(flat_probabilities(space), space=space), strict=True)
+        zip(
+            uniform_kinds(space),
+            regular_probabilities(space, flat_probabilities(space)),
+            strict=True,
+        )
     )
     assert set(kinds) == {"chain", "all-conv", "mixed-chain"}
-    for kind, found in kinds.items():
+    for kind, held in kinds.items():
         (topology,) = set(uniform_genotype(space, kind, depth=1, width=1.0).topologies.values())
+        found = candidate_choices(space, held, (), count=6, generator=np.random.default_rng(0))
         networks = [genotype_of(space, choices) for choices in found]
         assert {each for network in networks for each in network.topologies.values()} == {topology}
         assert len({kept_choices(network) for network in networks}) == 6
@@ -215,20 +209,9 @@ def test_regular_networks_have_the_cells_of_uniform_designs() -> None:
 
 
 def test_regular_networks_need_what_their_kind_is_made_of() -> None:
-    """Of primitives that are kept out, that the space lacks, or under budgets."""
-    assert len(regular(flat_probabilities(SPACE, without="none"))) == 1
-    assert regular(flat_probabilities(SPACE, without="bconv3x3")) == []
-    assert len(regular(flat_probabilities(SPACE, without="skip"))) == 2
+    """Of primitives that are kept out, or that the space lacks."""
+    assert len(regular_probabilities(SPACE, flat_probabilities(SPACE, without="none"))) == 1
+    assert regular_probabilities(SPACE, flat_probabilities(SPACE, without="bconv3x3")) == []
+    assert len(regular_probabilities(SPACE, flat_probabilities(SPACE, without="skip"))) == 2
     smaller = replace(SPACE, primitives=("none", "bconv1x1"))
-    assert regular(flat_probabilities(smaller), space=smaller) == []
-    assert regular(flat_probabilities(SPACE), Budget("bops", 1.0)) == []
-
-
-def test_regular_networks_keep_to_the_budget() -> None:
-    def most(networks: list[Choices]) -> float:
-        return max(network_cost(BOPS, decode(genotype_of(SPACE, each)).blocks) for each in networks)
-
-    flat = flat_probabilities(SPACE)
-    free, _ = regular(flat)
-    chains, _ = regular(flat, Budget("bops", 0.7 * most(free)))
-    assert most(chains) <= 0.7 * most(free)
+    assert regular_probabilities(smaller, flat_probabilities(smaller)) == []

@@ -4,7 +4,7 @@ from math import log2
 import numpy as np
 import pytest
 
-from barsctl.promising import most_promising, promise
+from barsctl.promising import promise
 from space.genotype import Topology, random_genotype
 from tests.barsctl.tiny_runs import SPACE
 
@@ -25,4 +25,3 @@ def test_promise_is_of_what_the_network_computes_at_each_size() -> None:
     fewer = 9 * 8 * 16 * 4 + 8 * 8 * 16
     shallow = replace(found, depths=(0, 0))
     assert promise(shallow) == pytest.approx(2 * log2(fewer) + log2(reading_2))
-    assert most_promising([shallow, found]) == [found, shallow]
