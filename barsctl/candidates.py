@@ -21,7 +21,7 @@ from space.genotype import choices_of, genotype_of
 from space.search_space import SearchSpace
 from space.uniform import uniform_genotype, uniform_kinds
 
-from .network_rows import KeptChoices, kept_choices
+from .network_rows import kept_choices
 
 LogProbabilities = Mapping[str, NDArray[np.float64]]
 TRIES_PER_CANDIDATE = 50
@@ -110,10 +110,10 @@ def neighbours(
     budgets: Sequence[AnyBudget],
     generator: np.random.Generator,
 ) -> list[Choices]:
-    """Return the networks that one or two other options make of a network's choices.
+    """Return the choices that are one or two other options than those of a network.
 
-    All are different, keep to the budgets and make use of one, or as much as the network does. An
-    option of -inf is in none. Of more than MOST_NEIGHBOURS changes so many are drawn.
+    They keep to the budgets and make use of one, or as much as the network does; some may be the
+    same network. An option of -inf is in none. Of more than MOST_NEIGHBOURS so many are drawn.
     """
     options, index = decisions(space), term_index(cost_terms(space))
     changes = [
@@ -122,17 +122,22 @@ def neighbours(
         for option in np.flatnonzero(np.isfinite(values))
         if option != choices[name]
     ]
-    pairs = np.transpose(np.triu_indices(len(changes)))  # of a change with itself: that alone
-    own = kept_choices(genotype_of(space, choices))
+    pairs = [
+        (first, second)
+        for number, first in enumerate(changes)
+        for second in changes[number:]
+        if first == second or first[0] != second[0]  # a change alone, or of two decisions
+    ]
     least_used = min(USED_SHARE, used_share(index, budgets, choices))
-    found: dict[KeptChoices, Choices] = {}
-    for pair in generator.permutation(pairs)[:MOST_NEIGHBOURS]:
-        other = {**choices, **dict(changes[each] for each in pair)}
-        if is_connected(options, other) and within(index, budgets, other):
-            network = kept_choices(genotype_of(space, other))
-            if network != own and used_share(index, budgets, other) >= least_used:
-                found[network] = other
-    return list(found.values())
+    drawn = generator.permutation(len(pairs))[:MOST_NEIGHBOURS]
+    others = ({**choices, **dict(pairs[number])} for number in drawn)
+    return [
+        other
+        for other in others
+        if within(index, budgets, other)
+        and used_share(index, budgets, other) >= least_used
+        and is_connected(options, other)
+    ]
 
 
 def _openness(options: Decisions, log_probabilities: LogProbabilities) -> float:

@@ -1,29 +1,56 @@
 """How promising a network is before anything of it is trained: by what it computes at each size."""
 
-import math
-from collections import Counter
+from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
+
+from costmodels.term_index import TermIndex, held_terms, term_index
 from space.blocks import BinaryConv
+from space.cost_terms import cost_terms
 from space.counts import counts
-from space.decode import decode
-from space.genotype import Genotype
-from space.search_space import stage_channels, stage_size
+from space.decisions import Choices, width_decision
+from space.search_space import SearchSpace, stage_channels, stage_size
 
 
-def promise(genotype: Genotype) -> float:
-    """Of two networks the one with more of it is the likelier to train better.
+@dataclass(frozen=True, eq=False, slots=True)
+class Promise:
+    """Of two networks of a space the one that promises more is the likelier to train better.
 
-    The sum over feature map sizes of log2(size) * log2(work), where the work is the binary MACs
-    that read maps of that size, and those of a 1x1 convolution on the wide path of each stage of
-    it. More of one size pays less and less, and more pixels pay more. Its rank correlations with
-    training losses and accuracies are in docs/results/search_findings.md.
+    sizes: of feature maps, [sizes]. macs: binary ones that read maps of each size, by block [terms,
+    sizes]. wide: those of a 1x1 convolution on the wide path, by stage and option of its width
+    [stages, widths, sizes].
     """
-    space = genotype.space
-    work: Counter[int] = Counter()
-    for stage, width in enumerate(genotype.widths):
-        size = stage_size(space, stage)
-        work[size] += size**2 * stage_channels(space, stage, width) ** 2
-    for block in decode(genotype).blocks:
-        if isinstance(block, BinaryConv):
-            work[block.in_size] += counts(block).binary_macs
-    return sum(math.log2(size) * math.log2(macs) for size, macs in work.items())
+
+    index: TermIndex
+    sizes: NDArray[np.intp]
+    macs: NDArray[np.float64]
+    wide: NDArray[np.float64]
+
+    def of(self, choices: Choices) -> float:
+        """The sum over feature map sizes of log2(size) * log2(work).
+
+        The work is the binary MACs that read maps of the size, and those of a 1x1 convolution on
+        the wide path there. More of one size pays less and less, and more pixels pay more. Its rank
+        correlations with losses and accuracies are in docs/results/search_findings.md.
+        """
+        work = held_terms(self.index, choices) @ self.macs
+        for stage, widths in enumerate(self.wide):
+            work = work + widths[choices[width_decision(stage)]]
+        return float(np.log2(self.sizes) @ np.log2(work))
+
+
+def promise(space: SearchSpace) -> Promise:
+    """What the networks of a space promise; build it once."""
+    of_stage = [stage_size(space, stage) for stage in range(len(space.stages))]
+    sizes, terms = sorted(set(of_stage)), cost_terms(space)
+    macs = np.zeros((len(terms), len(sizes)))
+    for row, term in zip(macs, terms, strict=True):
+        if isinstance(term.block, BinaryConv):
+            row[sizes.index(term.block.in_size)] = counts(term.block).binary_macs
+    wide = np.zeros((len(of_stage), len(space.widths), len(sizes)))
+    for stage, size in enumerate(of_stage):
+        for option, width in enumerate(space.widths):
+            channels = stage_channels(space, stage, width)
+            wide[stage, option, sizes.index(size)] = size**2 * channels**2
+    return Promise(term_index(terms), np.array(sizes), macs, wide)

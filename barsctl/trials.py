@@ -24,7 +24,6 @@ from space.search_space import SearchSpace
 from .data.dataset import Dataset
 from .errors import BarsError, DivergedError
 from .network_rows import KeptChoices, kept_choices, known_rows
-from .promising import promise
 from .random_numbers import initial_weights
 from .ranks import from_first, is_first
 from .run_folder import read_metrics
@@ -33,8 +32,8 @@ from .train_settings import TrainSettings
 from .tried import TRIED_FORMAT, Tried, TriedHeader, TriedRow
 
 RUNNING = "trial"
-# Networks that differ little from one. How many were tried so far seeds the draw: a derive that
-# goes on draws the same.
+# Networks that differ little from one, in the order in which to try them. How many were tried so
+# far seeds the draw: a derive that goes on draws the same.
 Near = Callable[[Genotype, int], Sequence[Genotype]]
 
 
@@ -165,9 +164,9 @@ def try_networks(
 ) -> Iterator[tuple[Genotype, float | None]]:  # fmt: skip
     """Try some networks, and yield each with its loss, None if it diverged, as its trial ends.
 
-    The first of each family are; then always the most promising one of those near the best so far,
-    or of the families where all of these were tried. Networks that were tried
-    before come first, and count.
+    The first of each family are; then always the first untried one of those near the best so far,
+    or of the families where all of these were tried. Networks that were tried before come first,
+    and count.
     """
     # Topologies of cells that are dropped are as they were tried: others follow from them.
     networks = {kept_choices(each): each for each in (*chain(*families), *before)}
@@ -178,7 +177,7 @@ def try_networks(
     while len(losses) < count:
         genotype = next((each for each, *_ in families if each not in trials.known), None)
         if genotype is None:
-            genotype = _most_promising(networks, losses, near)
+            genotype = _next_one(networks, losses, near)
         if genotype is None:
             break
         key = kept_choices(genotype)
@@ -186,17 +185,16 @@ def try_networks(
         yield genotype, losses[key]
 
 
-def _most_promising(
+def _next_one(
     networks: Mapping[KeptChoices, Genotype],
     losses: Mapping[KeptChoices, float | None],
     near: Near,
 ) -> Genotype | None:
-    """The most promising untried network near the best one; None where all were tried."""
+    """The first untried network near the best one, else of all; None where all were tried."""
     sound = {key: loss for key, loss in losses.items() if loss is not None}
-    around: dict[KeptChoices, Genotype] = {}
+    around: Sequence[Genotype] = ()
     if sound:
         best = networks[min(sound, key=lambda key: (sound[key], repr(key)))]
-        around = {kept_choices(each): each for each in near(best, len(losses))}
-    offered = around if around.keys() - losses.keys() else networks
-    untried = (each for key, each in offered.items() if key not in losses)
-    return max(untried, key=promise, default=None)
+        around = near(best, len(losses))
+    offered = chain(around, networks.values())
+    return next((each for each in offered if kept_choices(each) not in losses), None)

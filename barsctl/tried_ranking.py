@@ -1,6 +1,6 @@
 """Ranking networks of a search behind those that trials find best: see trials.py and halving.py."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from math import ceil
@@ -31,6 +31,7 @@ from .ranking import Candidate, evaluate, rank_within
 
 # Starts of a climb to a family's most promising network: one alone stops below the top.
 CLIMBS = 8
+Promised = Callable[[Choices], float]
 
 
 def tried_ranking(
@@ -54,7 +55,8 @@ def tried_ranking(
     def genotypes(found: Iterable[Choices]) -> list[Genotype]:
         return [genotype_of(judge.space, choices) for choices in found]
 
-    families = _families(judge, limits, candidates, generator=generator)
+    promised = promise(judge.space).of
+    families = _families(judge, limits, candidates, promised, generator=generator)
     # What was tried within tighter limits is no trial within these.
     least_used = min(USED_SHARE, *(share(each) for family in families for each in family))
     before = [
@@ -63,12 +65,11 @@ def tried_ranking(
     ]  # fmt: skip
 
     def near(best: Genotype, tried_count: int) -> list[Genotype]:
-        return genotypes(
-            neighbours(
-                judge.space, judge.log_probabilities, choices=choices_of(best), budgets=limits,
-                generator=np.random.default_rng([halving.seed, tried_count]),
-            )
+        found = neighbours(
+            judge.space, judge.log_probabilities, choices=choices_of(best), budgets=limits,
+            generator=np.random.default_rng([halving.seed, tried_count]),
         )  # fmt: skip
+        return genotypes(sorted(found, key=promised, reverse=True))
 
     tried = halving.run(
         [genotypes(family) for family in families], before=genotypes(before), near=near,
@@ -89,7 +90,7 @@ def tried_ranking(
 
 
 def _families(
-    judge: Judge, limits: Sequence[AnyBudget], candidates: Sequence[Choices], *,
+    judge: Judge, limits: Sequence[AnyBudget], candidates: Sequence[Choices], promised: Promised, *,
     generator: np.random.Generator,
 ) -> list[list[Choices]]:  # fmt: skip
     """The candidates and networks of each kind of uniform design: see `_climbed`."""
@@ -100,27 +101,20 @@ def _families(
             drawn = candidate_choices(judge.space, held, limits, count=count, generator=generator)
             found.append((held, drawn))
     return [
-        _climbed(judge, probabilities, limits, family, generator=generator)
+        _climbed(judge, probabilities, limits, family, promised, generator=generator)
         for probabilities, family in found
     ]
 
 
 def _climbed(
     judge: Judge, log_probabilities: LogProbabilities, limits: Sequence[AnyBudget],
-    found: Sequence[Choices], *, generator: np.random.Generator,
+    found: Sequence[Choices], promised: Promised, *, generator: np.random.Generator,
 ) -> list[Choices]:  # fmt: skip
     """The networks that make use of a budget, if any do, behind the best that they lead to.
 
     From some of them, always to the most promising neighbour, until none promises more.
     """
     index = term_index(cost_terms(judge.space))
-    known: dict[tuple[int, ...], float] = {}
-
-    def promised(choices: Choices) -> float:
-        key = tuple(choices.values())
-        if key not in known:
-            known[key] = promise(genotype_of(judge.space, choices))
-        return known[key]
 
     def top_from(choices: Choices) -> Choices:
         around = neighbours(

@@ -6,9 +6,10 @@ from itertools import product
 import numpy as np
 import pytest
 
+from barsctl import candidates
 from barsctl.budgets import Budget
 from barsctl.candidates import candidate_choices, neighbours, regular_probabilities
-from barsctl.network_rows import KeptChoices, kept_choices
+from barsctl.network_rows import kept_choices
 from barsctl.pricing import hard_budgets
 from costmodels.protocol import network_cost
 from costmodels.registry import COST_MODELS
@@ -148,17 +149,32 @@ def test_neighbours_are_those_of_enumeration(spare: float) -> None:
         generator=np.random.default_rng(0),
     )  # fmt: skip
 
-    def network(choices: Choices) -> KeptChoices:
-        return kept_choices(genotype_of(ONE_STAGE, choices))
-
     near = [
         choices
         for choices in enumerated()
-        if sum(choices[name] != own[name] for name in own) <= 2
+        if 0 < sum(choices[name] != own[name] for name in own) <= 2
         and min(0.85 * limit, bops(own)) <= bops(choices) <= limit
     ]
-    assert {network(choices) for choices in found} == set(map(network, near)) - {network(own)}
-    assert len(found) == len(set(map(network, found))) > 1
+    assert len(found) > 1
+    assert sorted(map(options_of, found)) == sorted(map(options_of, near))
+
+
+def options_of(choices: Choices) -> list[int]:
+    return [choices[name] for name in decisions(ONE_STAGE)]
+
+
+def test_of_many_neighbours_some_are_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    def found(seed: int) -> list[Choices]:
+        return neighbours(
+            ONE_STAGE, random_probabilities(0), choices=enumerated()[-1], budgets=(),
+            generator=np.random.default_rng(seed),
+        )  # fmt: skip
+
+    all_of_them = found(0)
+    monkeypatch.setattr(candidates, "MOST_NEIGHBOURS", 5)
+    assert 1 < len(found(0)) <= 5 < len(all_of_them)
+    assert all(each in all_of_them for each in found(0))
+    assert found(0) == found(0) != found(1)
 
 
 def test_neighbours_have_no_option_that_is_left_out() -> None:

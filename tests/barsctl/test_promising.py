@@ -5,11 +5,12 @@ import numpy as np
 import pytest
 
 from barsctl.promising import promise
-from space.genotype import Topology, random_genotype
+from space.genotype import Topology, choices_of, random_genotype
 from tests.barsctl.tiny_runs import SPACE
 
 
 def test_promise_is_of_what_the_network_computes_at_each_size() -> None:
+    promised = promise(SPACE).of
     genotype = random_genotype(SPACE, np.random.default_rng(0))
     convolves: Topology = (("bconv3x3",), ("skip", "bconv3x3"))
     skips: Topology = (("skip",), ("none", "skip"))
@@ -20,8 +21,8 @@ def test_promise_is_of_what_the_network_computes_at_each_size() -> None:
     # 16 behind the reduction.
     reading_4 = 8 * 8 * 16 + 2 * 9 * 8 * 8 * 16 + 9 * 16 * 16 * 4 + 8 * 8 * 16
     reading_2 = 2 * 9 * 16 * 16 * 4 + 16 * 16 * 4
-    assert promise(found) == pytest.approx(2 * log2(reading_4) + log2(reading_2))
+    assert promised(choices_of(found)) == pytest.approx(2 * log2(reading_4) + log2(reading_2))
     # Without the first stage's cell the reduction reads the 8 channels of the stem alone.
     fewer = 9 * 8 * 16 * 4 + 8 * 8 * 16
     shallow = replace(found, depths=(0, 0))
-    assert promise(shallow) == pytest.approx(2 * log2(fewer) + log2(reading_2))
+    assert promised(choices_of(shallow)) == pytest.approx(2 * log2(fewer) + log2(reading_2))

@@ -26,6 +26,7 @@ from barsctl.search_run import search_run
 from barsctl.train_settings import TrainSettings
 from space.decode import decode
 from space.genotype import (
+    Genotype,
     choices_of,
     genotype_of,
     read_genotype,
@@ -291,11 +292,15 @@ def test_most_promising_of_each_kind_of_uniform_design_is_tried(run: Path) -> No
     depths = list(product(*(range(stage.max_cells + 1) for stage in SPACE.stages)))
     derived(run, replace(SETTINGS, trials=6))
     first = list(losses_in(run))[:3]
+
+    def promised(genotype: Genotype) -> float:
+        return promise(SPACE).of(choices_of(genotype))
+
     for kind in uniform_kinds(SPACE):
         start = uniform_genotype(SPACE, kind, depth=0, width=1.0)
         alike = [replace(start, widths=w, depths=d) for w, d in product(widths, depths)]
         assert len(alike) > 1
-        assert kept_choices(max(alike, key=promise)) in first
+        assert kept_choices(max(alike, key=promised)) in first
 
 
 def diverge(monkeypatch: pytest.MonkeyPatch, *, trials: int, in_epoch: int = 1) -> None:
