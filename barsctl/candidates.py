@@ -134,9 +134,9 @@ def neighbours(
     return [
         other
         for other in others
-        if within(index, budgets, other)
+        if is_connected(options, other)
+        and within(index, budgets, other)
         and used_share(index, budgets, other) >= least_used
-        and is_connected(options, other)
     ]
 
 

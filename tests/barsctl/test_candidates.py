@@ -177,6 +177,17 @@ def test_of_many_neighbours_some_are_drawn(monkeypatch: pytest.MonkeyPatch) -> N
     assert found(0) == found(0) != found(1)
 
 
+def test_neighbours_keep_to_a_budget_of_memory() -> None:
+    """Which prices whole networks, and none with a node without edges."""
+    own = enumerated()[-1]
+    found = neighbours(
+        ONE_STAGE, random_probabilities(0), choices=own,
+        budgets=hard_budgets([Budget("ram", 1e6)], ONE_STAGE, tables=()),
+        generator=np.random.default_rng(0),
+    )  # fmt: skip
+    assert found
+
+
 def test_neighbours_have_no_option_that_is_left_out() -> None:
     left_out = random_probabilities(0)
     left_out["width/0"][0] = -np.inf

@@ -6,6 +6,8 @@ import pytest
 
 from barsctl.promising import promise
 from space.genotype import Topology, choices_of, random_genotype
+from space.presets import named_space
+from space.uniform import uniform_genotype
 from tests.barsctl.tiny_runs import SPACE
 
 
@@ -26,3 +28,16 @@ def test_promise_is_of_what_the_network_computes_at_each_size() -> None:
     fewer = 9 * 8 * 16 * 4 + 8 * 8 * 16
     shallow = replace(found, depths=(0, 0))
     assert promised(choices_of(shallow)) == pytest.approx(2 * log2(fewer) + log2(reading_2))
+
+
+def test_convolution_that_nothing_reads_promises_nothing() -> None:
+    space = named_space("fashion-small")
+
+    def promised(normal: Topology) -> float:
+        start = uniform_genotype(space, "chain", depth=1, width=0.5)
+        found = replace(start, topologies={**start.topologies, "normal": normal})
+        return promise(space).of(choices_of(found))
+
+    unread = promised((("bconv3x3",), ("skip", "none")))
+    assert unread == promised((("skip",), ("skip", "none")))
+    assert unread < promised((("bconv3x3",), ("none", "skip")))
