@@ -112,7 +112,8 @@ def _climbed(
 ) -> list[Choices]:  # fmt: skip
     """The networks that make use of a budget, if any do, behind the best that they lead to.
 
-    From some of them, always to the most promising neighbour, until none promises more.
+    From some of them, always to the most promising neighbour, until none that is drawn promises
+    more.
     """
     index = term_index(cost_terms(judge.space))
 
