@@ -7,14 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import entropy
 
-from costmodels.selection import (
-    AnyBudget,
-    budget_cost,
-    most_probable,
-    most_probable_of_layouts,
-    within,
-)
-from costmodels.term_index import TermIndex, term_index
+from costmodels.selection import AnyBudget, most_probable, most_probable_of_layouts
+from costmodels.spending import spending
 from space.cost_terms import cost_terms
 from space.decisions import Choices, Decisions, decisions, edge_decisions, is_connected
 from space.genotype import choices_of, genotype_of
@@ -55,7 +49,7 @@ def candidate_choices(
     Raises BudgetUnreachable where no network does.
     """
     options, terms = decisions(space), cost_terms(space)
-    index = term_index(terms)
+    share = spending(space, budgets).share
     most_layouts = LAYOUTS_SHARE * (1 - _openness(options, log_probabilities)) * count
     best = most_probable(options, terms, log_probabilities, budgets)
     found, tried = [best], {kept_choices(genotype_of(space, best))}
@@ -63,9 +57,8 @@ def candidate_choices(
 
     def add(choices: Choices) -> None:
         network = kept_choices(genotype_of(space, choices))
-        if network not in tried:
-            makes_use = used_share(index, budgets, choices) >= USED_SHARE
-            (found if makes_use else sparing).append(choices)
+        if network not in tried and (used := share(choices)) is not None:
+            (found if used >= USED_SHARE else sparing).append(choices)
         tried.add(network)
 
     layouts = list(_drawn_layouts(options, log_probabilities, count=count, generator=generator))
@@ -75,7 +68,7 @@ def candidate_choices(
         add(choices)
     samples = _drawn(log_probabilities, TRIES_PER_CANDIDATE * count, generator=generator)
     while len(found) < count and (sample := next(samples, None)) is not None:
-        if is_connected(options, sample) and within(index, budgets, sample):
+        if is_connected(options, sample):
             add(sample)
     return [*found, *sparing][:count]
 
@@ -108,16 +101,14 @@ def neighbours(
     log_probabilities: LogProbabilities,
     *,
     choices: Choices,
-    budgets: Sequence[AnyBudget],
     generator: np.random.Generator,
 ) -> list[Choices]:
     """Return choices that differ from a network's in one or two decisions.
 
-    They keep to the budgets and make use of one, or as much as the network does; some may be the
-    same network. An option of -inf is in none. Of more than MOST_NEIGHBOURS changes so many are
-    drawn.
+    Some may be the same network. An option of -inf is in none. Of more than MOST_NEIGHBOURS changes
+    so many are drawn.
     """
-    options, index = decisions(space), term_index(cost_terms(space))
+    options = decisions(space)
     changes = [
         (name, int(option))
         for name, values in log_probabilities.items()
@@ -130,16 +121,9 @@ def neighbours(
         for second in changes[number:]
         if first == second or first[0] != second[0]  # a change alone, or of two decisions
     ]
-    least_used = min(USED_SHARE, used_share(index, budgets, choices))
     drawn = generator.permutation(len(pairs))[:MOST_NEIGHBOURS]
     others = ({**choices, **dict(pairs[number])} for number in drawn)
-    return [
-        other
-        for other in others
-        if is_connected(options, other)
-        and within(index, budgets, other)
-        and used_share(index, budgets, other) >= least_used
-    ]
+    return [other for other in others if is_connected(options, other)]
 
 
 def _openness(options: Decisions, log_probabilities: LogProbabilities) -> float:
@@ -188,9 +172,3 @@ def _up_to_each_option(log_weights: NDArray[np.float64]) -> list[float]:
     weights = np.exp(log_weights - log_weights.max())
     shares = (weights / weights.sum()).cumsum()
     return list(map(float, shares / shares[-1]))
-
-
-def used_share(index: TermIndex, budgets: Sequence[AnyBudget], choices: Choices) -> float:
-    """What choices cost, as a share of the tightest budget; 1 without budgets."""
-    shares = (budget_cost(index, budget, choices) / budget.limit for budget in budgets)
-    return max(shares, default=1.0)

@@ -7,10 +7,11 @@ from numpy.typing import NDArray
 
 from costmodels.term_index import TermIndex, held_terms, term_index
 from space.blocks import BinaryConv
+from space.computed import without_unread
 from space.cost_terms import cost_terms
 from space.counts import counts
-from space.decisions import Choices, op_decision, width_decision
-from space.search_space import SearchSpace, groups, stage_channels, stage_size
+from space.decisions import Choices, width_decision
+from space.search_space import SearchSpace, stage_channels, stage_size
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -36,7 +37,7 @@ class Promise:
         more pixels pay more. Its rank correlations with losses and accuracies are in
         docs/results/search_findings.md.
         """
-        work = held_terms(self.index, _read(self.space, choices)) @ self.macs
+        work = held_terms(self.index, without_unread(self.space, choices)) @ self.macs
         for stage, widths in enumerate(self.wide):
             work = work + widths[choices[width_decision(stage)]]
         return float(np.log2(self.sizes) @ np.log2(work))
@@ -56,20 +57,3 @@ def promise(space: SearchSpace) -> Promise:
             channels = stage_channels(space, stage, width)
             wide[stage, option, sizes.index(size)] = size**2 * channels**2
     return Promise(space, term_index(terms), np.array(sizes), macs, wide)
-
-
-def _read(space: SearchSpace, choices: Choices) -> Choices:
-    """The choices with no edge into a node that nothing reads: a narrow path passes on the last."""
-    if space.path != "narrow" or "none" not in space.primitives:
-        return choices
-    none, found = space.primitives.index("none"), dict(choices)
-    for group in groups(space):
-        read = {space.nodes}
-        for node in range(space.nodes, 0, -1):
-            for source in range(node):
-                edge = op_decision(group, node, source)
-                if node not in read:
-                    found[edge] = none
-                elif found[edge] != none:
-                    read.add(source)
-    return found

@@ -7,7 +7,7 @@ al., arXiv 2006.04492).
 
 import json
 import shutil
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from hashlib import sha256
 from itertools import chain
@@ -15,6 +15,7 @@ from pathlib import Path
 
 import torch
 
+from space.computed import computed
 from space.decisions import Choices
 from space.decode import decode
 from space.genotype import Genotype, choices_of, genotype_of
@@ -34,7 +35,7 @@ from .tried import TRIED_FORMAT, Tried, TriedHeader, TriedRow
 RUNNING = "trial"
 # Networks that differ little from one, in the order in which to try them. How many were tried so
 # far seeds the draw: a derive that goes on draws the same.
-Near = Callable[[Genotype, int], Sequence[Genotype]]
+Near = Callable[[Genotype, int], Iterable[Genotype]]
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -168,19 +169,20 @@ def try_networks(
     or of the families where all of these were tried. Networks that were tried before come first,
     and count.
     """
-    # Topologies of cells that are dropped are as they were tried: others follow from them.
-    networks = {kept_choices(each): each for each in (*chain(*families), *before)}
+    # Others follow from networks as they were tried, whatever else describes the same.
+    networks = {computed(each): each for each in (*chain(*families), *before)}
     losses = {
         key: trials.tried(each).loss for key, each in networks.items() if each in trials.known
     }  # fmt: skip
     yield from ((networks[key], loss) for key, loss in losses.items())
     while len(losses) < count:
-        genotype = next((each for each, *_ in families if each not in trials.known), None)
+        firsts = (each for each, *_ in families)
+        genotype = next((each for each in firsts if computed(each) not in losses), None)
         if genotype is None:
             genotype = _next_one(networks, losses, near)
         if genotype is None:
             break
-        key = kept_choices(genotype)
+        key = computed(genotype)
         networks[key], losses[key] = genotype, trials.tried(genotype).loss
         yield genotype, losses[key]
 
@@ -192,9 +194,9 @@ def _next_one(
 ) -> Genotype | None:
     """The first untried network near the best one, else of all; None where all were tried."""
     sound = {key: loss for key, loss in losses.items() if loss is not None}
-    around: Sequence[Genotype] = ()
+    around: Iterable[Genotype] = ()
     if sound:
         best = networks[min(sound, key=lambda key: (sound[key], repr(key)))]
         around = near(best, len(losses))
     offered = chain(around, networks.values())
-    return next((each for each in offered if kept_choices(each) not in losses), None)
+    return next((each for each in offered if computed(each) not in losses), None)

@@ -1,18 +1,18 @@
 """Ranking networks of a search behind those that trials find best: see trials.py and halving.py."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from math import ceil
 
 import numpy as np
 
 from costmodels.errors import BudgetUnreachable
-from costmodels.selection import AnyBudget, within
-from costmodels.term_index import term_index
-from space.cost_terms import cost_terms
+from costmodels.selection import AnyBudget
+from costmodels.spending import Spending, spending
 from space.decisions import Choices
 from space.genotype import Genotype, choices_of, genotype_of
+from space.search_space import SearchSpace
 from targets.toolchain import Notify
 
 from .candidates import (
@@ -21,17 +21,15 @@ from .candidates import (
     candidate_choices,
     neighbours,
     regular_probabilities,
-    used_share,
 )
 from .errors import DivergedError
 from .halving import Halving, Keeps
 from .judge import Judge
-from .promising import promise
+from .promising import Promise, promise
 from .ranking import Candidate, evaluate, rank_within
 
 # Starts of a climb to a family's most promising network: one alone stops below the top.
 CLIMBS = 8
-Promised = Callable[[Choices], float]
 
 
 def tried_ranking(
@@ -47,32 +45,21 @@ def tried_ranking(
     those that were tried, by their loss; what diverged is not there. keeps_to_boards: see
     `Halving.run`. Raises DivergedError where all that were tried did.
     """
-    index = term_index(cost_terms(judge.space))
-
-    def share(choices: Choices) -> float:
-        return used_share(index, limits, choices)
-
-    def genotypes(found: Iterable[Choices]) -> list[Genotype]:
-        return [genotype_of(judge.space, choices) for choices in found]
-
-    promised = promise(judge.space).of
-    families = _families(judge, limits, candidates, promised, generator=generator)
+    offers = _Offers(judge.space, promise(judge.space), spending(judge.space, limits))
+    families = _families(judge, limits, candidates, offers, generator=generator)
     # What was tried within tighter limits is no trial within these.
-    least_used = min(USED_SHARE, *(share(each) for family in families for each in family))
-    before = [
-        each for each in halving.known()
-        if within(index, limits, each) and share(each) >= least_used
-    ]  # fmt: skip
+    least_used = offers.least_used(*(each for family in families for each in family))
+    before = [each for each in halving.known() if offers.uses(each, least_used)]
 
-    def near(best: Genotype, tried_count: int) -> list[Genotype]:
-        found = neighbours(
-            judge.space, judge.log_probabilities, choices=choices_of(best), budgets=limits,
-            generator=np.random.default_rng([halving.seed, tried_count]),
-        )  # fmt: skip
-        return genotypes(sorted(found, key=promised, reverse=True))
+    def genotypes(found: Iterable[Choices]) -> Iterator[Genotype]:
+        return (genotype_of(judge.space, each) for each in found)
+
+    def near(best: Genotype, tried_count: int) -> Iterator[Genotype]:
+        generator = np.random.default_rng([halving.seed, tried_count])
+        return genotypes(offers.near(choices_of(best), judge.log_probabilities, generator))
 
     tried = halving.run(
-        [genotypes(family) for family in families], before=genotypes(before), near=near,
+        [[*genotypes(family)] for family in families], before=[*genotypes(before)], near=near,
         keeps_to_boards=keeps_to_boards, notify=notify,
     )  # fmt: skip
     evaluate(judge, [choices_of(each) for each in tried], what="derive")
@@ -89,44 +76,64 @@ def tried_ranking(
     return tuple(sorted(sound, key=_by_trial))
 
 
+@dataclass(frozen=True, eq=False, slots=True)
+class _Offers:
+    """The networks of a space within limits, the most promising first."""
+
+    space: SearchSpace
+    promise: Promise
+    spending: Spending
+
+    def least_used(self, *networks: Choices) -> float:
+        """Of the tightest limit, as much as makes use of it, or what these networks leave of it."""
+        shares = map(self.spending.share, networks)
+        return min(USED_SHARE, *(share for share in shares if share is not None))
+
+    def uses(self, choices: Choices, least: float) -> bool:
+        """Whether choices keep to the limits, and use so much of the tightest."""
+        share = self.spending.share(choices)
+        return share is not None and share >= least
+
+    def near(
+        self, choices: Choices, log_probabilities: LogProbabilities, generator: np.random.Generator
+    ) -> Iterator[Choices]:
+        """Yield neighbours that make use of a limit, or as much as the network does."""
+        least_used = self.least_used(choices)
+        found = neighbours(self.space, log_probabilities, choices=choices, generator=generator)
+        ranked = sorted(found, key=self.promise.of, reverse=True)
+        return (each for each in ranked if self.uses(each, least_used))
+
+    def climbed(
+        self, found: Sequence[Choices], log_probabilities: LogProbabilities,
+        generator: np.random.Generator,
+    ) -> list[Choices]:  # fmt: skip
+        """The networks that make use of a limit, if any do, behind the best that they lead to.
+
+        From some of them, always to the most promising neighbour, until none that is drawn promises
+        more.
+        """
+
+        def top_from(choices: Choices) -> Choices:
+            best = next(self.near(choices, log_probabilities, generator), choices)
+            return top_from(best) if self.promise.of(best) > self.promise.of(choices) else choices
+
+        using = [each for each in found if self.uses(each, USED_SHARE)] or found
+        ranked = sorted(using, key=self.promise.of, reverse=True)
+        return [max(map(top_from, ranked[:CLIMBS]), key=self.promise.of), *ranked]
+
+
 def _families(
-    judge: Judge, limits: Sequence[AnyBudget], candidates: Sequence[Choices], promised: Promised, *,
+    judge: Judge, limits: Sequence[AnyBudget], candidates: Sequence[Choices], offers: _Offers, *,
     generator: np.random.Generator,
 ) -> list[list[Choices]]:  # fmt: skip
-    """The candidates and networks of each kind of uniform design: see `_climbed`."""
+    """The candidates and networks of each kind of uniform design: see `_Offers.climbed`."""
     found = [(judge.log_probabilities, candidates)]
     for held in regular_probabilities(judge.space, judge.log_probabilities):
         count = ceil(len(candidates) / 2)
         with suppress(BudgetUnreachable):
             drawn = candidate_choices(judge.space, held, limits, count=count, generator=generator)
             found.append((held, drawn))
-    return [
-        _climbed(judge, probabilities, limits, family, promised, generator=generator)
-        for probabilities, family in found
-    ]
-
-
-def _climbed(
-    judge: Judge, log_probabilities: LogProbabilities, limits: Sequence[AnyBudget],
-    found: Sequence[Choices], promised: Promised, *, generator: np.random.Generator,
-) -> list[Choices]:  # fmt: skip
-    """The networks that make use of a budget, if any do, behind the best that they lead to.
-
-    From some of them, always to the most promising neighbour, until none that is drawn promises
-    more.
-    """
-    index = term_index(cost_terms(judge.space))
-
-    def top_from(choices: Choices) -> Choices:
-        around = neighbours(
-            judge.space, log_probabilities, choices=choices, budgets=limits, generator=generator
-        )
-        best = max(around, key=promised, default=choices)
-        return top_from(best) if promised(best) > promised(choices) else choices
-
-    using = [each for each in found if used_share(index, limits, each) >= USED_SHARE] or found
-    ranked = sorted(using, key=promised, reverse=True)
-    return [max(map(top_from, ranked[:CLIMBS]), key=promised), *ranked]
+    return [offers.climbed(family, probabilities, generator) for probabilities, family in found]
 
 
 def _by_trial(candidate: Candidate) -> tuple[int, float]:

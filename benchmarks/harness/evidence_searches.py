@@ -36,7 +36,7 @@ SPACE: Final = named_space("fashion-small")
 DATA: Final = DataChoice("fashion-mnist", None, None, 0)
 # Of the machine whose latencies count, wherever networks are searched and trained.
 TABLE: Final = Path("docs/results/search-table.jsonl")
-SEARCH = "search"
+SEARCH, SEARCH_CLOCK, DERIVE_CLOCK = "search", "search-seconds", "derive-seconds"
 # Networks that derive compares.
 COMPARED = 4 * CANDIDATES
 # Networks that derive begins to train before one is chosen.
@@ -97,7 +97,8 @@ def derived_by(cell: Cell) -> str:
     """How a search's network is chosen; a row that tells of another way is to be made anew."""
     if cell.group in UNTRIED:
         return "no trials"
-    return f"{TRIALS} trials of {DeriveSettings().trial_epochs} epochs, the best to the end"
+    epochs = DeriveSettings().trial_epochs
+    return f"{TRIALS} promising trials of {epochs} epochs, the best to the end"
 
 
 def is_current(row: Row) -> bool:
@@ -126,17 +127,15 @@ def searched(
     trials = 0 if cell.group in UNTRIED else TRIALS
     compared = DeriveSettings(COMPARED, JudgeSettings(cell.seed), measured=False, trials=trials)
     dataset, search = load_choice(DATA), run / SEARCH
-    clocks, marker = (run / "search-seconds", run / "derive-seconds"), run / "derived-by"
-    if not marker.exists() or marker.read_text() != derived_by(cell):
+    clocks, marker = (run / SEARCH_CLOCK, run / DERIVE_CLOCK), run / "derived-by"
+    if marker.exists() and marker.read_text() != derived_by(cell):
+        _forget_derived(run)
+    write_atomically(marker, derived_by(cell))
+    if not (search / DERIVED).exists():
         with timed(clocks[0]):
             search_run(config, dataset, folder=search, resume=True, device=CPU)
-        if marker.exists():  # what was derived otherwise, and trained, is of an earlier row
-            clocks[1].unlink(missing_ok=True)
-            forget_training(run)
-            marker.unlink()
         with timed(clocks[1]):
             derive(search, compared, device=CPU, notify=print)
-        write_atomically(marker, derived_by(cell))
     halves, whole = len(dataset.train) // 2, len(dataset.train)
     images = halves * (2 * settings.epochs - settings.warmup_epochs)
     if config.teacher != "none":
@@ -150,6 +149,15 @@ def _candidates(search: Path) -> tuple[Row, ...]:
     found = json.loads((search / DERIVED).read_text())["candidates"]
     chosen = (found[index * len(found) // CANDIDATES] for index in range(CANDIDATES))
     return tuple({field: each[field] for field in ("choices", "accuracy")} for each in chosen)
+
+
+def _forget_derived(run: Path) -> None:
+    """Remove what was derived in another way, and what was tried and trained for that."""
+    search = run / SEARCH
+    for each in (run / DERIVE_CLOCK, *(search / name for name in (DERIVED, TRIED, WHOLE_TRIALS))):
+        each.unlink(missing_ok=True)
+    shutil.rmtree(search / RUNNING, ignore_errors=True)
+    forget_training(run)
 
 
 @contextmanager
@@ -189,5 +197,5 @@ def _copy_search(source: Path, run: Path) -> None:
     aside = (name.replace(".jsonl", "-*.jsonl") for name in rows)
     derived = shutil.ignore_patterns(*rows, *aside, DERIVED, GENOTYPE, RUNNING)
     shutil.copytree(source / SEARCH, part, ignore=derived)
-    shutil.copy(source / "search-seconds", run)
+    shutil.copy(source / SEARCH_CLOCK, run)
     part.rename(run / SEARCH)

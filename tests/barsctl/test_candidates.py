@@ -138,22 +138,15 @@ def test_samples_follow_the_probabilities() -> None:
     assert found[0] == {name: int(name.startswith("op/")) for name in nearly}
 
 
-@pytest.mark.parametrize("spare", [1.05, 3])
-def test_neighbours_are_those_of_enumeration(spare: float) -> None:
-    """Of a network that makes use of the budget, and of one that does not."""
+def test_neighbours_are_those_of_enumeration() -> None:
     own = next(choices for choices in enumerated() if choices["depth/0"] == 1)
-    limit = spare * bops(own)
     found = neighbours(
-        ONE_STAGE, random_probabilities(0), choices=own,
-        budgets=hard_budgets([Budget("bops", limit)], ONE_STAGE, tables=()),
-        generator=np.random.default_rng(0),
-    )  # fmt: skip
-
+        ONE_STAGE, random_probabilities(0), choices=own, generator=np.random.default_rng(0)
+    )
     near = [
         choices
         for choices in enumerated()
         if 0 < sum(choices[name] != own[name] for name in own) <= 2
-        and min(0.85 * limit, bops(own)) <= bops(choices) <= limit
     ]
     assert len(found) > 1
     assert sorted(map(options_of, found)) == sorted(map(options_of, near))
@@ -166,7 +159,7 @@ def options_of(choices: Choices) -> list[int]:
 def test_of_many_neighbours_some_are_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
     def found(seed: int) -> list[Choices]:
         return neighbours(
-            ONE_STAGE, random_probabilities(0), choices=enumerated()[-1], budgets=(),
+            ONE_STAGE, random_probabilities(0), choices=enumerated()[-1],
             generator=np.random.default_rng(seed),
         )  # fmt: skip
 
@@ -177,17 +170,6 @@ def test_of_many_neighbours_some_are_drawn(monkeypatch: pytest.MonkeyPatch) -> N
     assert found(0) == found(0) != found(1)
 
 
-def test_neighbours_keep_to_a_budget_of_memory() -> None:
-    """Which prices whole networks, and none with a node without edges."""
-    own = enumerated()[-1]
-    found = neighbours(
-        ONE_STAGE, random_probabilities(0), choices=own,
-        budgets=hard_budgets([Budget("ram", 1e6)], ONE_STAGE, tables=()),
-        generator=np.random.default_rng(0),
-    )  # fmt: skip
-    assert found
-
-
 def test_neighbours_have_no_option_that_is_left_out() -> None:
     left_out = random_probabilities(0)
     left_out["width/0"][0] = -np.inf
@@ -195,9 +177,8 @@ def test_neighbours_have_no_option_that_is_left_out() -> None:
 
     def found(log_probabilities: dict[str, np.ndarray]) -> list[Choices]:
         return neighbours(
-            ONE_STAGE, log_probabilities, choices=own, budgets=(),
-            generator=np.random.default_rng(0),
-        )  # fmt: skip
+            ONE_STAGE, log_probabilities, choices=own, generator=np.random.default_rng(0)
+        )
 
     assert {choices["width/0"] for choices in found(left_out)} == {1}
     alone = {

@@ -48,7 +48,7 @@ def test_networks_near_the_best_are_tried(tmp_path: Path, monkeypatch: pytest.Mo
 
     def near(best: Genotype, tried_count: int) -> list[Genotype]:
         found = neighbours(
-            space, uniform, choices=choices_of(best), budgets=(),
+            space, uniform, choices=choices_of(best),
             generator=np.random.default_rng(tried_count),
         )  # fmt: skip
         return [genotype_of(space, each) for each in found]

@@ -57,6 +57,14 @@ def search(run: Path) -> Searched:
     return searched(FIRST_SEARCHED, run, budget_us=MIDDLE_US, kept={}, finished=())
 
 
+def tried(run: Path) -> list[Path]:
+    found = [run / "search" / name for name in ("trials.jsonl", "whole-trials.jsonl", "trial/run")]
+    for each in found:
+        each.parent.mkdir(parents=True, exist_ok=True)
+        each.touch()
+    return found
+
+
 def trained(run: Path) -> Path:
     folder, clock = training_of(run)
     folder.mkdir(parents=True)
@@ -67,17 +75,35 @@ def trained(run: Path) -> Path:
 def test_search_that_was_derived_otherwise_is_derived_again(
     derives: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """And what was trained of the earlier network is not taken for the other one's."""
+    """And what was tried or trained of earlier networks is not taken for the other one's."""
     run = tmp_path / "run"
     first = search(run)
-    folder = trained(run)
+    folder, trials = trained(run), tried(run)
     assert search(run).genotype == first.genotype
-    assert folder.exists()
+    assert all(each.exists() for each in (folder, *trials))
     monkeypatch.setattr(evidence_searches, "TRIALS", 2)
     assert search(run).genotype != first.genotype
     assert derives == [run / "search"] * 2
-    assert not folder.exists()
-    assert not training_of(run)[1].exists()
+    assert not any(each.exists() for each in (folder, *trials, training_of(run)[1]))
+
+
+def test_trials_of_a_derive_that_was_killed_are_forgotten_too(
+    derives: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = tmp_path / "run"
+
+    def killed(*_: object, **__: object) -> None:
+        tried(run)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(evidence_searches, "derive", killed)
+        with pytest.raises(KeyboardInterrupt):
+            search(run)
+    monkeypatch.setattr(evidence_searches, "TRIALS", 2)
+    search(run)
+    assert derives == [run / "search"]
+    assert not (run / "search" / "trials.jsonl").exists()
 
 
 @pytest.mark.parametrize("seed", SEEDS)
