@@ -18,9 +18,9 @@ from space.search_space import SearchSpace, stage_channels, stage_size
 class Promise:
     """Of two networks of a space the one that promises more is the likelier to train better.
 
-    sizes: of feature maps, [sizes]. macs: binary ones that read maps of each size, by block [terms,
-    sizes]. wide: those of a 1x1 convolution on the wide path, by stage and option of its width
-    [stages, widths, sizes].
+    sizes: of feature maps [stages]. macs: binary ones that read maps of each size, by block [terms,
+    stages]. wide: those of a 1x1 convolution on the wide path, by option of a stage's width
+    [stages, widths].
     """
 
     space: SearchSpace
@@ -38,22 +38,20 @@ class Promise:
         docs/results/search_findings.md.
         """
         work = held_terms(self.index, without_unread(self.space, choices)) @ self.macs
-        for stage, widths in enumerate(self.wide):
-            work = work + widths[choices[width_decision(stage)]]
+        work += [row[choices[width_decision(stage)]] for stage, row in enumerate(self.wide)]
         return float(np.log2(self.sizes) @ np.log2(work))
 
 
 def promise(space: SearchSpace) -> Promise:
     """What the networks of a space promise; build it once."""
-    of_stage = [stage_size(space, stage) for stage in range(len(space.stages))]
-    sizes, terms = sorted(set(of_stage)), cost_terms(space)
+    stages, terms = range(len(space.stages)), cost_terms(space)
+    sizes = [stage_size(space, stage) for stage in stages]
     macs = np.zeros((len(terms), len(sizes)))
     for row, term in zip(macs, terms, strict=True):
         if isinstance(term.block, BinaryConv):
             row[sizes.index(term.block.in_size)] = counts(term.block).binary_macs
-    wide = np.zeros((len(of_stage), len(space.widths), len(sizes)))
-    for stage, size in enumerate(of_stage):
-        for option, width in enumerate(space.widths):
-            channels = stage_channels(space, stage, width)
-            wide[stage, option, sizes.index(size)] = size**2 * channels**2
+    channels = np.array([
+        [stage_channels(space, stage, width) for width in space.widths] for stage in stages
+    ], float)  # fmt: skip
+    wide = (np.array(sizes)[:, None] * channels) ** 2
     return Promise(space, term_index(terms), np.array(sizes), macs, wide)

@@ -2,34 +2,23 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from math import ceil
 
 import numpy as np
 
 from costmodels.errors import BudgetUnreachable
 from costmodels.selection import AnyBudget
-from costmodels.spending import Spending, spending
 from space.decisions import Choices
 from space.genotype import Genotype, choices_of, genotype_of
-from space.search_space import SearchSpace
 from targets.toolchain import Notify
 
-from .candidates import (
-    USED_SHARE,
-    LogProbabilities,
-    candidate_choices,
-    neighbours,
-    regular_probabilities,
-)
+from .candidates import candidate_choices, regular_probabilities
 from .errors import DivergedError
 from .halving import Halving, Keeps
 from .judge import Judge
-from .promising import Promise, promise
+from .offers import Offers, offers_within
 from .ranking import Candidate, evaluate, rank_within
-
-# Starts of a climb to a family's most promising network: one alone stops below the top.
-CLIMBS = 8
 
 
 def tried_ranking(
@@ -45,7 +34,7 @@ def tried_ranking(
     those that were tried, by their loss; what diverged is not there. keeps_to_boards: see
     `Halving.run`. Raises DivergedError where all that were tried did.
     """
-    offers = _Offers(judge.space, promise(judge.space), spending(judge.space, limits))
+    offers = offers_within(judge.space, limits)
     families = _families(judge, limits, candidates, offers, generator=generator)
     # What was tried within tighter limits is no trial within these.
     least_used = offers.least_used(*(each for family in families for each in family))
@@ -76,57 +65,11 @@ def tried_ranking(
     return tuple(sorted(sound, key=_by_trial))
 
 
-@dataclass(frozen=True, eq=False, slots=True)
-class _Offers:
-    """The networks of a space within limits, the most promising first."""
-
-    space: SearchSpace
-    promise: Promise
-    spending: Spending
-
-    def least_used(self, *networks: Choices) -> float:
-        """Of the tightest limit, as much as makes use of it, or what these networks leave of it."""
-        shares = map(self.spending.share, networks)
-        return min(USED_SHARE, *(share for share in shares if share is not None))
-
-    def uses(self, choices: Choices, least: float) -> bool:
-        """Whether choices keep to the limits, and use so much of the tightest."""
-        share = self.spending.share(choices)
-        return share is not None and share >= least
-
-    def near(
-        self, choices: Choices, log_probabilities: LogProbabilities, generator: np.random.Generator
-    ) -> Iterator[Choices]:
-        """Yield neighbours that make use of a limit, or as much as the network does."""
-        least_used = self.least_used(choices)
-        found = neighbours(self.space, log_probabilities, choices=choices, generator=generator)
-        ranked = sorted(found, key=self.promise.of, reverse=True)
-        return (each for each in ranked if self.uses(each, least_used))
-
-    def climbed(
-        self, found: Sequence[Choices], log_probabilities: LogProbabilities,
-        generator: np.random.Generator,
-    ) -> list[Choices]:  # fmt: skip
-        """The networks that make use of a limit, if any do, behind the best that they lead to.
-
-        From some of them, always to the most promising neighbour, until none that is drawn promises
-        more.
-        """
-
-        def top_from(choices: Choices) -> Choices:
-            best = next(self.near(choices, log_probabilities, generator), choices)
-            return top_from(best) if self.promise.of(best) > self.promise.of(choices) else choices
-
-        using = [each for each in found if self.uses(each, USED_SHARE)] or found
-        ranked = sorted(using, key=self.promise.of, reverse=True)
-        return [max(map(top_from, ranked[:CLIMBS]), key=self.promise.of), *ranked]
-
-
 def _families(
-    judge: Judge, limits: Sequence[AnyBudget], candidates: Sequence[Choices], offers: _Offers, *,
+    judge: Judge, limits: Sequence[AnyBudget], candidates: Sequence[Choices], offers: Offers, *,
     generator: np.random.Generator,
 ) -> list[list[Choices]]:  # fmt: skip
-    """The candidates and networks of each kind of uniform design: see `_Offers.climbed`."""
+    """The candidates and networks of each kind of uniform design: see `Offers.climbed`."""
     found = [(judge.log_probabilities, candidates)]
     for held in regular_probabilities(judge.space, judge.log_probabilities):
         count = ceil(len(candidates) / 2)

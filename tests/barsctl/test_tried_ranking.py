@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from barsctl import candidates, judge
@@ -16,14 +17,17 @@ from barsctl.derive import DeriveSettings, derive
 from barsctl.halving import Halving
 from barsctl.judge import JudgeSettings
 from barsctl.network_rows import KeptChoices, kept_choices
+from barsctl.offers import offers_within
+from barsctl.pricing import hard_budgets
 from barsctl.ranking import Candidate
 from barsctl.search_run import search_run
 from costmodels.protocol import network_cost
 from costmodels.registry import COST_MODELS
-from space.decisions import Choices
+from space.computed import computed
+from space.decisions import Choices, decisions
 from space.decode import decode
 from space.genotype import Genotype, genotype_of
-from space.uniform import uniform_genotype
+from space.uniform import uniform_genotype, uniform_kinds
 from tests.barsctl.tiny_runs import CPU, SEARCH, SPACE, tiny_config, tiny_dataset, write_images
 from tests.barsctl.tiny_tables import write_table
 
@@ -107,6 +111,42 @@ def test_smaller_budgets_trials_are_none_of_a_larger_one(run: Path) -> None:
     # Of one kind of uniform design none may make use of so much.
     assert sum(each.costs["bops"] > 0.5 * bops for each in large) >= 3
     assert tried(0.7) == large
+
+
+def test_most_promising_near_the_best_follows_families(run: Path) -> None:
+    budgets = [Budget("bops", 2e5)]
+    derive(run, replace(SETTINGS, trials=6), device=CPU, notify=print, budgets=budgets)
+    rows = [json.loads(line) for line in (run / "trials.jsonl").read_text().splitlines()[1:]]
+    genotypes = [genotype_of(SPACE, row["choices"]) for row in rows]
+    kinds = 1 + len(uniform_kinds(SPACE))
+    offers = offers_within(SPACE, hard_budgets(budgets, SPACE, tables=()))
+    flat = {name: np.zeros(len(options)) for name, options in decisions(SPACE).items()}
+    for number in range(kinds, 6):
+        best = min(range(number), key=lambda index: rows[index]["loss"])
+        near = offers.near(rows[best]["choices"], flat, np.random.default_rng(0))
+        tried = {computed(each) for each in genotypes[:number]}
+        left = (each for each in near if computed(genotype_of(SPACE, each)) not in tried)
+        expected = offers.promise.of(next(left))
+        assert offers.promise.of(rows[number]["choices"]) == expected
+
+
+def test_kind_that_a_budget_rules_out_has_no_trial(
+    run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The others do."""
+    families = note_families(monkeypatch)
+    derive(run, replace(SETTINGS, measured=False), device=CPU, notify=print)
+    every = len(families[-1])
+    least = min(
+        network_cost(
+            COST_MODELS["bops"],
+            decode(uniform_genotype(SPACE, kind, depth=0, width=min(SPACE.widths))).blocks,
+        )
+        for kind in uniform_kinds(SPACE)
+    )
+    derive(run, SETTINGS, device=CPU, notify=print, budgets=[Budget("bops", least)])
+    assert every == 1 + len(uniform_kinds(SPACE))
+    assert 1 < len(families[-1]) < every
 
 
 def use_board(

@@ -96,6 +96,34 @@ def test_networks_near_the_best_are_those_of_what_was_trained(
     assert asked == [first]
 
 
+def test_networks_that_compute_the_same_are_tried_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where one of them was tried before, and one alone is near the best."""
+    space = replace(SPACE, stages=(Stage(16, 1),), path="narrow")
+    start = genotype_of(space, dict.fromkeys(decisions(space), 1))
+
+    def normal(*topology: tuple[str, ...]) -> Genotype:
+        return replace(start, topologies={"s0c0": topology})
+
+    before = normal(("bconv3x3",), ("none", "skip"))
+    same = normal(("skip",), ("none", "bconv3x3"))
+    other = normal(("bconv3x3",), ("none", "bconv3x3"))
+    monkeypatch.setattr(trials, "trial_run", lambda *_, **__: tmp_path)
+    monkeypatch.setattr(trials, "read_metrics", lambda _: [metrics_row(loss=1.0)])
+    write_images(tmp_path)
+    opened = open_trials(
+        tmp_path, "trials.jsonl", space, tiny_dataset(tmp_path), TrainSettings(), epochs=1,
+        device=CPU,
+    )  # fmt: skip
+    opened.tried(before)
+    turn = try_networks(
+        opened, [[same, before], [start]], before=[before], near=lambda *_: [same, other], count=9
+    )
+    assert [genotype for genotype, _ in turn] == [before, start, other]
+    assert len(opened.known.rows) == 3
+
+
 def _other(topology: Topology) -> Topology:
     """The topology with its first edge another."""
     (first, *rest), *nodes = topology
