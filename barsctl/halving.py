@@ -12,6 +12,7 @@ from pathlib import Path
 
 import torch
 
+from space.computed import computed
 from space.decisions import Choices
 from space.genotype import Genotype
 from space.search_space import SearchSpace
@@ -69,7 +70,7 @@ class Halving:
         The best quarter of those that keep to the boards' budgets, as measured, are trained to the
         end; their runs stay in the search's folder.
         """
-        all_count = max(self.count, len(before))
+        all_count = max(self.count, len(set(map(computed, before))))
         tried: list[tuple[Genotype, float | None]] = []
         for genotype, loss in try_networks(
             self.short, families, before=before, near=near, count=self.count

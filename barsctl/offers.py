@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import groupby
+from operator import itemgetter
 
 import numpy as np
 
@@ -26,9 +28,9 @@ class Offers:
     spending: Spending
 
     def least_used(self, *networks: Choices) -> float:
-        """Of the tightest limit, as much as makes use of it, or what these networks leave of it."""
+        """Of the tightest limit, as much as makes use of it, or as one of these networks uses."""
         shares = map(self.spending.share, networks)
-        return min(USED_SHARE, *(share for share in shares if share is not None))
+        return min((USED_SHARE, *(share for share in shares if share is not None)))
 
     def uses(self, choices: Choices, least: float) -> bool:
         """Whether choices keep to the limits, and use so much of the tightest."""
@@ -36,16 +38,24 @@ class Offers:
         return share is not None and share >= least
 
     def near(
-        self, choices: Choices, log_probabilities: LogProbabilities, generator: np.random.Generator
-    ) -> Iterator[Choices]:
-        """Yield neighbours that make use of a limit, or as much as the network does."""
+        self, choices: Choices, log_probabilities: LogProbabilities, *,
+        generator: np.random.Generator,
+    ) -> Iterator[Choices]:  # fmt: skip
+        """Yield neighbours that make use of a limit, or as much as the network does.
+
+        Of those that promise the same, the ones that use less come first.
+        """
         least_used = self.least_used(choices)
         found = neighbours(self.space, log_probabilities, choices=choices, generator=generator)
-        ranked = sorted(found, key=self.promise.of, reverse=True)
-        return (each for each in ranked if self.uses(each, least_used))
+        promised = [(self.promise.of(each), each) for each in found]
+        ranked = sorted(promised, key=itemgetter(0), reverse=True)
+        for _, equals in groupby(ranked, key=itemgetter(0)):
+            shares = [(self.spending.share(each), each) for _, each in equals]
+            using = [pair for pair in shares if pair[0] is not None and pair[0] >= least_used]
+            yield from (each for _, each in sorted(using, key=itemgetter(0)))
 
     def climbed(
-        self, found: Sequence[Choices], log_probabilities: LogProbabilities,
+        self, found: Sequence[Choices], log_probabilities: LogProbabilities, *,
         generator: np.random.Generator,
     ) -> list[Choices]:  # fmt: skip
         """The networks that make use of a limit, if any do, behind the best that they lead to.
@@ -55,7 +65,7 @@ class Offers:
         """
 
         def top_from(choices: Choices) -> Choices:
-            best = next(self.near(choices, log_probabilities, generator), choices)
+            best = next(self.near(choices, log_probabilities, generator=generator), choices)
             return top_from(best) if self.promise.of(best) > self.promise.of(choices) else choices
 
         using = [each for each in found if self.uses(each, USED_SHARE)] or found

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import torch
 
-from space.computed import computed
+from space.computed import Computed, computed
 from space.decisions import Choices
 from space.decode import decode
 from space.genotype import Genotype, choices_of, genotype_of
@@ -24,7 +24,7 @@ from space.search_space import SearchSpace
 
 from .data.dataset import Dataset
 from .errors import BarsError, DivergedError
-from .network_rows import KeptChoices, kept_choices, known_rows
+from .network_rows import kept_choices, known_rows
 from .random_numbers import initial_weights
 from .ranks import from_first, is_first
 from .run_folder import read_metrics
@@ -188,8 +188,8 @@ def try_networks(
 
 
 def _next_one(
-    networks: Mapping[KeptChoices, Genotype],
-    losses: Mapping[KeptChoices, float | None],
+    networks: Mapping[Computed, Genotype],
+    losses: Mapping[Computed, float | None],
     near: Near,
 ) -> Genotype | None:
     """The first untried network near the best one, else of all; None where all were tried."""

@@ -45,7 +45,8 @@ def tried_ranking(
 
     def near(best: Genotype, tried_count: int) -> Iterator[Genotype]:
         generator = np.random.default_rng([halving.seed, tried_count])
-        return genotypes(offers.near(choices_of(best), judge.log_probabilities, generator))
+        found = offers.near(choices_of(best), judge.log_probabilities, generator=generator)
+        return genotypes(found)
 
     tried = halving.run(
         [[*genotypes(family)] for family in families], before=[*genotypes(before)], near=near,
@@ -76,7 +77,10 @@ def _families(
         with suppress(BudgetUnreachable):
             drawn = candidate_choices(judge.space, held, limits, count=count, generator=generator)
             found.append((held, drawn))
-    return [offers.climbed(family, probabilities, generator) for probabilities, family in found]
+    return [
+        offers.climbed(family, probabilities, generator=generator)
+        for probabilities, family in found
+    ]
 
 
 def _by_trial(candidate: Candidate) -> tuple[int, float]:

@@ -30,9 +30,9 @@ class Spending:
     conflicts: list[Conflict] = field(default_factory=list)
 
     def share(self, choices: Choices) -> float | None:
-        """Of the tightest budget, what the choices cost; None where they break one.
+        """Of the tightest budget, what the choices cost: 1 without budgets.
 
-        1 without budgets.
+        None where they break one.
         """
         costs = [choices_cost(self.index, budget.costs, choices) for budget in self.added]
         used = _tightest(costs, [budget.limit for budget in self.added])

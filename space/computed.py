@@ -2,17 +2,18 @@
 
 from .decisions import Choices, op_decision
 from .genotype import Genotype, choices_of, kept_cells
-from .search_space import SearchSpace, groups
+from .search_space import KERNEL_SIZES, SearchSpace, groups
 
-Terms = tuple[tuple[tuple[int, str], ...], ...]
-"""Of each node in turn: which nodes it reads, and through which primitives."""
+Computed = tuple[object, ...]
+Read = tuple[int, str, int]
+"""Which value a node reads, through which primitive, and a convolution through which signs."""
 
 
-def computed(genotype: Genotype) -> tuple[object, ...]:
-    """Equal for networks of a space that compute the same.
+def computed(genotype: Genotype) -> Computed:
+    """Equal only for networks of a space that compute the same, with the same parameters.
 
-    Whatever cells are that the depths drop, and on a narrow path, where a cell passes on its last
-    node alone, nodes that nothing reads or that only pass another one on.
+    It does not tell cells that the depths drop, and on a narrow path, where a cell passes on its
+    last node alone, neither nodes that nothing reads nor those that only pass another one on.
     """
     space, kept = genotype.space, dict.fromkeys(cell.group for cell in kept_cells(genotype))
     cells: dict[str, object]
@@ -20,7 +21,7 @@ def computed(genotype: Genotype) -> tuple[object, ...]:
         cells = {group: genotype.topologies[group] for group in kept}
     else:
         read = without_unread(space, choices_of(genotype))
-        cells = {group: _terms(space, read, group) for group in kept}
+        cells = {group: _reads(space, read, group) for group in kept}
     return genotype.widths, genotype.depths, tuple(cells.items())
 
 
@@ -41,16 +42,25 @@ def without_unread(space: SearchSpace, choices: Choices) -> Choices:
     return found
 
 
-def _terms(space: SearchSpace, choices: Choices, group: str) -> Terms:
-    """Of the nodes of a topology that are read and compute something, and of what is passed on."""
-    found: list[tuple[tuple[int, str], ...]] = []
-    numbers = [0]  # of x_0, x_1, ...: equal where one is the other
+def _reads(space: SearchSpace, choices: Choices, group: str) -> tuple[tuple[Read, ...], ...]:
+    """Of each node that is read and does more than pass one on, in order; then what is passed on.
+
+    Of two nodes that are one value each still writes signs by thresholds of its own.
+    """
+    found: list[tuple[Read, ...]] = []
+    values = [0]  # of x_0, x_1, ...: equal where one is the other
+    signs: dict[int, int] = {}  # of nodes whose signs are read, in that order
     for node in range(1, space.nodes + 1):
-        ops = [space.primitives[choices[op_decision(group, node, j)]] for j in range(node)]
-        edges = sorted((numbers[j], op) for j, op in enumerate(ops) if op != "none")
-        if [op for _, op in edges] == ["skip"]:
-            numbers.append(edges[0][0])
+        reads: list[Read] = []
+        for source in range(node):
+            op, sign = space.primitives[choices[op_decision(group, node, source)]], -1
+            if op in KERNEL_SIZES:
+                sign = signs.setdefault(source, len(signs))
+            if op != "none":
+                reads.append((values[source], op, sign))
+        if [op for _, op, _ in reads] == ["skip"]:
+            values.append(reads[0][0])
         else:
-            found += [tuple(edges)] if edges else []
-            numbers.append(len(found))
-    return (*found, ((numbers[-1], "skip"),))
+            found += [tuple(sorted(reads))] if reads else []
+            values.append(len(found))
+    return (*found, ((values[-1], "skip", -1),))

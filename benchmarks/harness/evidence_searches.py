@@ -6,6 +6,7 @@ import time
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
 from typing import Final
 
@@ -37,6 +38,11 @@ DATA: Final = DataChoice("fashion-mnist", None, None, 0)
 # Of the machine whose latencies count, wherever networks are searched and trained.
 TABLE: Final = Path("docs/results/search-table.jsonl")
 SEARCH, SEARCH_CLOCK, DERIVE_CLOCK = "search", "search-seconds", "derive-seconds"
+# What derive writes into a search's folder; files of other settings are set aside beside theirs.
+OF_DERIVE: Final = (
+    *(name.replace(".jsonl", "*.jsonl") for name in (JUDGED, TRIED, WHOLE_TRIALS)),
+    DERIVED, GENOTYPE, RUNNING,
+)  # fmt: skip
 # Networks that derive compares.
 COMPARED = 4 * CANDIDATES
 # Networks that derive begins to train before one is chosen.
@@ -128,7 +134,7 @@ def searched(
     compared = DeriveSettings(COMPARED, JudgeSettings(cell.seed), measured=False, trials=trials)
     dataset, search = load_choice(DATA), run / SEARCH
     clocks, marker = (run / SEARCH_CLOCK, run / DERIVE_CLOCK), run / "derived-by"
-    if marker.exists() and marker.read_text() != derived_by(cell):
+    if not marker.exists() or marker.read_text() != derived_by(cell):
         _forget_derived(run)
     write_atomically(marker, derived_by(cell))
     if not (search / DERIVED).exists():
@@ -152,11 +158,10 @@ def _candidates(search: Path) -> tuple[Row, ...]:
 
 
 def _forget_derived(run: Path) -> None:
-    """Remove what was derived in another way, and what was tried and trained for that."""
-    search = run / SEARCH
-    for each in (run / DERIVE_CLOCK, *(search / name for name in (DERIVED, TRIED, WHOLE_TRIALS))):
-        each.unlink(missing_ok=True)
-    shutil.rmtree(search / RUNNING, ignore_errors=True)
+    """Remove what was derived in another way, and what was judged, tried and trained for that."""
+    (run / DERIVE_CLOCK).unlink(missing_ok=True)
+    for each in chain.from_iterable((run / SEARCH).glob(pattern) for pattern in OF_DERIVE):
+        shutil.rmtree(each) if each.is_dir() else each.unlink()
     forget_training(run)
 
 
@@ -193,9 +198,7 @@ def _copy_search(source: Path, run: Path) -> None:
         return
     part = run / "part"
     shutil.rmtree(part, ignore_errors=True)
-    rows = (JUDGED, TRIED, WHOLE_TRIALS)
-    aside = (name.replace(".jsonl", "-*.jsonl") for name in rows)
-    derived = shutil.ignore_patterns(*rows, *aside, DERIVED, GENOTYPE, RUNNING)
+    derived = shutil.ignore_patterns(*OF_DERIVE)
     shutil.copytree(source / SEARCH, part, ignore=derived)
     shutil.copy(source / SEARCH_CLOCK, run)
     part.rename(run / SEARCH)

@@ -123,7 +123,7 @@ def test_most_promising_near_the_best_follows_families(run: Path) -> None:
     flat = {name: np.zeros(len(options)) for name, options in decisions(SPACE).items()}
     for number in range(kinds, 6):
         best = min(range(number), key=lambda index: rows[index]["loss"])
-        near = offers.near(rows[best]["choices"], flat, np.random.default_rng(0))
+        near = offers.near(rows[best]["choices"], flat, generator=np.random.default_rng(0))
         tried = {computed(each) for each in genotypes[:number]}
         left = (each for each in near if computed(genotype_of(SPACE, each)) not in tried)
         expected = offers.promise.of(next(left))

@@ -58,7 +58,8 @@ def search(run: Path) -> Searched:
 
 
 def tried(run: Path) -> list[Path]:
-    found = [run / "search" / name for name in ("trials.jsonl", "whole-trials.jsonl", "trial/run")]
+    names = ("judged.jsonl", "trials.jsonl", "whole-trials-2.jsonl", "trial/run")
+    found = [run / "search" / name for name in names]
     for each in found:
         each.parent.mkdir(parents=True, exist_ok=True)
         each.touch()
@@ -87,9 +88,10 @@ def test_search_that_was_derived_otherwise_is_derived_again(
     assert not any(each.exists() for each in (folder, *trials, training_of(run)[1]))
 
 
-def test_trials_of_a_derive_that_was_killed_are_forgotten_too(
+def test_what_was_derived_at_another_time_is_forgotten(
     derives: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Also of a derive that was killed, and where nothing says how it was."""
     run = tmp_path / "run"
 
     def killed(*_: object, **__: object) -> None:
@@ -104,6 +106,13 @@ def test_trials_of_a_derive_that_was_killed_are_forgotten_too(
     search(run)
     assert derives == [run / "search"]
     assert not (run / "search" / "trials.jsonl").exists()
+    other = tmp_path / "other"
+    other.mkdir()
+    trials = tried(other)
+    (other / "search" / "derive.json").touch()
+    search(other)
+    assert derives == [run / "search", other / "search"]
+    assert not any(each.exists() for each in trials)
 
 
 @pytest.mark.parametrize("seed", SEEDS)
