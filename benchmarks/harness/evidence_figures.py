@@ -6,6 +6,9 @@ from collections.abc import Iterator, Sequence
 
 from scipy.stats import kendalltau
 
+from barsctl.promising import promise
+from space.genotype import choices_of
+
 from .evidence_matrix import (
     BUDGETS_US,
     CANDIDATES,
@@ -18,9 +21,13 @@ from .evidence_matrix import (
     best_row,
     settled_best,
 )
+from .evidence_networks import genotype_in
 from .evidence_searches import SPACE
 from .report import Cell as Shown
 from .report import Check
+
+# Networks of the space that no trial chose.
+FORETOLD: tuple[Group, ...] = ("uniform", "random", "candidate")
 
 
 def accuracies(rows: Sequence[Row], group: Group, budget_us: float, name: str = "") -> list[float]:
@@ -71,6 +78,24 @@ def candidate_pairs(rows: Sequence[Row]) -> list[tuple[float, float]]:
         for row in rows
         if row["group"] == "candidate" and row["test"] is not None
     ]
+
+
+def promise_correlation(rows: Sequence[Row]) -> tuple[int, float]:
+    """Of how many networks of the space the promise is told, and Kendall's tau with what they are.
+
+    All that were trained for the middle budget from the first seed, by test accuracy.
+    """
+    promised = promise(SPACE)
+    pairs = [
+        (promised.of(choices_of(genotype_in(row))), row["test"])
+        for row in rows
+        if (row["budget_us"], row["seed"]) == (MIDDLE_US, SEEDS[0])
+        and row["group"] in FORETOLD
+        and None not in (row["test"], row["genotype"])
+    ]
+    if len(pairs) < 2:
+        return len(pairs), math.nan
+    return len(pairs), float(kendalltau(*zip(*pairs, strict=True)).statistic)
 
 
 def checks(rows: Sequence[Row]) -> list[Check]:

@@ -122,7 +122,7 @@ def is_measured_here(table: LatencyTable) -> bool:
 def network_of(row: Row) -> BlockGraph:
     """The network that a row is of."""
     if row["genotype"] is not None:
-        return decode(_genotype_in(row))
+        return decode(genotype_in(row))
     name = short_cell(cell_of(row)).name if row["group"] == "full" else row["name"]
     return _reference(_form(name), row["channels"])
 
@@ -132,7 +132,8 @@ def genotype_field(made: Made) -> object:
     return None if made.genotype is None else json.loads(to_json(made.genotype))
 
 
-def _genotype_in(row: Row) -> Genotype:
+def genotype_in(row: Row) -> Genotype:
+    """The genotype of a row that has one."""
     return from_json(json.dumps(row["genotype"]), what=row["cell"])
 
 
@@ -201,7 +202,7 @@ def _made_again(cell: Cell, run: Path, rows: Sequence[Row]) -> Made | None:
         return None
     if short.group == "reference":
         return _made_form(_form(short.name), first["channels"])
-    return _made_genotype(_genotype_in(first), run)
+    return _made_genotype(genotype_in(first), run)
 
 
 def _reference(form: ReferenceForm, channels: int) -> BlockGraph:
@@ -273,4 +274,4 @@ def _kept(cell: Cell, rows: Sequence[Row]) -> Choices:
 def _best_uniform(budget_us: float, rows: Sequence[Row]) -> Genotype:
     best = best_row("uniform", budget_us, rows)
     assert best is not None, "uniform designs come first"
-    return _genotype_in(best)
+    return genotype_in(best)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from space.atomic import write_atomically
 
-from .evidence_figures import candidate_pairs, checks, random_tests
+from .evidence_figures import candidate_pairs, checks, promise_correlation, random_tests
 from .evidence_matrix import (
     BUDGETS_US,
     FIRST_SEARCHED,
@@ -200,11 +200,18 @@ def _random(rows: Sequence[Row]) -> Iterator[str]:
 
 
 def _ranks(rows: Sequence[Row]) -> Iterator[str]:
-    if candidate_pairs(rows):
-        yield "## What accuracies with shared weights foretell\n"
+    count, tau = promise_correlation(rows)
+    if count > 1:
+        yield "## What foretells a network's accuracy\n"
         yield (
-            "The networks that the middle budget's first search was derived to, judged by shared "
-            "weights and then trained on their own.\n"
+            "What trials go by, the promise of a network, is told before anything is trained: of "
+            f"{count} networks\nwithin {MIDDLE_US:g} us that no trial chose, Kendall's tau with "
+            f"their test accuracies is {tau:.2f}.\n"
+        )
+    if candidate_pairs(rows):
+        yield (
+            "Accuracies with shared weights: of the networks that the middle budget's first search "
+            "was derived to, which\nwere then trained on their own.\n"
         )
         yield "![trained accuracy over shared](search-ranks.svg)\n"
 

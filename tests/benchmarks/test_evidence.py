@@ -10,7 +10,7 @@ import numpy as np
 import onnxruntime
 import pytest
 import torch
-from harness.evidence_figures import best_mean, checks
+from harness.evidence_figures import best_mean, checks, promise_correlation
 from harness.evidence_matrix import (
     BUDGETS_US,
     CANDIDATES,
@@ -33,8 +33,10 @@ from harness.evidence_runs import trained_alike
 from harness.evidence_searches import derived_by
 from harness.float_network import FloatNetwork, float_onnx
 
+from barsctl.promising import promise
 from costmodels.correction import Correction
 from space.blocks import Block, Conv
+from space.genotype import choices_of, random_genotype, to_json
 from space.presets import named_space
 from tests.example_tables import table_of
 
@@ -357,6 +359,27 @@ def test_page_tells_what_is_missing(tmp_path: Path) -> None:
     assert {path.name for path in tmp_path.iterdir()} == {
         "search.md", "search-budgets.svg", "search-ranks.svg",
     }  # fmt: skip
+
+
+def test_page_tells_what_the_promise_foretells(tmp_path: Path) -> None:
+    promised = promise(SPACE)
+    drawn = [random_genotype(SPACE, np.random.default_rng(seed)) for seed in range(6)]
+    drawn.sort(key=lambda each: promised.of(choices_of(each)))
+    ranks = (0, 1, 2, 3, 5, 4)  # 14 of 15 pairs in order, and 1 out of it
+    rows = [
+        row(Cell("random", MIDDLE_US, 0, str(rank)), 0.8 + 0.01 * rank)
+        | {"genotype": json.loads(to_json(genotype))}
+        for rank, genotype in zip(ranks, drawn, strict=True)
+    ]
+    count, tau = promise_correlation(rows)
+    assert (count, round(tau, 6)) == (6, round(13 / 15, 6))
+    others = [each | {"budget_us": LEAST_US} for each in rows]
+    searched = row(FIRST_SEARCHED, 0.1) | {"genotype": rows[-1]["genotype"]}
+    assert promise_correlation([*rows, *others, searched]) == promise_correlation(rows)
+    write_page(rows, [], tmp_path / "search.md", epochs=10, measured_on="EPYC")
+    page = (tmp_path / "search.md").read_text()
+    assert "of 6 networks\nwithin 25.2 us that no trial chose, Kendall's tau with" in page
+    assert "is 0.87." in page
 
 
 @pytest.mark.parametrize("convs", [0, 2])
