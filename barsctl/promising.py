@@ -13,33 +13,41 @@ from space.counts import counts
 from space.decisions import Choices, width_decision
 from space.search_space import SearchSpace, stage_channels, stage_size
 
+# A convolution of 8 times the MACs is worth 4: how many there are counts beside their sizes.
+WORTH = 2 / 3
+WIDTH = 1 / 3
+
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Promise:
     """Of two networks of a space the one that promises more is the likelier to train better.
 
-    sizes: of feature maps [stages]. macs: binary ones that read maps of each size, by block [terms,
-    stages]. wide: those of a 1x1 convolution on the wide path, by option of a stage's width
-    [stages, widths].
+    sizes: of feature maps [stages]. work: of binary convolutions that read maps of each size, by
+    block [terms, stages]. wide_work: of 1x1 convolutions on the wide path, by option of a stage's
+    width, and channels of these [stages, widths].
     """
 
     space: SearchSpace
     index: TermIndex
     sizes: NDArray[np.intp]
-    macs: NDArray[np.float64]
-    wide: NDArray[np.float64]
+    work: NDArray[np.float64]
+    wide_work: NDArray[np.float64]
+    channels: NDArray[np.float64]
 
     def of(self, choices: Choices) -> float:
-        """The sum over feature map sizes of log2(size) * log2(work).
+        """The sum over feature map sizes of log2(size) * log2(work * channels ** (1 / 3)).
 
-        The work is the binary MACs that read maps of the size and are read in turn, and those of a
-        1x1 convolution from a stage's channels to as many. More of one size pays less and less, and
-        more pixels pay more. Its rank correlations with losses and accuracies are in
-        docs/results/search_findings.md.
+        The work is that of the binary convolutions that read maps of the size and are read in turn,
+        each one's MACs to the power of 2 / 3, and that of a 1x1 convolution from the stage's
+        channels to as many. More of one size pays less and less, and more pixels pay more. Its rank
+        correlations with losses and accuracies are in docs/results/search_findings.md.
         """
-        work = held_terms(self.index, without_unread(self.space, choices)) @ self.macs
-        work += [row[choices[width_decision(stage)]] for stage, row in enumerate(self.wide)]
-        return float(np.log2(self.sizes) @ np.log2(work))
+        work = held_terms(self.index, without_unread(self.space, choices)) @ self.work
+        stages = np.arange(len(self.sizes))
+        widths = [choices[width_decision(stage)] for stage in stages.tolist()]
+        work += self.wide_work[stages, widths]
+        worth = np.log2(work) + WIDTH * np.log2(self.channels[stages, widths])
+        return float(np.log2(self.sizes) @ worth)
 
 
 def promise(space: SearchSpace) -> Promise:
@@ -53,5 +61,7 @@ def promise(space: SearchSpace) -> Promise:
     channels = np.array([
         [stage_channels(space, stage, width) for width in space.widths] for stage in stages
     ], float)  # fmt: skip
-    wide = (np.array(sizes)[:, None] * channels) ** 2
-    return Promise(space, term_index(terms), np.array(sizes), macs, wide)
+    wide_macs = (np.array(sizes)[:, None] * channels) ** 2
+    return Promise(
+        space, term_index(terms), np.array(sizes), macs**WORTH, wide_macs**WORTH, channels
+    )

@@ -104,7 +104,7 @@ def derived_by(cell: Cell) -> str:
     if cell.group in UNTRIED:
         return "no trials"
     epochs = DeriveSettings().trial_epochs
-    return f"{TRIALS} promising trials of {epochs} epochs, the best to the end"
+    return f"{TRIALS} trials of {epochs} epochs, promise of MACs**(2/3), the best to the end"
 
 
 def is_current(row: Row) -> bool:

@@ -21,13 +21,20 @@ def test_promise_is_of_what_the_network_computes_at_each_size() -> None:
     # At 4x4 pixels a 1x1 convolution of 8 to 8 channels and two 3x3 ones, and one of stride 2 of 16
     # to 16 that reads them; two of 16 to 16 at the 2x2 behind it. The wide path has 8 channels, and
     # 16 behind the reduction.
-    reading_4 = 8 * 8 * 16 + 2 * 9 * 8 * 8 * 16 + 9 * 16 * 16 * 4 + 8 * 8 * 16
-    reading_2 = 2 * 9 * 16 * 16 * 4 + 16 * 16 * 4
-    assert promised(choices_of(found)) == pytest.approx(2 * log2(reading_4) + log2(reading_2))
+    reading_4 = [8 * 8 * 16, *[9 * 8 * 8 * 16] * 2, 9 * 16 * 16 * 4, 8 * 8 * 16]
+    reading_2 = [*[9 * 16 * 16 * 4] * 2, 16 * 16 * 4]
+    behind = log2(worth(reading_2)) + log2(16) / 3
+    expected = 2 * (log2(worth(reading_4)) + log2(8) / 3) + behind
+    assert promised(choices_of(found)) == pytest.approx(expected)
     # Without the first stage's cell the reduction reads the 8 channels of the stem alone.
-    fewer = 9 * 8 * 16 * 4 + 8 * 8 * 16
+    fewer = [9 * 8 * 16 * 4, 8 * 8 * 16]
     shallow = replace(found, depths=(0, 0))
-    assert promised(choices_of(shallow)) == pytest.approx(2 * log2(fewer) + log2(reading_2))
+    expected = 2 * (log2(worth(fewer)) + log2(8) / 3) + behind
+    assert promised(choices_of(shallow)) == pytest.approx(expected)
+
+
+def worth(macs: list[int]) -> float:
+    return float(sum(each ** (2 / 3) for each in macs))
 
 
 def test_convolution_that_nothing_reads_promises_nothing() -> None:
