@@ -18,7 +18,7 @@ SPACES = {
         stages=(Stage(32, 1), Stage(64, 2)), nodes=3, stem_blocks=3, widths=(0.5, 0.75, 1.0),
     ),
     "fashion-small": SearchSpace(
-        "fashion-small", image_channels=1, image_size=28, classes=10, stem_kernel_size=5,
+        "fashion-small", image_channels=1, image_size=28, classes=10, stem_kernel_size=3,
         stem_stride=2, stages=(Stage(64, 2), Stage(64, 2), Stage(128, 2), Stage(128, 2)), nodes=2,
         primitives=("none", "skip", "bconv1x1", "bconv3x3"), sharing="kind", downsample="conv",
         path="narrow",
