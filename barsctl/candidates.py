@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import entropy
+from scipy.special import entr
 
 from costmodels.selection import AnyBudget, most_probable, most_probable_of_layouts
 from costmodels.spending import spending
@@ -128,12 +128,12 @@ def neighbours(
 
 def _openness(options: Decisions, log_probabilities: LogProbabilities) -> float:
     """The mean entropy of the edges, each as a share of its largest: 0 decided, 1 uniform."""
-    shares = [
-        float(entropy(np.exp(log_probabilities[edge])) / np.log(len(options[edge])))
-        for edge in edge_decisions(options)
-        if len(options[edge]) > 1
-    ]
-    return float(np.mean(shares)) if shares else 0.0
+    found = []
+    for edge in edge_decisions(options):
+        if len(options[edge]) > 1:
+            weights = np.exp(log_probabilities[edge])
+            found.append(entr(weights / weights.sum()).sum() / np.log(len(weights)))
+    return float(np.mean(found)) if found else 0.0
 
 
 def _drawn_layouts(
