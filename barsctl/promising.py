@@ -14,8 +14,8 @@ from space.decisions import Choices, width_decision
 from space.search_space import SearchSpace, stage_channels, stage_size
 
 # A convolution of 8 times the MACs is worth 4: how many there are counts beside their sizes.
-WORTH = 2 / 3
-WIDTH = 1 / 3
+MACS_POWER = 2 / 3
+CHANNELS_POWER = 1 / 3
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -46,7 +46,7 @@ class Promise:
         stages = np.arange(len(self.sizes))
         widths = [choices[width_decision(stage)] for stage in stages.tolist()]
         work += self.wide_work[stages, widths]
-        worth = np.log2(work) + WIDTH * np.log2(self.channels[stages, widths])
+        worth = np.log2(work) + CHANNELS_POWER * np.log2(self.channels[stages, widths])
         return float(np.log2(self.sizes) @ worth)
 
 
@@ -62,6 +62,5 @@ def promise(space: SearchSpace) -> Promise:
         [stage_channels(space, stage, width) for width in space.widths] for stage in stages
     ], float)  # fmt: skip
     wide_macs = (np.array(sizes)[:, None] * channels) ** 2
-    return Promise(
-        space, term_index(terms), np.array(sizes), macs**WORTH, wide_macs**WORTH, channels
-    )
+    work, wide_work = macs**MACS_POWER, wide_macs**MACS_POWER
+    return Promise(space, term_index(terms), np.array(sizes), work, wide_work, channels)

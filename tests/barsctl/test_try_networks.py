@@ -11,10 +11,10 @@ from barsctl import trials
 from barsctl.candidates import neighbours
 from barsctl.network_rows import KeptChoices, kept_choices
 from barsctl.train_settings import TrainSettings
-from barsctl.trials import open_trials, try_networks
+from barsctl.trials import Trials, open_trials, try_networks
 from space.decisions import decisions
 from space.genotype import Genotype, Topology, choices_of, genotype_of, random_genotype
-from space.search_space import Stage
+from space.search_space import SearchSpace, Stage
 from tests.barsctl.tiny_runs import CPU, SPACE, tiny_dataset, write_images
 
 
@@ -26,6 +26,16 @@ def count_convs(genotype: Genotype) -> int:
 def metrics_row(*, loss: float) -> dict[str, Any]:
     """Of the first epoch."""
     return {"epoch": 0, "loss": loss, "accuracy": {"validation": 0.5}}
+
+
+def planted_trials(folder: Path, space: SearchSpace, monkeypatch: pytest.MonkeyPatch) -> Trials:
+    """Trials that all come to the same loss at once."""
+    monkeypatch.setattr(trials, "trial_run", lambda *_, **__: folder)
+    monkeypatch.setattr(trials, "read_metrics", lambda _: [metrics_row(loss=1.0)])
+    write_images(folder)
+    return open_trials(
+        folder, "trials.jsonl", space, tiny_dataset(folder), TrainSettings(), epochs=1, device=CPU
+    )
 
 
 def test_networks_near_the_best_are_tried(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -78,13 +88,7 @@ def test_networks_near_the_best_are_those_of_what_was_trained(
     dropped = first.topologies["s0c0"]
     other = replace(first, topologies={**first.topologies, "s0c0": _other(dropped)})
     assert kept_choices(first) == kept_choices(other)
-    monkeypatch.setattr(trials, "trial_run", lambda *_, **__: tmp_path)
-    monkeypatch.setattr(trials, "read_metrics", lambda _: [metrics_row(loss=1.0)])
-    write_images(tmp_path)
-    opened = open_trials(
-        tmp_path, "trials.jsonl", SPACE, tiny_dataset(tmp_path), TrainSettings(), epochs=1,
-        device=CPU,
-    )  # fmt: skip
+    opened = planted_trials(tmp_path, SPACE, monkeypatch)
     opened.tried(first)
     asked: list[Genotype] = []
 
@@ -109,13 +113,7 @@ def test_networks_that_compute_the_same_are_tried_once(
     before = normal(("bconv3x3",), ("none", "skip"))
     same = normal(("skip",), ("none", "bconv3x3"))
     other = normal(("bconv3x3",), ("none", "bconv3x3"))
-    monkeypatch.setattr(trials, "trial_run", lambda *_, **__: tmp_path)
-    monkeypatch.setattr(trials, "read_metrics", lambda _: [metrics_row(loss=1.0)])
-    write_images(tmp_path)
-    opened = open_trials(
-        tmp_path, "trials.jsonl", space, tiny_dataset(tmp_path), TrainSettings(), epochs=1,
-        device=CPU,
-    )  # fmt: skip
+    opened = planted_trials(tmp_path, space, monkeypatch)
     opened.tried(before)
     turn = try_networks(
         opened, [[same, before], [start]], before=[before], near=lambda *_: [same, other], count=9
