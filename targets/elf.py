@@ -15,8 +15,9 @@ from .errors import TargetError
 # e_machine of the ELF specification -> the first word of `uname -m`.
 _MACHINES = {40: "armv7l", 62: "x86_64", 183: "aarch64"}
 _KINDS = {1: "object", 2: "program", 3: "shared library"}
-_DYNAMIC_SYMBOLS, _ZERO_FILLED = 11, 8
+_TEXTS, _ZERO_FILLED, _DYNAMIC_SYMBOLS = 3, 8, 11
 _WRITE, _ALLOC = 1, 2
+_NAMES, _TABLE_ALIGNMENT = ".shstrtab", 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +115,43 @@ def loaded_sections(path: Path) -> list[Section]:
         ]
 
 
+def strip_linked(path: Path) -> None:
+    """Take out of a program or library what is not in memory when it runs, as debug sections.
+
+    Where zig's linker does that, it builds all that a program needs of C a second time, without
+    them. Raises TargetError where the file is damaged, or none that we know.
+    """
+    elf_machine(path)
+    with _undamaged(path) as file:
+        stripped = _stripped(file)
+    path.write_bytes(stripped)
+
+
+def _stripped(file: BinaryIO) -> bytes:
+    """Raises struct.error, IndexError or KeyError where the file is damaged.
+
+    The first section is none, and those in memory come before all others.
+    """
+    found = _table(file)
+    layout, old_names = found.layout, _content(file, found.sections[found.names])
+    pairs = list(zip(found.headers, found.sections, strict=True))
+    loaded = [(header, each) for header, each in pairs if each.flags & _ALLOC]
+    names, headers = bytearray(1), [found.headers[0]]
+    for header, each in loaded:
+        link = each.link if each.link <= len(loaded) else 0  # a static program's, to its symbols
+        headers.append((len(names), *header[1:6], link, *header[7:]))
+        names += _text(old_names, each.name_at).encode() + b"\0"
+    end = max(each.offset + each.bytes for _, each in loaded if each.type != _ZERO_FILLED)
+    name_at, size = len(names), len(names) + len(_NAMES) + 1
+    names += _NAMES.encode() + b"\0"
+    headers.append((name_at, _TEXTS, 0, 0, end, size, 0, 0, 1, 0))
+    start = bytearray(_bytes_at(file, 0, end))
+    start += names + bytes(-(end + size) % _TABLE_ALIGNMENT)
+    layout.table_offset.pack_into(start, layout.table_offset_at, len(start))
+    struct.pack_into("<HH", start, layout.counts_at + 2, len(headers), len(headers) - 1)
+    return bytes(start + b"".join(layout.section.pack(*header) for header in headers))
+
+
 @contextmanager
 def _undamaged(path: Path) -> Iterator[BinaryIO]:
     try:
@@ -128,10 +166,11 @@ def _undamaged(path: Path) -> Iterator[BinaryIO]:
 
 @dataclass(frozen=True, slots=True)
 class _Table:
-    """The sections of a file; names: of that which has their names."""
+    """The sections of a file; headers: theirs as they are; names: of that which has their names."""
 
     layout: _Layout
     kind: int
+    headers: list[tuple[int, ...]]
     sections: list[_Section]
     names: int
 
@@ -144,14 +183,15 @@ def _table(file: BinaryIO) -> _Table:
     (table_at,) = layout.table_offset.unpack_from(start, layout.table_offset_at)
     _, count, names_index = struct.unpack_from("<HHH", start, layout.counts_at)
     table = _bytes_at(file, table_at, count * layout.section.size)
+    headers = list(layout.section.iter_unpack(table))
     sections = [
         _Section(name_at, type_, flags, offset, size, link)
-        for name_at, type_, flags, _, offset, size, link, *_ in layout.section.iter_unpack(table)
+        for name_at, type_, flags, _, offset, size, link, *_ in headers
     ]
     for section in sections:
         if section.type != _ZERO_FILLED:
             _require_inside(file, section.offset, section.bytes)
-    return _Table(layout, kind, sections, names_index)
+    return _Table(layout, kind, headers, sections, names_index)
 
 
 def _read(file: BinaryIO, machine: str) -> Elf:

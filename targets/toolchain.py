@@ -14,6 +14,7 @@ from hashlib import sha256
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from .elf import strip_linked
 from .errors import TargetError
 from .target import Target
 
@@ -35,7 +36,6 @@ _C_FLAGS = (
 # A board has no loader that would move a program, and its compilers make enumerations short.
 _SYSTEM_FLAGS, _BOARD_FLAGS = ("-fPIC",), ("-ffreestanding", "-fshort-enums")
 _LINK_FLAGS = ("-O2", *_NO_UNWINDING, "-Wl,--gc-sections", "-Wl,--build-id=none")
-_STRIP = "-s"
 _ADDED_BY_TVM = "SECTIONS { /DISCARD/ : { *(.debug_*) *(.text.tvm.fp16.conv) } }\n"
 _NO_SYSTEM = ("-nostdlib", "-lcompiler_rt", "-Wl,-z,max-page-size=64")
 
@@ -87,18 +87,20 @@ class Toolchain:
 
         symbols: whether the names of its functions stay in it, for tools that look into it.
         """
-        flags = _LINK_FLAGS if symbols else (*_LINK_FLAGS, _STRIP)
-        self._build_libc_once(flags)
-        self._run("cc", "-static", *flags, *objects, "-o", output)
+        self._build_libc_once()
+        self._run("cc", "-static", *_LINK_FLAGS, *objects, "-o", output)
+        if not symbols:
+            strip_linked(self.folder / output)
 
     def link_firmware(
         self, objects: Sequence[str], output: str, *, script: str, entry: str
     ) -> None:
         """Link what a board without an operating system holds if it needs a function."""
         self._run(
-            "cc", *_NO_SYSTEM, f"-Wl,-T,{script}", f"-Wl,-e,{entry}", *_LINK_FLAGS, _STRIP,
+            "cc", *_NO_SYSTEM, f"-Wl,-T,{script}", f"-Wl,-e,{entry}", *_LINK_FLAGS,
             *objects, "-o", output,
         )  # fmt: skip
+        strip_linked(self.folder / output)
 
     def link_library(self, objects: Sequence[str], output: str, *, exports: Sequence[str]) -> None:
         """Link a shared library that needs no other, whichever C library the board has."""
@@ -113,23 +115,24 @@ class Toolchain:
         script.write_text(f"{{ global: {' '.join(f'{name};' for name in exports)} local: *; }};\n")
         self._run(
             "cc", "-shared", "-nostdlib", "-lcompiler_rt", f"-Wl,--version-script={script.name}",
-            *_LINK_FLAGS, _STRIP, *words, "-o", output,
+            *_LINK_FLAGS, *words, "-o", output,
         )  # fmt: skip
+        strip_linked(self.folder / output)
 
     def archive(self, objects: Sequence[str], output: str) -> None:
         """Gather objects in a static library."""
         self._run("ar", "rcsD", output, *objects)
 
-    def _build_libc_once(self, flags: Sequence[str]) -> None:
+    def _build_libc_once(self) -> None:
         """Say why the first program for a target takes long, and remember that it was built."""
         target = self.target
-        kind = sha256(" ".join(flags).encode()).hexdigest()[:8]
+        kind = sha256(" ".join(_LINK_FLAGS).encode()).hexdigest()[:8]
         marker = zig_cache() / f"barsctl-{_zig_version()}-{target.zig_triple}-{kind}"
         if marker.exists():
             return
         self.notify(f"building the C library for {target.machine}, once, in a minute or two")
         (self.folder / "nothing.c").write_text("int main(void) { return 0; }\n")
-        self._run("cc", "-static", *flags, "nothing.c", "-o", "nothing")
+        self._run("cc", "-static", *_LINK_FLAGS, "nothing.c", "-o", "nothing")
         marker.touch()
 
     def _run(self, tool: str, *words: str, cache: Path | None = None) -> None:

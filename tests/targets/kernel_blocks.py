@@ -60,6 +60,11 @@ CONVS: list[Block] = [
     Conv(64, 72, 3, 2, 13, False, full("none", shortcuts=1), MaxPool(5, 2)),
     Conv(5, 24, 1, 1, 8, False, Epilogue(inner_stored=False, inner_signs=1), MaxPool(1, 3)),
 ]
+# Rows long enough for whole tiles, of all widths of a group.
+WIDE: list[Block] = [
+    BinaryConv((8,), 56, 3, 1, 33, Epilogue(activation="prelu")),
+    Conv(3, 56, 3, 1, 33, True, PLAIN),
+]
 OTHERS: list[Block] = [
     Sum(1, 1, Epilogue(shortcuts=1)),
     Sum(40, 5, full("none", shortcuts=3)),
@@ -95,4 +100,4 @@ def covering_convs() -> list[Block]:
     return found
 
 
-BLOCKS = [*dict.fromkeys(BINARY_CONVS + CONVS + OTHERS + covering_convs())]
+BLOCKS = [*dict.fromkeys(BINARY_CONVS + CONVS + WIDE + OTHERS + covering_convs())]

@@ -1,12 +1,11 @@
 import re
-import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from space.blocks import BinaryConv, Classifier, Conv, Epilogue, MaxPool, Pool, Sum
+from space.blocks import BinaryConv, Classifier, Conv, Epilogue, Pool, Sum
 from targets.boards import (
     AARCH64,
     ARMV7,
@@ -19,10 +18,11 @@ from targets.boards import (
 from targets.build import kernel_hash, object_file
 from targets.build_request import BuildRequest, TiledKernel, request_from_json, request_to_json
 from targets.errors import TargetError
-from targets.kernel_specs import KernelSpec, kernel_specs
+from targets.kernel_specs import kernel_specs
 from targets.target import Target
-from targets.tiling import NO_TILES
 from targets.vector_unit import AVX512, Tile
+
+from .kernel_object import kernel_object
 
 BLOCKS = (
     BinaryConv((8, 40), 16, 3, 2, 5, Epilogue(activation="prelu", inner_signs=1)),
@@ -31,21 +31,8 @@ BLOCKS = (
     Pool("max", 8, 8, 8, 3, 2, 4, Epilogue(inner_signs=1)),
     Classifier((8,), 10, 2),
 )
-# Rows long enough for whole tiles, of all widths of a group.
-WIDE = (
-    BinaryConv((8,), 56, 3, 1, 64, Epilogue(activation="prelu")),
-    BinaryConv((8,), 48, 1, 1, 64, Epilogue()),
-    Conv(3, 56, 3, 1, 64, True, Epilogue()),
-    Conv(3, 56, 3, 1, 64, True, Epilogue(), MaxPool(3, 2)),
-)
 SPECS = [kernel_specs(block)[0] for block in BLOCKS]
 SUM = [SPECS[2]]
-
-
-def symbols(path: Path, *options: str) -> set[str]:
-    """Symbol names in an object, by nm."""
-    done = subprocess.run(["nm", "-j", *options, path], capture_output=True, text=True, check=True)
-    return set(done.stdout.split())
 
 
 @pytest.mark.parametrize(
@@ -53,16 +40,8 @@ def symbols(path: Path, *options: str) -> set[str]:
     [X86_64_VPOPCNT, X86_64_V3, X86_64_V2, AARCH64, CORTEX_A72, CORTEX_A76, ARMV7],
     ids=lambda target: target.name,
 )
-def test_objects_need_only_memory_functions(target: Target, tmp_path: Path) -> None:
-    path = tmp_path / "kernels.o"
-    wide = [KernelSpec(block) for block in WIDE]
-    unit = target.vector_unit
-    tiles = [dict.fromkeys(wide, tile) for tile in {unit.binary, unit.conv, *unit.tuned_tiles}]
-    for specs, tiled in ((SPECS, NO_TILES), *((wide, each) for each in tiles)):
-        path.write_bytes(object_file(specs, target, tiles=tiled))
-        assert {spec.symbol for spec in specs} <= symbols(path, "--defined-only")
-        assert symbols(path, "-u") <= {"memcpy", "memset", "__aeabi_memcpy", "__aeabi_memset"}
-        assert not [symbol for symbol in symbols(path) if "TVM" in symbol]
+def test_objects_need_only_memory_functions(target: Target) -> None:
+    kernel_object(SPECS, target)
 
 
 def test_equal_requests_give_equal_objects(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -25,13 +25,15 @@ from targets.tiling import NO_TILES, Tiles
 from targets.toolchain import Toolchain
 from targets.vector_unit import Tile, VectorUnit
 
-from .kernel_blocks import BINARY_CONVS, BLOCKS, CONVS
+from .kernel_blocks import BINARY_CONVS, BLOCKS, CONVS, WIDE
 from .kernel_driver import driver_input, driver_source, take_driver_output
 from .kernel_memory import GARBAGE, Call, outputs, prepare
+from .kernel_object import kernel_object
 from .kernel_reference import expected, random_case
 
 SPECS = [kernel_specs(block)[0] for block in BLOCKS]
 TILED = [kernel_specs(block)[0] for block in [*BINARY_CONVS, *CONVS]]
+WIDE_SPECS = [kernel_specs(block)[0] for block in WIDE]
 SAMPLE = SPECS[::4]
 SEEDS = range(2)
 
@@ -60,7 +62,7 @@ def library(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
 def linked(
     specs: Sequence[KernelSpec], target: Target, folder: Path, tiles: Tiles = NO_TILES
 ) -> Library:
-    (folder / "kernels.o").write_bytes(object_file(specs, target, tiles=tiles))
+    (folder / "kernels.o").write_bytes(kernel_object(specs, target, tiles))
     command = [sys.executable, "-m", "ziglang", "cc", "-target", target.zig_triple, "-shared"]
     command += ["-nostdlib", "kernels.o", "-o", "kernels.so"]
     subprocess.run(command, cwd=folder, check=True)
@@ -68,9 +70,9 @@ def linked(
 
 
 def tiled_specs(target: Target) -> Iterator[tuple[Tile, list[KernelSpec]]]:
-    """Each tile with every second kernel: which half changes with the tile and the processor."""
+    """Each tile with wide kernels and a third of the others, which changes with tile and target."""
     for index, tile in enumerate(target.vector_unit.tuned_tiles, start=len(target.name)):
-        yield tile, TILED[index % 2 :: 2]
+        yield tile, [*WIDE_SPECS, *TILED[index % 3 :: 3]]
 
 
 def run(library: Library, call: Call, *, part: int = 0, parts: int = 1) -> int:
@@ -181,7 +183,7 @@ def test_arm_kernels_compute_the_formulas(name: str, tmp_path: Path) -> None:
     unit = target.vector_unit
     calls = [prepared(spec, seed, unit) for spec in SPECS for seed in SEEDS]
     calls += [differing(channels, unit) for channels in MANY_CHANNELS]
-    emulate(calls, target, tmp_path, object_file(SPECS, target))
+    emulate(calls, target, tmp_path, kernel_object(SPECS, target))
     for call in calls:
         check(call)
 
@@ -193,7 +195,7 @@ def test_processors_lack_no_instruction_of_their_kernels(name: str, tmp_path: Pa
     if shutil.which(target.emulator[0]) is None:
         pytest.skip(f"{target.emulator[0]} is not installed")
     calls = [prepared(spec, 0, target.vector_unit) for spec in SAMPLE]
-    emulate(calls, target, tmp_path, object_file(SAMPLE, target))
+    emulate(calls, target, tmp_path, kernel_object(SAMPLE, target))
     for call in calls:
         check(call)
 
@@ -226,7 +228,7 @@ def test_tuned_arm_kernels_compute_the_formulas(name: str, tmp_path: Path) -> No
     if shutil.which(target.emulator[0]) is None:
         pytest.skip(f"{target.emulator[0]} is not installed")
     for tile, specs in tiled_specs(target):
-        kernels = object_file(specs, target, tiles=dict.fromkeys(specs, tile))
+        kernels = kernel_object(specs, target, dict.fromkeys(specs, tile))
         calls = [prepared(spec, 0, target.vector_unit) for spec in specs]
         emulate(calls, target, tmp_path, kernels)
         for call in calls:
