@@ -23,8 +23,8 @@ class Promise:
     """Of two networks of a space the one that promises more is the likelier to train better.
 
     sizes: of feature maps [stages]. work: of binary convolutions that read maps of each size, by
-    block [terms, stages]. wide_work: of 1x1 convolutions on the wide path, by option of a stage's
-    width, and channels of these [stages, widths].
+    block [terms, stages]. wide_work: of 1x1 convolutions on the path across a stage, by option of
+    its width, and channels of these [stages, widths].
     """
 
     space: SearchSpace

@@ -1,8 +1,9 @@
 """What the recipes of docs/recipes.md would cost on named GPUs: computed, not measured.
 
 Multiplications and memory traffic are counted over a real step, operation by operation. Both are
-divided by a share of what the GPU's data sheet says (harness/step_cost.py), and added. Reading
-images is not in it: it is the processor's work, and measured by recipes.py.
+divided by a share of what the GPU's data sheet says (harness/step_cost.py), and added; what
+starting the operations takes counts where it is more. Reading images is not in it: it is the
+processor's work, and measured by recipes.py.
 """
 
 from collections.abc import Sequence

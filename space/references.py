@@ -7,7 +7,7 @@ others. Activations are PReLU.
 
 As published, images of 64 pixels and more enter through a 7x7 stride 2 convolution with a 3x3
 stride 2 max pool (reactnet: 3x3 of stride 2), smaller ones through a 3x3 convolution. The stem
-"strided" is 5x5 of stride 2, as small search spaces have it. Every size can be halved, odd ones
+"strided" is 5x5 of stride 2, as `fashion` and `demo` have it. Every size can be halved, odd ones
 too; `stages` takes the first stages only, for images that would end as a pixel.
 """
 

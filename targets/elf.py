@@ -1,6 +1,6 @@
 """ELF files: programs, shared libraries and the objects of static ones, for any processor.
 
-Only headers and tables are read: what a program holds may be large.
+To read one takes its headers and tables alone: what a program holds may be large.
 """
 
 import struct

@@ -141,7 +141,7 @@ On = Annotated[
 ]  # fmt: skip
 OptionalStem = Annotated[
     Stem | None,
-    typer.Option(help="Of a reference: its own (the default), or 5x5 of stride 2 as of spaces."),
+    typer.Option(help="Of a reference: its own (the default), or 5x5 of stride 2."),
 ]
 Stages = Annotated[
     int | None, typer.Option(min=1, help="Of a reference, the first so many; all by default.")

@@ -26,7 +26,7 @@ from .evidence_searches import SPACE
 from .report import Cell as Shown
 from .report import Check
 
-# Networks of the space that no trial chose.
+# Networks of the space, most of which no trial chose.
 FORETOLD: tuple[Group, ...] = ("uniform", "random", "candidate")
 
 
@@ -83,7 +83,7 @@ def candidate_pairs(rows: Sequence[Row]) -> list[tuple[float, float]]:
 def promise_correlation(rows: Sequence[Row]) -> tuple[int, float]:
     """Of how many networks of the space the promise is told, and Kendall's tau with what they are.
 
-    All that were trained for the middle budget from the first seed, by test accuracy.
+    Those trained for the middle budget from the first seed, by test accuracy.
     """
     promised = promise(SPACE)
     pairs = [

@@ -47,7 +47,7 @@ OF_DERIVE: Final = (
 COMPARED = 4 * CANDIDATES
 # Networks that derive begins to train before one is chosen.
 TRIALS = 8
-# Of the architecture, 3.5 times slower than a search's own, and with no press for decisions: one
+# Of the architecture, 5 times slower than a search's own, and with no press for decisions: one
 # network a step says little of an option, and the chance of the first steps would be decided.
 SLOW_RATE = 2.5e-3
 # Trials choose among what a search left, and would hide what a part of it does.
