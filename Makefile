@@ -11,10 +11,10 @@ demo: $(STAMP)
 	$(BIN)/barsctl demo
 
 # A process of one thread for each core, four at most for the memory's sake: more threads would only
-# wait for one another.
+# wait for one another. Each takes tests that lie together, so that what they share is made once.
 test: export OMP_NUM_THREADS = 1
 test: lint
-	$(BIN)/python -m pytest -n auto --maxprocesses 4
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist worksteal
 	.ci/check-wheel
 
 lint: $(STAMP)
