@@ -20,6 +20,7 @@ from .evidence_matrix import (
     Row,
     best_row,
     settled_best,
+    settled_best_of_3x3,
 )
 from .evidence_networks import genotype_in
 from .evidence_searches import SPACE
@@ -54,11 +55,9 @@ def best_mean(rows: Sequence[Row], group: OpponentGroup, budget_us: float) -> fl
     return mean_of_seeds(rows, group, best["budget_us"], best["name"])
 
 
-def best_mean_of_one_kernel(rows: Sequence[Row]) -> float:
-    """The mean of the best uniform design that has one kind of convolution, chosen alike."""
-    if settled_best("uniform", MIDDLE_US, SPACE, rows) is None:
-        return math.nan
-    best = best_row("uniform", MIDDLE_US, [row for row in rows if "mixed" not in row["name"]])
+def best_mean_of_3x3(rows: Sequence[Row]) -> float:
+    """The mean of the best uniform design that has 3x3 convolutions alone, chosen alike."""
+    best = settled_best_of_3x3(SPACE, rows)
     return math.nan if best is None else mean_of_seeds(rows, "uniform", MIDDLE_US, best["name"])
 
 
@@ -110,7 +109,7 @@ def _checks(rows: Sequence[Row]) -> Iterator[Check]:
     searched = mean_of_seeds(rows, "searched", MIDDLE_US)
     uniform = best_mean(rows, "uniform", MIDDLE_US)
     yield Check("searched over the best uniform design, points", searched - uniform, 0.5)
-    of_3x3 = best_mean_of_one_kernel(rows)
+    of_3x3 = best_mean_of_3x3(rows)
     yield Check(
         "searched over the best uniform design of 3x3 alone, points", searched - of_3x3, 0.5
     )

@@ -101,6 +101,7 @@ def cells(space: SearchSpace, rows: Sequence[Row]) -> Iterator[Cell]:
 
 def _cells(space: SearchSpace, rows: Sequence[Row]) -> Iterator[Cell]:
     yield from _best_again("uniform", MIDDLE_US, space, rows)
+    yield from _other_seeds(settled_best_of_3x3(space, rows))
     for budget in BUDGETS_US:  # ascending: the best of one is an opponent under the next
         yield from _best_again("reference", budget, space, rows)
     yield from (Cell("random", MIDDLE_US, 0, str(index)) for index in range(RANDOM_NETWORKS))
@@ -157,9 +158,13 @@ def _best_again(
 ) -> Iterator[Cell]:
     """Every opponent from one seed; the best under the budget, once all are there, from others."""
     yield from opponents(group, budget, space)
-    best = settled_best(group, budget, space, rows)
+    yield from _other_seeds(settled_best(group, budget, space, rows))
+
+
+def _other_seeds(best: Row | None) -> Iterator[Cell]:
+    """What is the best so far, from the seeds that are left."""
     if best is not None:
-        yield from (Cell(group, best["budget_us"], seed, best["name"]) for seed in SEEDS[1:])
+        yield from (replace(cell_of(best), seed=seed) for seed in SEEDS[1:])
 
 
 def settled_best(
@@ -169,6 +174,13 @@ def settled_best(
     done = {row["cell"] for row in rows}
     is_settled = all(cell.key in done for cell in opponents(group, budget, space))
     return best_row(group, budget, rows) if is_settled else None
+
+
+def settled_best_of_3x3(space: SearchSpace, rows: Sequence[Row]) -> Row | None:
+    """The best uniform design that has 3x3 convolutions alone; None as `settled_best`."""
+    if settled_best("uniform", MIDDLE_US, space, rows) is None:
+        return None
+    return best_row("uniform", MIDDLE_US, [row for row in rows if "mixed" not in row["name"]])
 
 
 def best_row(group: Group, budget: float, rows: Sequence[Row]) -> Row | None:

@@ -10,7 +10,7 @@ import numpy as np
 import onnxruntime
 import pytest
 import torch
-from harness.evidence_figures import best_mean, checks, promise_correlation
+from harness.evidence_figures import best_mean, best_mean_of_3x3, checks, promise_correlation
 from harness.evidence_matrix import (
     BUDGETS_US,
     CANDIDATES,
@@ -96,17 +96,29 @@ def test_page_shows_the_opponents_of_a_smaller_budget(tmp_path: Path) -> None:
     assert "| reference large | 22.7 | 1 | 80.00 |" in middle
 
 
-def test_best_of_a_group_is_trained_from_all_seeds() -> None:
-    def seeds(rows: list[Row], name: str) -> list[int]:
-        found = cells(SPACE, rows)
-        return [each.seed for each in found if (each.group, each.name) == ("uniform", name)]
+def seeds_of(rows: list[Row], name: str) -> list[int]:
+    """The seeds that a uniform design is to be trained from."""
+    found = cells(SPACE, rows)
+    return [each.seed for each in found if (each.group, each.name) == ("uniform", name)]
 
+
+def test_best_of_a_group_is_trained_from_all_seeds() -> None:
     names = {cell.name for cell in cells(SPACE, []) if cell.group == "uniform"}
     rows = [row(Cell("uniform", MIDDLE_US, 0, name), 0.8) for name in names - {"chain 2"}]
-    assert seeds(rows, "chain 2") == [0]
+    assert seeds_of(rows, "chain 2") == [0]
     rows.append(row(Cell("uniform", MIDDLE_US, 0, "chain 2"), 0.9))
-    assert seeds(rows, "chain 2") == [0, 1, 2]
-    assert seeds(rows, "chain 1") == [0]
+    assert seeds_of(rows, "chain 2") == [0, 1, 2]
+    assert seeds_of(rows, "chain 1") == [0]
+
+
+def test_best_of_3x3_alone_is_trained_from_all_seeds_too() -> None:
+    best = {"mixed-chain 1": 0.95, "chain 1": 0.9}
+    rows = [row(cell, best.get(cell.name, 0.8)) for cell in opponents("uniform", MIDDLE_US, SPACE)]
+    trained = {name: seeds_of(rows, name) for name in ("mixed-chain 1", "chain 1", "chain 0")}
+    assert trained == {"mixed-chain 1": [0, 1, 2], "chain 1": [0, 1, 2], "chain 0": [0]}
+    assert math.isnan(best_mean_of_3x3(rows))
+    rows += [row(Cell("uniform", MIDDLE_US, seed, "chain 1"), 0.7) for seed in (1, 2)]
+    assert best_mean_of_3x3(rows) == pytest.approx(100 * (0.9 + 0.7 + 0.7) / 3)
 
 
 def test_networks_that_fit_no_budget_are_never_best() -> None:
