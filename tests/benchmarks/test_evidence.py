@@ -2,7 +2,6 @@
 
 import json
 import math
-from dataclasses import replace
 from pathlib import Path
 
 import evidence
@@ -27,18 +26,16 @@ from harness.evidence_matrix import (
     opponents,
     uniform_designs,
 )
-from harness.evidence_networks import network_of, search_budget_us
+from harness.evidence_networks import network_of
 from harness.evidence_page import write_page
 from harness.evidence_runs import trained_alike
 from harness.evidence_searches import derived_by
 from harness.float_network import FloatNetwork, float_onnx
 
 from barsctl.promising import promise
-from costmodels.correction import Correction
 from space.blocks import Block, Conv
 from space.genotype import choices_of, random_genotype, to_json
 from space.presets import named_space
-from tests.example_tables import table_of
 
 SPACE = named_space("fashion-small")
 LEAST_US = BUDGETS_US[0]
@@ -151,12 +148,6 @@ def test_network_of_the_same_recipe_and_seed_is_not_trained_again() -> None:
     assert trained_alike(row(Cell("full", 35.0, 0, "reference a"), None), [small]) is None
     full = row(Cell("full", LEAST_US, 0, "reference a"), 0.9)
     assert trained_alike(row(Cell("reference", LEAST_US, 0, "a"), None), [full]) is None
-
-
-def test_search_leaves_room_for_the_error_of_what_it_cannot_measure() -> None:
-    table = replace(table_of({}), correction=Correction(1.05, 0.0, 10, 0.02))
-    cell = Cell("searched", 26.0, 0)
-    assert search_budget_us(cell, table) == pytest.approx(25.0)
 
 
 def test_networks_of_equal_words_and_other_edges_are_trained_apart() -> None:

@@ -9,17 +9,18 @@ import numpy as np
 import pytest
 from harness import evidence_networks, evidence_searches
 from harness.evidence_matrix import FIRST_SEARCHED, MIDDLE_US, SEEDS, Cell, Row
-from harness.evidence_networks import make_network
+from harness.evidence_networks import make_network, search_budget_us
 from harness.evidence_runs import train_settings
 from harness.evidence_searches import SPACE, Searched, search_settings, searched, training_of
 
 from barsctl.derive import DeriveSettings
 from barsctl.halving import open_halving
+from costmodels.correction import Correction
 from costmodels.latency_table import LatencyTable
 from space.genotype import random_genotype, write_genotype
 from tests.barsctl.tiny_runs import CPU, tiny_dataset
 from tests.benchmarks.test_evidence import row
-from tests.example_tables import HEADER
+from tests.example_tables import HEADER, table_of
 
 
 @pytest.fixture
@@ -160,3 +161,9 @@ def test_what_follows_from_another_network_is_made_anew(
     left = {each["cell"] for each in evidence.read_rows()}
     assert left == {FIRST_SEARCHED.key, others[2].key, others[3].key}
     assert not folder.exists()
+
+
+def test_search_leaves_room_for_the_error_of_what_it_cannot_measure() -> None:
+    table = replace(table_of({}), correction=Correction(1.05, 0.0, 10, 0.02))
+    cell = Cell("searched", 26.0, 0)
+    assert search_budget_us(cell, table) == pytest.approx(25.0)
