@@ -31,7 +31,8 @@ bench: $(STAMP)
 clean:
 	rm -rf .venv build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache
 
+# Python compiles what it imports: to compile all that is installed would take another minute.
 $(STAMP): pyproject.toml constraints.txt
 	$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear .venv
-	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[compile,dev]'
+	$(BIN)/python -m pip install --quiet --no-compile -c constraints.txt -e '.[compile,dev]'
 	touch $@

@@ -31,7 +31,9 @@ from tests.example_spaces import EXAMPLE_SPACES, TINY
 
 SPACES = {
     "cell": replace(TINY, stages=(Stage(16, 1), Stage(16, 0)), primitives=("none", "bconv3x3")),
-    "kind": replace(TINY, stages=(Stage(16, 2), Stage(32, 1)), sharing="kind"),
+    "kind": replace(
+        TINY, stages=(Stage(16, 2), Stage(32, 0)), sharing="kind", primitives=("none", "bconv3x3")
+    ),
     "edge": replace(TINY, form="edge", stages=(Stage(16, 2),), sharing="stage"),
     "chain": replace(TINY, primitives=("none", "skip", "bconv1x1", "bconv3x3"), stem_blocks=2),
 }

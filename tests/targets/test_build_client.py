@@ -96,12 +96,14 @@ def test_server_ends_with_who_started_it() -> None:
 def asking(folder: Path) -> Iterator[tuple[subprocess.Popen[bytes], int, int]]:
     """A process group that is at a request that hangs, its server and the server's fork.
 
-    The first one ignores interrupts, and prints how the request ended.
+    The first one ignores interrupts, and prints how the request ended. The others do not, whatever
+    the shell says that started the tests.
     """
     os.mkfifo(folder / "request.json")  # nobody writes to it
     code = (
         "import signal, sys; from pathlib import Path\n"
         "from targets.build_client import BuildServer\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "server = BuildServer(); print(server.pid, flush=True)\n"
         "signal.signal(signal.SIGINT, signal.SIG_IGN)\n"
         "done = server.done(Path(sys.argv[1]), deadline_s=600)\n"
