@@ -18,11 +18,13 @@ The classifier computes feature = floor((2 * sum + d) / (2 * d)) with d = pixels
 then logits = weights @ features + bias.
 """
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from .errors import SpaceError
 from .graph import BlockGraph
 
 # Of input_shift and feature_shift: a larger one leaves nothing of an int16.
@@ -85,3 +87,20 @@ class FrozenNetwork:
     blocks: dict[str, FrozenBlock]
     real_exponent: int
     logit_scale: float
+
+
+def check_scalars(frozen: FrozenNetwork) -> None:
+    """Raise SpaceError where a shift or the scale is one that no formula is exact with."""
+    if not 0 < frozen.logit_scale < math.inf:
+        raise SpaceError(f"logit_scale {frozen.logit_scale} must be above 0; freeze again")
+    for name, block in frozen.blocks.items():
+        if block.requantize is not None:
+            _check_shift(f"shifts: {name}:", block.requantize.shift, 4, 31)
+            _check_shift(f"input_shifts: {name}:", block.input_shift, 0, MAX_INT16_SHIFT)
+        if block.classifier is not None:
+            _check_shift("feature_shift", block.classifier.feature_shift, 0, MAX_INT16_SHIFT)
+
+
+def _check_shift(name: str, shift: int, least: int, most: int) -> None:
+    if not least <= shift <= most:
+        raise SpaceError(f"{name} {shift} must be {least} to {most}; freeze again")

@@ -51,7 +51,7 @@ def space_toml(space: SearchSpace) -> str:
     stages = (
         f"{{channels = {stage.channels}, max_cells = {stage.max_cells}}}" for stage in space.stages
     )
-    written = {name: json.dumps(value) for name, value in fields.items()}
+    written = {name: json.dumps(value, ensure_ascii=False) for name, value in fields.items()}
     written["stages"] = f"[{', '.join(stages)}]"
     return "".join(f"{name} = {value}\n" for name, value in written.items())
 

@@ -233,4 +233,5 @@ def _require_inside(file: BinaryIO, offset: int, count: int) -> None:
 def _text(names: bytes, at: int) -> str:
     if at >= len(names):
         raise IndexError(at)
-    return names[at:].partition(b"\0")[0].decode("ascii", "replace")
+    end = names.find(b"\0", at)
+    return names[at : end if end >= 0 else None].decode("ascii", "replace")

@@ -1,6 +1,8 @@
 """The names that a compiled network may have: of its program, its files and its C functions."""
 
+import keyword
 import re
+import sys
 
 from .errors import TargetError
 
@@ -13,8 +15,8 @@ _HEADERS = frozenset({
     "stddef", "stdint", "stdio", "stdlib", "stdnoreturn", "string", "tgmath", "threads", "time",
     "uchar", "wchar", "wctype",
 })  # fmt: skip
-# What NAME.py itself imports.
-_MODULES = frozenset({"ctypes", "hashlib", "numpy", "pathlib", "threading", "typing"})
+# What NAME.py and numpy import.
+_MODULES = sys.stdlib_module_names | {"numpy"}
 
 
 def require_network_name(name: str) -> None:
@@ -23,6 +25,11 @@ def require_network_name(name: str) -> None:
         raise TargetError(
             f"name {name!r:.80} must be a C identifier: lower-case letters, digits and _, at most "
             "63, a letter first; choose another"
+        )
+    if keyword.iskeyword(name):
+        raise TargetError(
+            f"name {name!r} is a word of Python, which cannot import {name}.py; choose another, as "
+            f"net_{name}"
         )
     if name in _HEADERS | _MODULES:
         raise TargetError(

@@ -126,6 +126,10 @@ def dead_after(graph: BlockGraph) -> dict[str, tuple[Value, ...]]:
     return found
 
 
+_TAKEN = frozenset(dir(nn.ModuleDict()))
+
+
 def _key(name: str) -> str:
-    # torch allows no dots in a submodule's name.
-    return name.replace(".", "/")
+    # torch allows no dots in a submodule's name, and no name that a dictionary's attribute has.
+    key = name.replace(".", "/")
+    return f"{key}/" if key in _TAKEN else key

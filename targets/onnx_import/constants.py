@@ -1,5 +1,6 @@
 """Constants of a foreign ONNX model: attributes, quantised weights, and nodes that fold to one."""
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,12 +14,15 @@ from targets.onnx_blocks import QONNX_DOMAIN
 
 from .values import Constant, refuse
 
-# What exporters leave around weights and pads. None makes much of little: see _MOST_FILLED.
+# What exporters leave around weights and pads. Some make much of little: see _made_numbers.
+_BROADCASTING = frozenset({"Add", "BipolarQuant", "Div", "Mul", "Quant", "Sub"})
 _FOLDABLE = frozenset({
     "Add", "Cast", "Concat", "ConstantOfShape", "Div", "Identity", "Mul", "Neg", "Reshape", "Slice",
     "Squeeze", "Sub", "Transpose", "Unsqueeze",
 })  # fmt: skip
 _MOST_FILLED = 1000
+# Of a constant: the weights of a 3x3 convolution from 1365 channels to as many.
+_MOST_NUMBERS = 1 << 24
 
 _ROUNDINGS = {
     "ROUND": np.rint,
@@ -41,6 +45,9 @@ def folded(
     node: onnx.NodeProto, inputs: Sequence[Constant | None], *, opset: int
 ) -> Constant | None:
     """What a node makes of constants; None where it is none that folds."""
+    made = _made_numbers(node, [each for each in inputs if each is not None])
+    if made > _MOST_NUMBERS:
+        refuse(node, f"a constant of {made} numbers", f"at most {_MOST_NUMBERS} are understood")
     if node.domain == QONNX_DOMAIN and node.op_type == "BipolarQuant":
         data, scale = (np.asarray(each, np.float64) for each in inputs if each is not None)
         return np.where(data >= 0, scale, -scale)
@@ -51,6 +58,13 @@ def folded(
     if node.op_type == "ConstantOfShape" and np.prod(np.asarray(inputs[0])) > _MOST_FILLED:
         return None
     return _evaluated(node, inputs, opset=opset)
+
+
+def _made_numbers(node: onnx.NodeProto, inputs: Sequence[Constant]) -> int:
+    """How many numbers a node makes of constants, where that may be more than it reads."""
+    if node.op_type in _BROADCASTING:
+        return math.prod(np.broadcast_shapes(*(each.shape for each in inputs)))
+    return sum(each.size for each in inputs) if node.op_type == "Concat" else 0
 
 
 def _evaluated(node: onnx.NodeProto, inputs: Sequence[Constant | None], *, opset: int) -> Constant:

@@ -59,7 +59,7 @@ def _checked_stride(node: onnx.NodeProto, source: Real | Sign, weights: Floats) 
             "export the model again",
         )  # fmt: skip
     strides = attribute(node, "strides", [1, 1])
-    if len(set(strides)) != 1 or set(attribute(node, "dilations", [1, 1])) != {1}:
+    if len(set(strides)) != 1 or strides[0] < 1 or set(attribute(node, "dilations", [1, 1])) != {1}:
         refuse(node, f"strides {strides}, or dilations", "equal strides are understood, undilated")
     return int(strides[0])
 

@@ -61,7 +61,7 @@ def _read(model: onnx.ModelProto) -> ForeignModel:
     reading.tensors.update(constants)
     reading.tensors[name] = Real(image, norm.then(PIXEL_SCALE, 0.0))
     for node in nodes:
-        reading.tensors[node.output[0]] = _applied(reading, node)
+        reading.write(node, _applied(reading, node))
     return ForeignModel(_floats(reading, _logits(reading, graph)), tuple(reading.notes))
 
 
@@ -141,7 +141,7 @@ def _computed(reading: Reading, node: onnx.NodeProto) -> Tensor:
 def _logits(reading: Reading, graph: onnx.GraphProto) -> Logits:
     if len(graph.output) != 1:
         raise TargetError(f"{len(graph.output)} outputs; export the model with its logits alone")
-    found = reading.tensors[graph.output[0].name]
+    found = reading.tensors.get(graph.output[0].name)
     if not isinstance(found, Logits):
         raise TargetError(
             f"output {graph.output[0].name!r} is no dense layer; end the model in its logits: a "

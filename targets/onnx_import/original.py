@@ -78,20 +78,23 @@ def standard_model(model: onnx.ModelProto) -> onnx.ModelProto:
 
 
 def _spelled_out(node: onnx.NodeProto) -> Iterator[onnx.NodeProto]:
-    steps = _bipolar(node) if node.op_type == "BipolarQuant" else _quant(node)
+    steps = _bipolar() if node.op_type == "BipolarQuant" else _quant(node)
     place = node.output[0]
-    names = {name: name for name in node.input} | {"y": place}
+    names = {output: f"{place}:{output}" for _, _, output in steps} | {"y": place}
     for operator, inputs, output in steps:
-        names.setdefault(output, f"{place}:{output}")
-        sources = [names.get(each, f"qonnx:{each}") for each in inputs]
+        sources = [
+            node.input[each] if isinstance(each, int) else names.get(each, f"qonnx:{each}")
+            for each in inputs
+        ]
         yield helper.make_node(operator, sources, [names[output]], f"{place}:{output}")
 
 
-_Steps = Sequence[tuple[str, Sequence[str], str]]
+# Operator, inputs and output; a number is the node's own input of that index.
+_Steps = Sequence[tuple[str, Sequence[str | int], str]]
 
 
-def _bipolar(node: onnx.NodeProto) -> _Steps:
-    data, scale = node.input
+def _bipolar() -> _Steps:
+    data, scale = range(2)
     return (
         ("Less", (data, "0"), "is_negative"),
         ("Neg", (scale,), "negative"),
@@ -100,7 +103,7 @@ def _bipolar(node: onnx.NodeProto) -> _Steps:
 
 
 def _quant(node: onnx.NodeProto) -> _Steps:
-    data, scale, zero_point, bits = node.input
+    data, scale, zero_point, bits = range(4)
     narrow = str(int(bool(attribute(node, "narrow", 0))))
     rounding = _ROUNDINGS[str(attribute(node, "rounding_mode", "ROUND")).upper()]
     if attribute(node, "signed", 1):

@@ -17,8 +17,14 @@ from numpy.typing import NDArray
 from onnx import numpy_helper
 
 from space.blocks import BinaryConv, Block, Classifier, Conv
-from space.errors import SpaceError
-from space.frozen import FrozenBlock, FrozenClassifier, FrozenNetwork, Requantize, Threshold
+from space.frozen import (
+    FrozenBlock,
+    FrozenClassifier,
+    FrozenNetwork,
+    Requantize,
+    Threshold,
+    check_scalars,
+)
 from space.frozen_tensors import frozen_tensors
 from space.graph import Node
 from space.graph_json import graph_from_json
@@ -60,6 +66,7 @@ def read_own(given: GivenModel) -> OwnModel:
             _score(metadata),
         )  # fmt: skip
         frozen_tensors(own.frozen)
+        check_scalars(own.frozen)
         exported = exported_model(
             own.frozen, class_names=own.class_names, name=own.name, score=own.score
         )
@@ -95,8 +102,6 @@ def _frozen(given: GivenModel, metadata: dict[str, str]) -> FrozenNetwork:
         {tensor.name: numpy_helper.to_array(tensor) for tensor in given.model.graph.initializer}
     )
     logit_scale = float(metadata["logit_scale"])
-    if not 0 < logit_scale < math.inf:
-        raise SpaceError(f"logit_scale {logit_scale} must be above 0")
     blocks = {node.name: _block(node, constants) for node in graph}
     return FrozenNetwork(graph, blocks, int(metadata["real_exponent"]), logit_scale)
 

@@ -24,7 +24,7 @@ def _window(node: onnx.NodeProto) -> tuple[int, int, int]:
         and not attribute(node, "ceil_mode", 0)
         and attribute(node, "auto_pad", "NOTSET") in ("NOTSET", "VALID")
     )
-    if not is_square or not is_plain:
+    if not is_square or not is_plain or min(kernel[0], strides[0]) < 1:
         refuse(
             node, f"a window of {kernel}, strides {strides}, pads {pads}, dilated or rounded up",
             "square windows are understood, with equal pads, rounded down",

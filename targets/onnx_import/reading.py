@@ -26,7 +26,22 @@ class Reading:
     notes: list[str] = field(default_factory=list)
 
     def inputs(self, node: onnx.NodeProto) -> list[Tensor | None]:
+        """What a node reads; None for what it leaves out."""
+        for name in filter(None, node.input):
+            if name not in self.tensors:
+                refuse(
+                    node, f"it reads {name!r}, a further output of a node or of none",
+                    "export the model for inference",
+                )  # fmt: skip
         return [self.tensors[name] if name else None for name in node.input]
+
+    def write(self, node: onnx.NodeProto, tensor: Tensor) -> None:
+        """Name what a node makes; one that it passes on keeps its other readers."""
+        name = node.output[0]
+        for source in set(node.input):
+            if self.tensors.get(source) is tensor:
+                self.readers[name] += self.readers[source] - 1
+        self.tensors[name] = tensor
 
     def add(self, draft: Draft) -> Real:
         """Append a draft and return what it writes; what it reads has to be stored."""

@@ -39,16 +39,24 @@ def quant(reading: Reading, node: onnx.NodeProto, inputs: Sequence[Tensor | None
         )  # fmt: skip
     real = real_input(node, inputs[0])
     low, _ = quant_range(node, bits.item())
-    is_positive = real.draft.kind == "image" or (
-        real.draft.slopes is not None and not real.draft.slopes.any()
-    )
-    if low == 0 and not is_positive:
-        refuse(node, "unsigned activations that no Relu precedes", "put a Relu before it")
+    if low == 0 and not _is_positive(real):
+        refuse(node, "unsigned activations of what may be below 0", "put it directly behind a Relu")
     reading.notes.append(
         f"node {node.name!r} (Quant): its {bits.item():g} bits are not reproduced, real values have"
         " 16 here"
     )
     return real
+
+
+def _is_positive(real: Real) -> bool:
+    """Whether no value is below 0, as of the image or behind a Relu."""
+    draft, norm, border = real.draft, real.norm, real.border
+    if border is not None and (border.value < 0).any():
+        return False
+    if draft.kind == "image":
+        return bool((norm.gain >= 0).all() and (norm.offset >= 0).all())
+    is_relu = draft.slopes is not None and not draft.slopes.any()
+    return is_relu and norm.is_identity and not draft.shortcuts
 
 
 def padded(_: Reading, node: onnx.NodeProto, inputs: Sequence[Tensor | None]) -> Tensor:

@@ -17,6 +17,7 @@ from targets.errors import TargetError
 # An emulated image may take minutes; a program that answers nothing for this long never will.
 DEADLINE_S = 1800.0
 LARGEST_BATCH_BYTES = 1 << 26
+LARGEST_EMULATED_BATCH_BYTES = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +83,8 @@ class Program:
 
         Raises TargetError where the program fails, with its last line.
         """
-        return in_batches(images, self._logits, batch_bytes=LARGEST_BATCH_BYTES)
+        most = LARGEST_EMULATED_BATCH_BYTES if self.emulated else LARGEST_BATCH_BYTES
+        return in_batches(images, self._logits, batch_bytes=most)
 
     def _logits(self, images: NDArray[np.uint8]) -> NDArray[np.int32]:
         with TemporaryDirectory() as name:

@@ -74,8 +74,10 @@ static bool visit_numbered(const struct reading *reading, uint64_t index)
 static bool visit_sequence(struct reading *reading, uint64_t count, bool numbered)
 {
     for (uint64_t i = 0; i < count; i++) {
-        if (input_read(&reading->input, reading->pixels, reading->image_bytes) !=
-            reading->image_bytes)
+        size_t bytes = input_read(&reading->input, reading->pixels, reading->image_bytes);
+        if (ferror(reading->input.file))
+            return complain_of_errno(reading->path);
+        if (bytes != reading->image_bytes)
             return complain("%s: the file is cut off in image %" PRIu64 " of %" PRIu64
                             "; copy or save it again", reading->path, i, count);
         if (!(numbered ? visit_numbered(reading, i) : visit_pixels(reading, reading->path)))
@@ -127,6 +129,8 @@ static bool visit_raw_stream(struct reading *reading)
 {
     for (uint64_t i = 0;; i++) {
         size_t bytes = input_read(&reading->input, reading->pixels, reading->image_bytes);
+        if (ferror(reading->input.file))
+            return complain_of_errno(reading->path);
         if (bytes == 0)
             return true;
         if (bytes != reading->image_bytes)

@@ -242,6 +242,8 @@ static int ended(bool done)
 {
     if (fflush(stdout) != 0)
         done = complain("standard output: %s", strerror(errno));
+    else if (ferror(stdout)) /* of an earlier write, whose text is lost */
+        done = complain("standard output: a part of it was not written; run it again");
     return done ? DONE : CANNOT;
 }
 

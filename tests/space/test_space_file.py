@@ -1,5 +1,6 @@
 """Spaces of TOML files: written, read again, and refused in words."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -30,6 +31,11 @@ def written(folder: Path, text: str) -> Path:
 
 @pytest.mark.parametrize("space", (SPACES | EXAMPLE_SPACES).values(), ids=SPACES | EXAMPLE_SPACES)
 def test_written_spaces_are_read_again(space: SearchSpace, tmp_path: Path) -> None:
+    assert read_space(written(tmp_path, space_toml(space))) == space
+
+
+def test_names_of_all_languages_are_read_again(tmp_path: Path) -> None:
+    space = replace(SMALL, name="кот-\N{CAT FACE}")
     assert read_space(written(tmp_path, space_toml(space))) == space
 
 

@@ -1,7 +1,9 @@
 """Where the program finds images: arrays, raw files, folders and streams."""
 
+import os
 import struct
 import subprocess
+import tty
 from pathlib import Path
 
 import numpy as np
@@ -163,3 +165,17 @@ def test_bad_streams_are_refused(
 def test_large_streams_are_read_to_their_end(grey_program: PixelProgram) -> None:
     comments = b"#" * 200_000 + b"\n"
     assert streamed(grey_program, BINARY.replace(b"P5", b"P5" + comments, 1)) == [0]
+
+
+@pytest.mark.parametrize("images", [0, 2])
+def test_stream_that_fails_is_no_end(grey_program: PixelProgram, images: int) -> None:
+    """A terminal fails once its other side is gone."""
+    stream, other_side = os.openpty()
+    tty.setraw(other_side)
+    os.write(other_side, bytes(36) * images)
+    os.close(other_side)
+    command = [str(grey_program.path), "-", "--shape", "6,6,1"]
+    done = subprocess.run(command, stdin=stream, capture_output=True, check=False)
+    os.close(stream)
+    assert (done.returncode, done.stderr) == (1, b"pixels: -: Input/output error\n")
+    assert done.stdout.count(b"\n") == images

@@ -1,14 +1,18 @@
 """What the program prints, writes and answers to wrong words."""
 
+import fcntl
 import json
 import os
 import re
 import shutil
 import subprocess
+import termios
 from pathlib import Path
 
 import numpy as np
 import pytest
+
+from tests.targets.agent.rpc_clients import happens
 
 from .runtime_program import PixelProgram, pixel_program
 
@@ -253,4 +257,38 @@ def test_full_disks_are_noticed(program: PixelProgram, images: Path, word: str) 
     assert (done.returncode, done.stderr) == (
         1,
         b"pixels: standard output: No space left on device\n",
+    )
+
+
+def test_text_that_was_lost_on_the_way_is_noticed(program: PixelProgram) -> None:
+    """A pipe that does not wait is full for a while, and then has room again."""
+    read, write = os.pipe()
+    os.set_blocking(write, False)
+    full = fcntl.fcntl(write, fcntl.F_SETPIPE_SZ, 4096)
+    command = [str(program.path), "-", "--shape", "2,2,1"]
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=write, stderr=subprocess.PIPE
+    ) as running:
+        os.close(write)
+        assert running.stdin is not None
+        assert running.stderr is not None
+        for _ in range(8):  # each writes a buffer of 4096 bytes, of which the first alone has room
+            running.stdin.write(bytes(4) * 1024)
+            running.stdin.flush()
+        stream, left = running.stdin, bytearray(4)
+
+        def all_is_read() -> bool:
+            fcntl.ioctl(stream, termios.FIONREAD, left)
+            return not any(left)
+
+        assert happens(all_is_read)
+        assert len(os.read(read, full)) == full
+        running.stdin.close()
+        while os.read(read, full):
+            pass
+        said = running.stderr.read()
+    os.close(read)
+    assert (running.returncode, said.decode()) == (
+        1,
+        "pixels: standard output: a part of it was not written; run it again\n",
     )

@@ -81,9 +81,23 @@ def image_normalised_after_padding(model: QonnxModel) -> str:
     return model.apply("Conv", scaled, model.constant(model.int8_weights(CHANNELS, 1, 3, 3)))
 
 
+def named_as_ours(model: QonnxModel) -> str:
+    """Tensors and nodes with names that our own steps and modules have."""
+    model.stem()
+    model.nodes[-1].name, model.nodes[-1].output[0] = "type", "y"
+    model.binary_conv(model.sign("y"), kernel_size=1)
+    model.nodes[-1].name, model.nodes[-1].output[0] = "items", "is_negative"
+    return model.apply("Add", model.binary_conv(model.sign("is_negative"), kernel_size=1), "y")
+
+
+def passed_on(model: QonnxModel) -> str:
+    stem = model.apply("Identity", model.stem())
+    return model.binary_conv(model.sign(model.apply("Relu", stem)), kernel_size=1)
+
+
 TAKEN: tuple[Body, ...] = (
     zero_border, plus_border, padded_before_sign, norms_and_shortcuts, sum_of_its_own, pools,
-    image_normalised_after_padding,
+    image_normalised_after_padding, named_as_ours, passed_on,
 )  # fmt: skip
 
 
@@ -212,6 +226,62 @@ def crooked_constant(model: QonnxModel) -> str:
     return model.apply("Mul", model.stem(), model.constant(np.ones(8)))
 
 
+def read_before_it_is_passed_on(model: QonnxModel) -> str:
+    stem = model.stem()
+    relu = model.apply("Relu", model.apply("Identity", stem))
+    return model.apply("Add", model.binary_conv(model.sign(stem), kernel_size=1), relu)
+
+
+def unsigned(model: QonnxModel, tensor: str) -> str:
+    numbers = [model.constant(each) for each in (0.01, 0.0, 8.0)]
+    return model.apply("Quant", tensor, *numbers, domain=QONNX_DOMAIN, signed=0)
+
+
+def unsigned_without_relu(model: QonnxModel) -> str:
+    return unsigned(model, model.stem())
+
+
+def unsigned_behind_a_norm(model: QonnxModel) -> str:
+    return unsigned(model, normed(model, model.apply("Relu", model.stem())))
+
+
+def unsigned_sum(model: QonnxModel) -> str:
+    stem = model.stem()
+    conv = model.apply("Relu", model.binary_conv(model.sign(stem), kernel_size=1))
+    return unsigned(model, model.apply("Add", conv, stem))
+
+
+def unsigned_centred_image(model: QonnxModel) -> str:
+    centred = unsigned(model, model.apply("Sub", "images", model.constant(0.4)))
+    return model.apply("Conv", centred, model.constant(model.weights(CHANNELS, 1, 1, 1)))
+
+
+def stride_of_0(model: QonnxModel) -> str:
+    return model.stem(strides=[0, 0])
+
+
+def pool_stride_of_0(model: QonnxModel) -> str:
+    return model.apply("AveragePool", model.stem(), kernel_shape=[2, 2], strides=[0, 0])
+
+
+def further_output(model: QonnxModel) -> str:
+    model.apply("MaxPool", model.stem(), kernel_shape=[3, 3], strides=[2, 2], pads=[1] * 4)
+    model.nodes[-1].output.append("indices")
+    return model.apply("Identity", "indices")
+
+
+def much_of_little(model: QonnxModel) -> str:
+    column, row = model.constant(np.ones((5000, 1))), model.constant(np.ones((1, 5000)))
+    return model.apply("Add", model.stem(), model.apply("Mul", column, row))
+
+
+def doubled_again_and_again(model: QonnxModel) -> str:
+    constant = model.constant(np.ones(1 << 12))
+    for _ in range(40):
+        constant = model.apply("Concat", constant, constant, axis=0)
+    return model.apply("Add", model.stem(), constant)
+
+
 REFUSED: dict[Body, str] = {
     bare_border: r"node 'conv\d' \(Conv\): a kernel of 3 that is padded by 0; .* train it so",
     minus_border: r"\(Conv\): signs that are padded with \[-1.0\]; \+1 is exact, and 0 at twice",
@@ -228,6 +298,16 @@ REFUSED: dict[Body, str] = {
     sigmoid: r"\(Sigmoid\): no block of ours computes this; Add, .* are understood",
     product: r"\(Mul\): it reads two tensors; only a sum of tensors has a block",
     crooked_constant: r"\(Mul\): a constant of shape \(8,\) beside 4 channels; one number, or",
+    read_before_it_is_passed_on: r"\(Relu\): it follows no convolution, or others read its input",
+    unsigned_without_relu: r"\(Quant\): unsigned activations of what may be below 0; put it dir",
+    unsigned_behind_a_norm: r"\(Quant\): unsigned activations of what may be below 0; put it dir",
+    unsigned_sum: r"\(Quant\): unsigned activations of what may be below 0; put it directly behind",
+    unsigned_centred_image: r"\(Quant\): unsigned activations of what may be below 0; put it dir",
+    stride_of_0: r"\(Conv\): strides \[0, 0\], or dilations; equal strides are understood",
+    pool_stride_of_0: r"\(AveragePool\): a window of \[2, 2\], strides \[0, 0\], pads",
+    further_output: r"\(Identity\): it reads 'indices', a further output of a node or of none; exp",
+    much_of_little: r"\(Mul\): a constant of 25000000 numbers; at most 16777216 are understood",
+    doubled_again_and_again: r"\(Concat\): a constant of 33554432 numbers; at most 16777216 are",
     other_domain: r"\(Sign\): its domain 'finn.custom_op.general' is unknown; export with",
 }
 
@@ -309,6 +389,12 @@ def test_external_data_are_refused(tmp_path: Path) -> None:
     (tmp_path / "model.onnx").write_bytes(found.SerializeToString())
     with pytest.raises(TargetError, match="the data of 'constant0' lie in another file; save"):
         load_given(tmp_path / "model.onnx")
+
+
+def test_rounding_behind_a_relu_is_passed_over(tmp_path: Path) -> None:
+    foreign = read(lambda model: unsigned(model, model.apply("Relu", model.stem())), tmp_path)
+    (note,) = foreign.notes
+    assert "its 8 bits are not reproduced" in note
 
 
 def test_constant_nodes_fold(tmp_path: Path) -> None:

@@ -1,4 +1,5 @@
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -6,6 +7,7 @@ import onnx
 import pytest
 from onnx import numpy_helper
 
+from space.errors import SpaceError
 from space.frozen_file import write_frozen
 from space.random_frozen import random_frozen
 from targets.errors import TargetError
@@ -55,7 +57,7 @@ def halve_a_pad(model: onnx.ModelProto) -> None:
 
 def turn_a_shift(model: onnx.ModelProto) -> None:
     (unit,) = (each for each in model.graph.initializer if each.name == "stem:unit")
-    unit.CopyFrom(numpy_helper.from_array(np.array(0.3), unit.name))
+    unit.CopyFrom(numpy_helper.from_array(np.array(0.03), unit.name))
 
 
 def rename_a_node(model: onnx.ModelProto) -> None:
@@ -82,6 +84,20 @@ def test_changed_file_is_refused(
     path = changed(exported("cell", tmp_path), change)
     with pytest.raises(TargetError, match=told):
         read_own(load_given(path))
+
+
+def test_shift_that_no_integer_has_is_refused(tmp_path: Path) -> None:
+    frozen = random_frozen(EXAMPLE_GRAPHS["cell"](), np.random.default_rng(0))
+    stem = frozen.blocks["stem"]
+    assert stem.requantize is not None
+    stem = replace(stem, requantize=replace(stem.requantize, shift=40))
+    wrong = replace(frozen, blocks={**frozen.blocks, "stem": stem})
+    export_onnx(wrong, tmp_path / "model.onnx", class_names=None)
+    told = "shifts: stem: 40 must be 4 to 31; freeze again"
+    with pytest.raises(TargetError, match=told):
+        read_own(load_given(tmp_path / "model.onnx"))
+    with pytest.raises(SpaceError, match=told):
+        write_frozen(wrong, tmp_path / "frozen.safetensors")
 
 
 def test_older_format_is_refused(tmp_path: Path) -> None:

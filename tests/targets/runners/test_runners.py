@@ -95,8 +95,11 @@ def test_many_images_are_classified_in_batches(
         'count = len(np.load(images)); np.save(answer, np.full((count, 1), count))\' "$@"',
     )
     monkeypatch.setattr("targets.runners.program.LARGEST_BATCH_BYTES", 3 * 4)
+    monkeypatch.setattr("targets.runners.program.LARGEST_EMULATED_BATCH_BYTES", 2 * 4)
     images = np.zeros((7, 2, 2, 1), np.uint8)
     assert program.logits(images)[:, 0].tolist() == [3, 3, 3, 3, 3, 3, 1]
+    emulated = replace(program, emulated=True)
+    assert emulated.logits(images)[:, 0].tolist() == [2, 2, 2, 2, 2, 2, 1]
     assert program.logits(images[:0]).shape == (0, 1)
 
 
