@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from hashlib import sha256
 from itertools import cycle, islice
 from pathlib import Path
@@ -48,7 +49,7 @@ def calibrate(
             row = _row(result, place)
             append_line(table, row)
             rows[row.network] = row
-            advance(f"{row.median:.4g} {found.header.unit}")
+            advance(partial("{:.4g} {}".format, row.median, found.header.unit))
     correction = fit_correction(
         [
             WholeNetwork(row.median, sum(medians[name]), len(medians[name]))

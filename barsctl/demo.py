@@ -7,7 +7,7 @@ import math
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
@@ -87,6 +87,8 @@ def demo(settings: DemoSettings, *, notify: Notify) -> Demo:
 
     Raises BarsError and its like where a step does.
     """
+    targets = (named_target("host"), named_target(settings.arm_target))
+    compiling = PackageSettings(targets, "demo")  # refused here, before what takes minutes
     settings.folder.mkdir(parents=True, exist_ok=True)
     data = DataChoice(DATA, None, None, settings.seed)
     space, seconds = named_space(SPACE), dict[str, float]()
@@ -106,7 +108,8 @@ def demo(settings: DemoSettings, *, notify: Notify) -> Demo:
     with _timed("train", seconds, notify):
         _train(settings, data, notify=notify)
     with _timed("compile", seconds, notify):
-        package = _compile(settings, table, notify=notify)
+        compiling = replace(compiling, table=table)
+        package = _compile(settings.folder, compiling, notify=notify)
     counts = total_counts(decode(ranking[0].genotype).blocks)
     return Demo(budget, ranking[0], counts, package, seconds)
 
@@ -156,7 +159,7 @@ def _search(settings: DemoSettings, space: SearchSpace, data: DataChoice, budget
         data=data,
         budgets=(budget,),
         tables=(str(settings.folder / TABLE),),
-        settings=settings.search,
+        settings=replace(settings.search, seed=settings.seed),
     )
     folder = settings.folder / SEARCH
     search_run(config, load_choice(data), folder=folder, resume=True, device=_cpu())
@@ -170,20 +173,17 @@ def _train(settings: DemoSettings, data: DataChoice, *, notify: Notify) -> None:
         data=data,
         teacher="none",
         inherit=False,
-        settings=settings.training,
+        settings=replace(settings.training, seed=settings.seed),
     )
     training_run(
         config, folder=settings.folder / TRAINING, resume=True, device=_cpu(), notify=notify
     )
 
 
-def _compile(settings: DemoSettings, table: LatencyTable, *, notify: Notify) -> Package:
-    run = read_trained(settings.folder / TRAINING)
-    targets = (named_target("host"), named_target(settings.arm_target))
-    package = PackageSettings(targets, "demo", table=table)
-    folder = settings.folder / PROGRAMS
-    artefacts = write_package(run, package, folder=folder, notify=notify)
-    return check_package(run, package, artefacts, folder=folder, notify=notify)
+def _compile(demo: Path, settings: PackageSettings, *, notify: Notify) -> Package:
+    run, folder = read_trained(demo / TRAINING), demo / PROGRAMS
+    artefacts = write_package(run, settings, folder=folder, notify=notify)
+    return check_package(run, settings, artefacts, folder=folder, notify=notify)
 
 
 def summary(done: Demo) -> Fields:

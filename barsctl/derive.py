@@ -18,7 +18,7 @@ from .board_budgets import BoardBudget, board_budgets, tightened
 from .budgets import Budget
 from .candidates import candidate_choices
 from .errors import BarsError
-from .folder_lock import locked
+from .folder_lock import derive_lock
 from .halving import Halving, Keeps, open_halving
 from .judge import Judge, JudgeSettings, open_judge
 from .measured_log import MEASURED, MeasuredLog, read_measured
@@ -83,8 +83,8 @@ def derive(
     found = run_tables(config, asked, tables=tables)
     hard = hard_budgets(asked, config.space, tables=found)
     boards = board_budgets(asked, found, settings.place) if settings.measured else ()
-    _require_use(settings.place, boards, asked, found if tables else ())
-    with locked(folder):
+    require_use(settings.place, boards, asked, found if tables else ())
+    with derive_lock(folder):
         log = read_measured(folder / MEASURED)
         for board in boards:  # judging takes minutes
             board.require_ready(log)
@@ -102,7 +102,7 @@ def derive(
     return ranking
 
 
-def _require_use(
+def require_use(
     place: Place | None, boards: Sequence[BoardBudget], budgets: Sequence[Budget],
     tables: Sequence[LatencyTable],
 ) -> None:  # fmt: skip

@@ -5,6 +5,7 @@ torn last line, left by an interruption, is dropped.
 """
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Literal
@@ -88,8 +89,17 @@ def read_measured(path: Path) -> MeasuredLog:
     lines = read_lines(path) if path.exists() else NO_LINES
     if lines.torn:
         write_atomically(path, b"".join(lines.whole))
-    log = MeasuredLog(path)
-    for number, line in enumerate(lines.whole, start=1):
-        row = parse_strict(line, _ROW, what=f"{path}: line {number}", later=_LATER)
-        log.costs[row.measured_for] = row.cost
-    return log
+    return MeasuredLog(path, _costs(path, lines.whole))
+
+
+def measured_rows(path: Path) -> dict[MeasuredFor, float]:
+    """The costs of a file that is there. Raises SpaceError where a row is damaged."""
+    return _costs(path, read_lines(path).whole)
+
+
+def _costs(path: Path, lines: Sequence[bytes]) -> dict[MeasuredFor, float]:
+    rows = (
+        parse_strict(line, _ROW, what=f"{path}: line {number}", later=_LATER)
+        for number, line in enumerate(lines, start=1)
+    )
+    return {row.measured_for: row.cost for row in rows}

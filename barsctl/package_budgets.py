@@ -8,7 +8,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from space.references import REFERENCES
 from targets.manifest import Fields, extend_manifest, read_manifest
+from targets.toolchain import Notify
 
 from .budgets import Budget, format_cost
 from .errors import BarsError
@@ -68,10 +70,12 @@ def memory_budgets(budgets: Sequence[Budget], targets: Sequence[str]) -> tuple[B
     return tuple(budgets)
 
 
-def searched_budgets(run: Path) -> tuple[Budget, ...]:
+def searched_budgets(run: Path, notify: Notify) -> tuple[Budget, ...]:
     """The budgets of memory of the search that a training comes from, if that is still there."""
     folder = run if run.is_dir() else run.parent
     source = Path(train_config(read_config(folder, command="train"), what=str(folder)).source)
+    if not source.exists() and str(source) not in REFERENCES:
+        notify(f"budgets of memory unknown: {source}, which was trained, is not there")
     if not (source / CONFIG).is_file():
         return ()
     return tuple(each for each in read_search_config(source).budgets if each.metric in METRICS)

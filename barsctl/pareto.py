@@ -19,7 +19,7 @@ from space.genotype import genotype_of
 from .budgets import Budget, format_cost
 from .candidates import candidate_choices
 from .errors import BarsError
-from .folder_lock import locked
+from .folder_lock import derive_lock
 from .front_plot import write_front_plot
 from .judge import Judge, JudgeSettings, open_judge
 from .network_rows import kept_choices
@@ -73,7 +73,7 @@ def pareto(
     times = _the_table(config, table)
     others = hard_budgets(budgets, config.space, tables=(times,))
     out.mkdir(parents=True, exist_ok=True)
-    with locked(folder):
+    with derive_lock(folder):
         judge = open_judge(folder, config, settings.judge, device=device)
         priced = _priced(judge, times)
         evaluate(judge, _choices(judge, settings, priced, others), what="pareto")

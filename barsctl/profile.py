@@ -4,6 +4,7 @@ import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from statistics import median
 from typing import Literal
@@ -11,7 +12,6 @@ from typing import Literal
 from costmodels.latency_table import LatencyTable, TableHeader, TableRow
 from costmodels.table_file import append_line, resume_table, write_table
 from space.cost_terms import cost_terms
-from space.graph import BlockGraph
 from space.search_space import SearchSpace
 from targets.build import compiler_name, kernel_hash
 from targets.kernel_specs import KernelSpec, kernel_specs
@@ -23,6 +23,7 @@ from targets.toolchain import Notify
 
 from .calibrate import without_correction
 from .errors import BarsError
+from .folder_lock import table_lock
 from .lost_board import naming_resume
 from .processor import processor_at
 from .progress import progress_bar
@@ -60,12 +61,6 @@ def space_specs(spaces: Iterable[SearchSpace]) -> tuple[KernelSpec, ...]:
     return tuple(dict.fromkeys(spec for block in blocks for spec in kernel_specs(block)))
 
 
-def graph_specs(graphs: Iterable[BlockGraph]) -> tuple[KernelSpec, ...]:
-    """The distinct kernels of networks."""
-    blocks = dict.fromkeys(block for graph in graphs for block in graph.blocks)
-    return tuple(dict.fromkeys(spec for block in blocks for spec in kernel_specs(block)))
-
-
 def open_table(settings: ProfileSettings, table: Path, *, resume: bool) -> LatencyTable:
     """The table so far, a new one where there is no file; a board is asked for its processor.
 
@@ -78,8 +73,6 @@ def open_table(settings: ProfileSettings, table: Path, *, resume: bool) -> Laten
             f"{table} is there already; a table is measured in one go or resumed: "
             "add --resume, or choose another --out"
         )
-    if not table.parent.is_dir():
-        raise BarsError(f"{table}: there is no folder {table.parent}; create it first")
     return resume_table(table, table_header(settings))
 
 
@@ -89,34 +82,42 @@ def profile(
 ) -> Profile:  # fmt: skip
     """Measure the kernels that the table has no row of, and write each row as it is measured.
 
-    See `open_table` for what is raised; beside it BarsError where the board is lost.
+    See `open_table` for what is raised; beside it BarsError where the board is lost, and
+    FolderInUseError where another profile is at work on the table.
     """
     start = time.monotonic()
-    found = open_table(settings, table, resume=resume)
-    rows = found.rows
-    missing = [spec for spec in specs if spec.key not in rows or rows[spec.key].way == "learned"]
-    if any(spec.key in rows for spec in missing):
-        write_table(table, without_correction(found, notify))
-    kept = len(specs) - len(missing)
-    measured: list[TableRow] = []
-    failed: list[Failed] = []
-    if missing:
-        notify(f"building {len(missing)} kernels for {settings.target.name}, then measuring them")
-    bar = progress_bar(f"profile {settings.target.name}", len(specs), done_steps=kept)
-    with naming_resume(table), bar as advance:
-        results = measure(
-            missing, settings.target, settings.place,
-            notify=notify, threads=settings.threads, tune=settings.tune,
-        )  # fmt: skip
-        for result in results:
-            if isinstance(result, Failed):
-                failed.append(result)
-                advance("failed")
-                continue
-            measured.append(table_row(result, settings.place))
-            append_line(table, measured[-1])
-            advance(f"{measured[-1].median:.4g} {cost_unit(settings.place)}")
-    return Profile(tuple(measured), kept, tuple(failed), time.monotonic() - start)
+    if not table.parent.is_dir():
+        raise BarsError(f"{table}: there is no folder {table.parent}; create it first")
+    with table_lock(table):
+        found = open_table(settings, table, resume=resume)
+        rows = found.rows
+        missing = [
+            spec for spec in specs if spec.key not in rows or rows[spec.key].way == "learned"
+        ]
+        if any(spec.key in rows for spec in missing):
+            write_table(table, without_correction(found, notify))
+        kept = len(specs) - len(missing)
+        measured: list[TableRow] = []
+        failed: list[Failed] = []
+        if missing:
+            notify(
+                f"building {len(missing)} kernels for {settings.target.name}, then measuring them"
+            )
+        bar = progress_bar(f"profile {settings.target.name}", len(specs), done_steps=kept)
+        with naming_resume(table), bar as advance:
+            results = measure(
+                missing, settings.target, settings.place,
+                notify=notify, threads=settings.threads, tune=settings.tune,
+            )  # fmt: skip
+            for result in results:
+                if isinstance(result, Failed):
+                    failed.append(result)
+                    advance(lambda: "failed")
+                    continue
+                measured.append(table_row(result, settings.place))
+                append_line(table, measured[-1])
+                advance(partial("{:.4g} {}".format, measured[-1].median, cost_unit(settings.place)))
+        return Profile(tuple(measured), kept, tuple(failed), time.monotonic() - start)
 
 
 def table_header(settings: ProfileSettings) -> TableHeader:

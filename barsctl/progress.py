@@ -1,5 +1,6 @@
 """Progress on standard error: a bar with the time left, or plain lines where it is a log file."""
 
+import math
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -15,9 +16,10 @@ from rich.progress import (
 )
 
 SECONDS_PER_LINE = 30.0
+SECONDS_PER_STATUS = 0.1
 Clock = Callable[[], float]
-Advance = Callable[[str], None]
-"""Called after each step with a line that says how things stand."""
+Advance = Callable[[Callable[[], str]], None]
+"""Called after each step with what says how things stand, when it is shown: a GPU is waited for."""
 
 
 @contextmanager
@@ -43,8 +45,14 @@ def progress_bar(
     with Progress(*columns, console=console) as progress:
         task = progress.add_task(name, total=total_steps, completed=done_steps, status="")
 
-        def advance(status: str) -> None:
-            progress.update(task, advance=1, status=status)
+        last = -math.inf
+
+        def advance(status: Callable[[], str]) -> None:
+            nonlocal last
+            progress.advance(task)
+            if clock() - last >= SECONDS_PER_STATUS or progress.finished:
+                progress.update(task, status=status())
+                last = clock()
 
         yield advance
 
@@ -53,7 +61,7 @@ def _logged(name: str, total_steps: int, *, done_steps: int, clock: Clock) -> Ad
     first, done = done_steps + 1, done_steps
     start = last = clock()
 
-    def advance(status: str) -> None:
+    def advance(status: Callable[[], str]) -> None:
         nonlocal done, start, last
         done += 1
         now = clock()
@@ -63,6 +71,6 @@ def _logged(name: str, total_steps: int, *, done_steps: int, clock: Clock) -> Ad
             last = now
             left_s = (now - start) / max(1, done - first) * (total_steps - done)
             left = f"  {timedelta(seconds=round(left_s))} left" if done > first else ""
-            sys.stderr.write(f"{name} {done / total_steps:.0%}{left}  {status}\n")
+            sys.stderr.write(f"{name} {done / total_steps:.0%}{left}  {status()}\n")
 
     return advance

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from pydantic import TypeAdapter
@@ -45,7 +46,7 @@ def evaluate(judge: Judge, choices: Sequence[Choices], *, what: str) -> None:
         for first in range(0, len(choices), together):
             for share in judge.accuracies(choices[first : first + together]):
                 best = max(best, share)
-                advance(f"accuracy {share:.1%}  best {best:.1%}")
+                advance(partial("accuracy {:.1%}  best {:.1%}".format, share, best))
 
 
 def candidates_within(judge: Judge, budgets: Sequence[AnyBudget]) -> list[Candidate]:

@@ -8,6 +8,7 @@ most probable network at its largest width and depth and at its smallest, and so
 
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -100,7 +101,7 @@ def refine(
                     state, batch, largest, [("smallest", smallest)]
                     + [("sampled", each) for each in sampled], tallies=tallies,
                 )  # fmt: skip
-                advance(_status(tallies))
+                advance(partial(_status, tallies))
             for tally in tallies.values():
                 tally.count_all_ranks()
                 require_finite(tally, epoch=epoch)

@@ -6,6 +6,7 @@ one for the weights and one for the architecture, whose steps alternate.
 
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -126,7 +127,7 @@ def search(
                         choices=sampled_choices(space, mixture, settings),
                     )  # fmt: skip
                     raise_multipliers(state, shares, rate=settings.multiplier_rate / steps)
-                advance(_status(tallies["weights"], budgets, shares))
+                advance(partial(_status, tallies["weights"], budgets, shares))
             for tally in tallies.values():
                 tally.count_all_ranks()
                 require_finite(tally, epoch=epoch)

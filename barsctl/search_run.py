@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -23,13 +24,14 @@ from .budgets import Budget
 from .data.dataset import Dataset
 from .data_choice import DataChoice
 from .errors import BarsError
+from .folder_lock import run_lock
 from .gap import Gap
 from .pricing import hard_budgets, needs_table, read_tables
 from .ranks import is_first
 from .refine import refine
 from .run_folder import CONFIG, LAST, Row, open_run, read_config, read_metrics
 from .search import new_state, restore, search
-from .search_settings import SearchSettings
+from .search_settings import LATER_SEARCH_SETTINGS, SearchSettings
 from .search_steps import SearchState
 from .teachers import FLOAT, NONE, trained_teacher, twin_of_largest
 from .train_settings import TrainSettings
@@ -63,7 +65,7 @@ _ADAPTER = TypeAdapter(SearchConfig)
 _LATER: dict[str, Mapping[str, object]] = {
     "": {"teacher": "none", "kept": {}},
     "space": LATER_SPACE_FIELDS,
-    "settings": {"refine_epochs": 0, "teacher_share": 0.5},
+    "settings": LATER_SEARCH_SETTINGS,
 }
 
 
@@ -74,7 +76,7 @@ def search_run(
 
     See `search` for what it leaves there. Before that, raises BudgetUnreachable where
     no network of the space keeps to the budgets, BarsError where the teacher is not a finished
-    training on such images.
+    training on such images, FolderInUseError where another search is at work in the folder.
     """
     budgets = run_budgets(config, config.budgets, tables=config.tables)
     options = decisions(config.space)
@@ -88,16 +90,21 @@ def search_run(
     fields = json.loads(dump_strict(config, _ADAPTER))
     if is_first():
         open_run(folder, fields, resume=resume, upgrade=_today)
-    if config.teacher == FLOAT:
-        teacher = twin_of_largest(
-            config.space, dataset, _teacher_settings(config.settings), folder=folder, device=device
-        )
-    state = search(
-        config.space, dataset, budgets, config.settings,
-        folder=folder, device=device, kept=config.kept, teacher=teacher,
-    )  # fmt: skip
-    if config.settings.refine_epochs:
-        refine(state, config.space, dataset, budgets, config.settings, folder=folder, device=device)
+    with run_lock(folder) if is_first() else nullcontext():
+        if config.teacher == FLOAT:
+            teacher = twin_of_largest(
+                config.space, dataset, _teacher_settings(config.settings),
+                folder=folder, device=device,
+            )  # fmt: skip
+        state = search(
+            config.space, dataset, budgets, config.settings,
+            folder=folder, device=device, kept=config.kept, teacher=teacher,
+        )  # fmt: skip
+        if config.settings.refine_epochs:
+            refine(
+                state, config.space, dataset, budgets, config.settings,
+                folder=folder, device=device,
+            )  # fmt: skip
     return next(reversed(read_metrics(folder)), {})
 
 

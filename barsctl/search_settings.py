@@ -10,6 +10,8 @@ LARGEST_ARCHITECTURE_RATE = 2e-2
 ARCHITECTURE_REACH = 14.0
 """How far, in nats, a logit may move in a search: from even odds to one in a million."""
 Sampling = Literal["gumbel", "softmax", "sigmoid", "one"]
+# What settings mean that were written before they could say so.
+LATER_SEARCH_SETTINGS = {"refine_epochs": 0, "teacher_share": 0.5}
 
 
 @dataclass(frozen=True, slots=True)

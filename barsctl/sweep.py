@@ -15,16 +15,16 @@ import torch
 from pydantic import TypeAdapter
 
 from costmodels.errors import CostError
-from costmodels.latency_table import LatencyTable
 from space.atomic import write_atomically
 from space.errors import SpaceError
 from space.strict_json import parse_strict
 from targets.errors import TargetError
+from targets.measuring.timing import UnreachableError
 from targets.toolchain import Notify
 
-from .board_budgets import board_budgets
+from .board_budgets import BoardBudget, board_budgets
 from .data_choice import load_choice
-from .derive import derive
+from .derive import derive, require_use
 from .errors import BarsError
 from .folder_lock import FolderInUseError
 from .lease import renewed
@@ -34,10 +34,10 @@ from .ranking import DERIVED, read_ranking
 from .run_folder import Json, open_run, write_json
 from .search_run import SearchConfig, search_run
 from .sweep_config import Cell, SweepConfig, cells, sweep_fields, upgrading
-from .sweep_journal import CELLS, ENDED, Journal, State, open_journal
+from .sweep_journal import CELLS, ENDED, RESULT, Journal, State, open_journal
 from .training_run import TrainConfig, training_run
 
-SEARCH, TRAINING, RESULT, TRACEBACK = "search", "train", "cell.json", "traceback.txt"
+SEARCH, TRAINING, TRACEBACK = "search", "train", "traceback.txt"
 # Between looks for a cell whose worker is gone.
 LOOK_EVERY_S = 5.0
 _USERS_ERRORS = (BarsError, CostError, SpaceError, TargetError)
@@ -90,8 +90,12 @@ def sweep(
     for space, budget in product(config.spaces, config.budgets):
         # What every cell would raise, before it is kept as the error of each.
         hard_budgets((budget,), space, tables=tables)
+    measuring = config.measuring_place()
+    # All budgets are of one cost, so one board measures for all.
+    boards = board_budgets(config.budgets[:1], tables, measuring) if config.measured else ()
+    require_use(measuring, boards, config.budgets, ())
     by_name = {cell.name: cell for cell in cells(config)}
-    _require_board(config, tables, [folder / CELLS / name for name in by_name])
+    _require_board(boards, [folder / CELLS / name for name in by_name])
     fields, upgrade = sweep_fields(config), upgrading(config)
     open_run(folder, fields, resume=True, upgrade=upgrade)
     # Of workers that start at once, the last one's config stays: compare with what is there.
@@ -123,17 +127,11 @@ def sweep(
     return tuple(_rows(journal, by_name))
 
 
-def _require_board(
-    config: SweepConfig, tables: Sequence[LatencyTable], folders: Iterable[Path]
-) -> None:
+def _require_board(boards: Sequence[BoardBudget], folders: Iterable[Path]) -> None:
     """Raise BarsError where this worker could search, but not measure: another one may.
 
     folders: of the cells.
     """
-    if not config.measured:
-        return
-    # All budgets are of one cost, so one board measures for all.
-    boards = board_budgets(config.budgets[:1], tables, config.measuring_place())
     for folder in folders:
         if (folder / RESULT).exists() or (folder / SEARCH / DERIVED).exists():
             continue
@@ -147,12 +145,17 @@ def _require_board(
 def _result(
     config: SweepConfig, cell: Cell, folder: Path, *, device: torch.device, notify: Notify
 ) -> CellResult:
-    """What comes out of a cell, or why nothing does. What the system refuses ends the worker."""
+    """What comes out of a cell, or why nothing does.
+
+    What the system refuses, or a board that is lost, ends the worker: the cell may do without it.
+    """
     try:
         return _computed(config, cell, folder, device=device, notify=notify)
-    except (OSError, FolderInUseError):
+    except (OSError, FolderInUseError, UnreachableError):
         raise
     except _USERS_ERRORS as error:
+        if isinstance(error.__cause__, OSError | UnreachableError):
+            raise
         return CellResult(error=" ".join(str(error).split()))
     except Exception as error:
         # A bug, or no memory left: the other cells may do without.
@@ -202,11 +205,8 @@ def _rows(journal: Journal, found: Mapping[str, Cell]) -> Iterator[Row]:
     front = journal.front()
     for trial in journal.trials():
         folder = journal.folder / CELLS / trial.cell
-        path = folder / RESULT
-        if not path.exists():
-            raise BarsError(f"{path} is gone; remove {folder} to have the cell computed again")
-        on_front = trial.cell in front
-        yield Row(found[trial.cell], trial.state, folder, read_cell(path), on_front)
+        result, on_front = read_cell(folder / RESULT), trial.cell in front
+        yield Row(found[trial.cell], trial.state, folder, result, on_front)
 
 
 def read_cell(path: Path) -> CellResult:

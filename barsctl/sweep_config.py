@@ -21,8 +21,8 @@ from .derive import DeriveSettings
 from .errors import BarsError
 from .judge import JudgeSettings
 from .run_folder import Json, Row
-from .search_settings import SearchSettings
-from .train_settings import TrainSettings
+from .search_settings import LATER_SEARCH_SETTINGS, SearchSettings
+from .train_settings import LATER_TRAIN_SETTINGS, TrainSettings
 from .training_run import Teacher
 
 
@@ -112,8 +112,8 @@ def cells(config: SweepConfig) -> tuple[Cell, ...]:
 _CONFIG, _SPACE = TypeAdapter(SweepConfig), TypeAdapter(SearchSpace)
 # What a config means that was written before it could say so.
 _LATER: Mapping[str, Mapping[str, object]] = {
-    "search": {"refine_epochs": 0, "teacher_share": 0.5},
-    "training": {"real_weight_epochs": 0},
+    "search": LATER_SEARCH_SETTINGS,
+    "training": LATER_TRAIN_SETTINGS,
 }
 
 

@@ -19,6 +19,8 @@ from .errors import BarsError
 from .lease import Lease, Watch, own_lease, write_lease
 
 JOURNAL, CLAIMS, CELLS = "journal.log", "claims", "cells"
+# Of a cell's folder.
+RESULT = "cell.json"
 State = Literal["waiting", "running", "finished", "failed"]
 ENDED: tuple[State, ...] = ("finished", "failed")
 _STATES: dict[TrialState, State] = {
@@ -59,12 +61,12 @@ class Journal:
     def trials(self) -> list[Trial]:
         """Every cell's last trial, in the order of the cells; -1 where it waits for its first.
 
-        A cell that ended waits again where somebody removed its folder.
+        A cell that ended waits again where somebody removed its result.
         """
         last = {name: Trial(name, -1, "waiting") for name in self.cells}
         for trial in self._told():
             name, state = str(trial.params["cell"]), _STATES[trial.state]
-            if state not in ENDED or (self.folder / CELLS / name).exists():
+            if state not in ENDED or (self.folder / CELLS / name / RESULT).exists():
                 last[name] = Trial(name, trial.number, state)
         return list(last.values())
 
@@ -110,7 +112,7 @@ class Journal:
 
     def front(self) -> set[str]:
         """The cells that no other is as cheap as and more accurate, or as accurate and cheaper."""
-        # Not the study's best trials: they count those whose folders were removed.
+        # Not the study's best trials: they count those whose results were removed.
         trials, told = self.trials(), self._told()
         ended = {
             each.cell: tuple(values)

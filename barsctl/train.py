@@ -3,6 +3,7 @@
 import copy
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -145,7 +146,7 @@ def train_epochs(
                 train_step(network, batch, settings, optimizer, teacher=teacher, tally=tally)
                 if average is not network:
                     _average(average, network, decay=settings.ema_decay)
-                advance(f"loss {tally.loss:.3f}  best {max(best, 0):.1%}")
+                advance(partial(_status, tally, best))
             tally.count_all_ranks()
             require_finite(tally, epoch=epoch)
             found = _accuracy(average, dataset.validation, settings, device=device)
@@ -168,6 +169,10 @@ def train_epochs(
             state = {"epoch": epoch, "best_epoch": best_epoch, "best": best}
             save_checkpoint(folder / LAST, parts, state=state)
     return best_epoch, best
+
+
+def _status(tally: Tally, best: float) -> str:
+    return f"loss {tally.loss:.3f}  best {max(best, 0):.1%}"
 
 
 def train_step(

@@ -6,6 +6,8 @@ from typing import Literal
 from .errors import BarsError
 
 OptimizerName = Literal["adamw", "sgd"]
+# What settings mean that were written before they could say so.
+LATER_TRAIN_SETTINGS = {"real_weight_epochs": 0}
 
 
 @dataclass(frozen=True, slots=True)

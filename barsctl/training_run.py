@@ -3,6 +3,7 @@
 import json
 import shutil
 from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Literal
@@ -23,16 +24,28 @@ from targets.toolchain import Notify
 from .data.dataset import Dataset
 from .data_choice import DataChoice, load_choice
 from .errors import BarsError
+from .folder_lock import run_lock
 from .network_rows import kept_choices
 from .random_numbers import initial_weights
 from .ranking import DERIVED, read_ranking
 from .ranks import is_first, wait_for_first
-from .run_folder import CONFIG, EVENTS, GENOTYPE, LAST, METRICS, Json, Row, open_run, write_json
+from .run_folder import (
+    CONFIG,
+    EVENTS,
+    GENOTYPE,
+    LAST,
+    METRICS,
+    Json,
+    Row,
+    open_run,
+    read_config,
+    write_json,
+)
 from .scaled_reference import PUBLISHED, Images, ReferenceChoice, reference_graph, scaled
 from .search_run import last_gap, load_search, read_search_config
 from .teachers import GRAPH, TEACHER, float_teacher
 from .train import BEST, RESULT, SearchedAccuracies, Trained, train
-from .train_settings import TrainSettings
+from .train_settings import LATER_TRAIN_SETTINGS, TrainSettings
 from .trials import trial_folder
 
 Teacher = Literal["none", "float"]
@@ -118,7 +131,7 @@ class TrainConfig:
 
 _ADAPTER = TypeAdapter(TrainConfig)
 # What a config means that was written before it could say so.
-_LATER: dict[str, Mapping[str, object]] = {"settings": {"real_weight_epochs": 0}}
+_LATER: dict[str, Mapping[str, object]] = {"settings": LATER_TRAIN_SETTINGS}
 
 
 def train_config(fields: Row, *, what: str) -> TrainConfig:
@@ -151,7 +164,8 @@ def training_run(
     Where the network comes from a search, the result tells what that search knew of it, and where
     a trial began the same training it goes on from there. A reference that has budgets and no
     channels yet is trained with the most that keep to them, which config.json then names: see
-    `scaled`. Raises BarsError where the folder trains another network.
+    `scaled`. Raises BarsError where the folder trains another network, FolderInUseError where
+    another training is at work in it.
     """
     dataset = load_choice(config.data)
     if config.reference is not None and config.source in REFERENCES:
@@ -160,14 +174,40 @@ def training_run(
     subject = read_subject(config.source, dataset, reference=config.reference or PUBLISHED)
     network = _initial_network(config, subject, dataset, device=device)
     if is_first():
-        fields = json.loads(dump_strict(config, _ADAPTER))
-        open_run(folder, fields, resume=resume, upgrade=_today)
-        _require_same_network(config.source, subject.graph, folder)
-        write_atomically(folder / GRAPH, graph_to_json(subject.graph))
-        if subject.genotype is not None:
-            write_genotype(subject.genotype, folder / GENOTYPE)
-        _take_trial(config, subject, folder, device=device, notify=notify)
-    wait_for_first()
+        _open(config, subject.graph, folder, resume=resume)
+    with run_lock(folder) if is_first() else nullcontext():
+        if is_first():
+            write_atomically(folder / GRAPH, graph_to_json(subject.graph))
+            if subject.genotype is not None:
+                write_genotype(subject.genotype, folder / GENOTYPE)
+            _take_trial(config, subject, folder, device=device, notify=notify)
+        wait_for_first()
+        return _trained(config, subject, network, dataset, folder=folder, device=device)
+
+
+def _open(config: TrainConfig, graph: BlockGraph, folder: Path, *, resume: bool) -> None:
+    """Start the folder, or check that it trains this network.
+
+    A path may lead there from another place by now: graph.json tells whether it is the same.
+    """
+
+    def upgraded(found: Row) -> Row:
+        today = _today(found)
+        is_path = REFERENCES.keys().isdisjoint((today["source"], config.source))
+        return {**today, "source": config.source} if is_path else today
+
+    fields = json.loads(dump_strict(config, _ADAPTER))
+    open_run(folder, fields, resume=resume, upgrade=upgraded)
+    _require_same_network(config.source, graph, folder)
+    if read_config(folder, command="train")["source"] != config.source:
+        write_json(folder / CONFIG, fields)
+
+
+def _trained(
+    config: TrainConfig, subject: Subject, network: Network, dataset: Dataset, *,
+    folder: Path, device: torch.device,
+) -> Trained:  # fmt: skip
+    """Train the network, and tell what its search knew of it."""
     searched = _searched_accuracies(subject)
     teacher = None
     if config.teacher == "float":

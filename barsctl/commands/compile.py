@@ -97,7 +97,9 @@ def compile_run(
         artefacts = write_package(trained, settings, folder=folder, notify=notify)
         package = check_package(trained, settings, artefacts, folder=folder, notify=notify)
         notes = ()
-    uses = memory_uses(package, asked or (() if given is not None else searched_budgets(run)))
+    uses = memory_uses(
+        package, asked or (() if given is not None else searched_budgets(run, notify))
+    )
     write_memory_uses(package, uses)
     over = [str(use) for use in uses if use.kept is False]
     unknown = [

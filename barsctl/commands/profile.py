@@ -100,6 +100,11 @@ def profile(
             f"{calibrate} networks are too few to correct sums by; give at least "
             f"{FEWEST_NETWORKS}, or 0 for no correction", param_hint="--calibrate",
         )  # fmt: skip
+    if calibrate and reference is not None:
+        raise typer.BadParameter(
+            "whole networks are measured of a --space; give it without --reference, then this with "
+            "--resume", param_hint="--calibrate",
+        )  # fmt: skip
     specs = _specs(spaces, reference, channels, stem, stages)
     vectors = settings.target.vector_unit
     chosen = specs if rows is None else spread_sample(specs, rows, unit=vectors)
@@ -129,8 +134,9 @@ def _specs(
     channels: range | None, stem: Stem | None, stages: int | None,
 ) -> tuple["KernelSpec", ...]:  # fmt: skip
     """The kernels of the spaces, or of a reference for their images."""
-    from barsctl.profile import graph_specs, space_specs
+    from barsctl.profile import space_specs
     from barsctl.scaled_reference import Images, ReferenceChoice, reference_graph
+    from targets.subjects.subject import subject_specs
 
     if reference is None:
         if any((channels, stem, stages)):
@@ -138,10 +144,12 @@ def _specs(
         return space_specs(spaces)
     images = [Images(each.image_channels, each.image_size, each.classes) for each in spaces]
     choices = [ReferenceChoice(count, stem or "published", stages) for count in channels or [None]]
-    return graph_specs(
-        reference_graph(reference, choice, each)
-        for choice in choices
-        for each in dict.fromkeys(images)
+    return subject_specs(
+        [
+            reference_graph(reference, choice, each)
+            for choice in choices
+            for each in dict.fromkeys(images)
+        ]
     )
 
 

@@ -137,8 +137,8 @@ def sweep(
     Options are those of searches where no training is named.
 
     Start it as often as you like, on other machines too, with the same words: the workers share the
-    cells. What was killed goes on when it is started again. A cell whose folder under cells/ was
-    removed is computed again.
+    cells. What was killed goes on when it is started again, and so does a cell whose cell.json was
+    removed.
 
     Example: barsctl sweep --budget bops=2M --budget bops=4M --seed 0 --seed 1 --out runs/sweep
     """  # fmt: skip
@@ -200,7 +200,7 @@ def sweep(
     if failed:
         raise BarsError(
             f"{len(failed)} of {len(rows)} cells failed, first {failed[0].folder}: "
-            f"{failed[0].result.error}; remove a cell's folder to have it computed again"
+            f"{failed[0].result.error}; remove a cell's cell.json to have it go on"
         )
 
 

@@ -8,6 +8,7 @@ from typing import IO
 from urllib.error import URLError
 from urllib.request import urlopen
 
+from rich.console import Console
 from rich.progress import Progress
 
 from barsctl.errors import DataError
@@ -36,6 +37,8 @@ def download(url: str, path: Path, *, sha256: str) -> None:
                     f"{url} has the SHA-256 {digest}: expected {sha256};"
                     " fetch the file elsewhere and give its folder with --data-dir"
                 )
+            partial.flush()
+            os.fsync(partial.fileno())
             Path(partial.name).replace(path)
         except (URLError, TimeoutError, ConnectionError) as error:
             raise DataError(
@@ -49,7 +52,8 @@ def download(url: str, path: Path, *, sha256: str) -> None:
 def _copy(url: str, file: IO[bytes]) -> str:
     """Write what the address gives into the file; return its SHA-256 in hexadecimal."""
     digest = hashlib.sha256()
-    with urlopen(url, timeout=_TIMEOUT_S) as answer, Progress(transient=True) as progress:
+    bar = Progress(transient=True, console=Console(stderr=True))
+    with urlopen(url, timeout=_TIMEOUT_S) as answer, bar as progress:
         length = answer.headers.get("Content-Length")
         task = progress.add_task(url.rpartition("/")[2], total=int(length) if length else None)
         while chunk := answer.read(_CHUNK_BYTES):

@@ -12,6 +12,7 @@ from .report import ForeignError, Report
 from .runs import (
     cell_report,
     judged_report,
+    measured_report,
     metrics_report,
     result_report,
     search_config_report,
@@ -42,6 +43,7 @@ ROWS: dict[tuple[str, ...], Reader] = {
     ("target", "kernel_hash", "way"): table_report,
     ("checkpoint", "held_out_images"): judged_report,
     ("trial_epochs", "batch_size"): tried_report,
+    ("measured_for", "cost"): measured_report,
     ("epoch",): metrics_report,
 }
 # Behind the # of its first line.

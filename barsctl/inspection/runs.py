@@ -6,9 +6,9 @@ from pathlib import Path
 
 from pydantic import TypeAdapter
 
-from barsctl.budgets import format_cost
 from barsctl.data_choice import DataChoice
 from barsctl.judged import JUDGED_FORMAT
+from barsctl.measured_log import measured_rows
 from barsctl.network_rows import header_and_rows
 from barsctl.run_folder import Json, metrics_rows
 from barsctl.scaled_reference import ReferenceChoice
@@ -41,17 +41,12 @@ def search_config_report(path: Path) -> Report:
     from barsctl.search_run import search_config
 
     config = search_config(json.loads(path.read_bytes()), what=str(path))
-    budgets: list[Json] = [
-        f"{each.metric}{f'@{each.target}' if each.target else ''}"
-        f"={format_cost(each.metric, each.limit)}"
-        for each in config.budgets
-    ]
     return Report(
         "config of a search",
         {
             "space": config.space.name,
             "data": _data(config.data),
-            "budgets": budgets,
+            "budgets": [str(budget) for budget in config.budgets],
             "tables": list(config.tables),
             "teacher": config.teacher,
             "kept": dict(config.kept),
@@ -172,5 +167,19 @@ def tried_report(path: Path) -> Report:
             "best_accuracy": max(
                 (row.accuracy for row in rows if row.accuracy is not None), default=None
             ),
+        },
+    )
+
+
+def measured_report(path: Path) -> Report:
+    """How many networks were measured whole, and where."""
+    rows = measured_rows(path)
+    return Report(
+        "measured networks of a search",
+        {
+            "networks": len({each.network for each in rows}),
+            "measured": len(rows),
+            "targets": [*sorted({each.target for each in rows})],
+            "places": [*sorted({each.place for each in rows})],
         },
     )

@@ -14,7 +14,7 @@ from barsctl.calibrate import calibrate
 from barsctl.kept_part import kept_part
 from barsctl.pricing import hard_budgets, read_latency_table
 from barsctl.processor import processor_at
-from barsctl.profile import ProfileSettings, graph_specs, profile, space_specs
+from barsctl.profile import ProfileSettings, profile, space_specs
 from barsctl.run_folder import GENOTYPE
 from barsctl.scaled_reference import Images, ReferenceChoice, reference_graph, widest
 from costmodels.errors import BudgetUnreachable
@@ -44,6 +44,7 @@ from space.uniform import UniformKind
 from targets.catalog import named_target
 from targets.kernel_specs import KernelSpec
 from targets.measuring.place import LOCAL
+from targets.subjects.subject import subject_specs
 
 from .evidence_matrix import (
     FIRST_SEARCHED,
@@ -96,7 +97,7 @@ def open_table() -> LatencyTable:
     graphs = [
         _reference(form, channels) for form in reference_forms() for channels in REFERENCE_CHANNELS
     ]
-    specs = tuple(dict.fromkeys((*space_specs([SPACE]), *graph_specs(graphs))))
+    specs = tuple(dict.fromkeys((*space_specs([SPACE]), *subject_specs(graphs))))
     if not _is_whole(specs):
         settings = ProfileSettings(named_target("host"))
         profile(specs, settings, table=TABLE, resume=True, notify=print)

@@ -35,6 +35,22 @@ _JSON = {
 _ROWS: dict[str, list[dict[str, object]]] = {
     "metrics": [{"epoch": 0, "loss": 1.0}, {"epoch": 1, "loss": 0.5}],
     "judged": [_JUDGED_HEADER, {"choices": {"s0/width": 1}, "accuracy": 0.25}],
+    "measured": [
+        {
+            "format": 2,
+            "measured_for": {
+                "network": "0a1b",
+                "target": "host",
+                "place": "local",
+                "cpu": "",
+                "threads": 1,
+                "tuned": False,
+                "kernel_hash": "0",
+                "compiler": "",
+            },
+            "cost": 1.5,
+        }
+    ],
     "trials": [
         {
             "format": 2,

@@ -121,6 +121,16 @@ def test_too_few_networks_to_calibrate_are_wrong_usage(
     assert not table.exists()
 
 
+def test_reference_is_not_calibrated(barsctl: CommandLine, tmp_path: Path) -> None:
+    """Whole networks are of a space, whose kernels would not be there in the end."""
+    table = tmp_path / "host.jsonl"
+    words = ("--reference", "bireal-18", "--calibrate", "8")
+    answer = barsctl("profile", *TINY_SPACE, *words, "--out", table)
+    assert answer.exit_code == 2
+    assert "give it without --reference, then this" in " ".join(answer.err.split())
+    assert not table.exists()
+
+
 def test_profile_with_a_failed_kernel_exits_one(
     barsctl: CommandLine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,3 +1,4 @@
+import json
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from barsctl.search_settings import SearchSettings
 from barsctl.train_settings import TrainSettings
 from space.decode import decode
 from space.presets import named_space
+from targets.errors import TargetError
 from tests.example_tables import table_of
 
 
@@ -29,9 +31,19 @@ def test_demo_takes_a_latency_of_this_machine_only(tmp_path: Path) -> None:
             DemoSettings(tmp_path, budget=budget)
 
 
+@pytest.mark.parametrize(
+    ("arm", "told"), [("aarch65", "'aarch65' is not known"), ("host", "twice")]
+)
+def test_targets_are_looked_at_first(arm: str, told: str, tmp_path: Path) -> None:
+    with pytest.raises((BarsError, TargetError), match=told):
+        demo(DemoSettings(tmp_path / "demo", arm_target=arm), notify=print)
+    assert not (tmp_path / "demo").exists()
+
+
 def test_demo_runs_and_goes_on_where_it_was(tmp_path: Path) -> None:
     settings = DemoSettings(
         tmp_path,
+        seed=3,
         search=SearchSettings(epochs=1, warmup_epochs=0),
         training=TrainSettings(epochs=1),
     )
@@ -42,6 +54,10 @@ def test_demo_runs_and_goes_on_where_it_was(tmp_path: Path) -> None:
     assert isinstance(host, Checked)
     assert host.verification.images == 2000
     assert isinstance(arm, Checked | Unchecked)
+
+    for step in ("search", "training"):
+        fields = json.loads((tmp_path / step / "config.json").read_text())
+        assert (fields["settings"]["seed"], fields["data"]["seed"]) == (3, 3)
 
     kept = [tmp_path / name for name in ("latency.jsonl", "search/metrics.jsonl",
             "search/genotype.json", "training/best.safetensors")]  # fmt: skip

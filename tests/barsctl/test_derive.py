@@ -12,7 +12,7 @@ from barsctl.budgets import Budget
 from barsctl.derive import DeriveSettings, derive
 from barsctl.errors import BarsError
 from barsctl.evaluate import accuracy
-from barsctl.folder_lock import FolderInUseError, locked
+from barsctl.folder_lock import FolderInUseError, derive_lock
 from barsctl.gap import discrete_accuracy
 from barsctl.judge import JudgeSettings
 from barsctl.machine import cpu_name
@@ -303,6 +303,9 @@ def test_derive_needs_a_search(tmp_path: Path) -> None:
 
 def test_derive_beside_another_is_refused(searched: tuple[Path, str]) -> None:
     run, _ = searched
-    with locked(run), pytest.raises(FolderInUseError, match="another derive or pareto is at work"):
+    with (
+        derive_lock(run),
+        pytest.raises(FolderInUseError, match="another derive or pareto is at work"),
+    ):
         derive(run, SETTINGS, device=CPU, notify=print)
     assert not (run / "judged.jsonl").exists()

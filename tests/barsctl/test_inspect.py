@@ -31,6 +31,7 @@ def examples(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
         ("result", "result of a training", {"best_epoch": 3, "searched_relaxed": 0.75}),
         ("metrics", "metrics of a run", {"epochs": 2, "last": {"epoch": 1, "loss": 0.5}}),
         ("judged", "judged networks of a search", {"networks": 1, "best_accuracy": 0.25}),
+        ("measured", "measured networks of a search", {"networks": 1, "places": ["local"]}),
         ("trials", "tried networks of a search", {"least_loss": 0.5, "best_accuracy": 0.625}),
         ("earlier trials", "tried networks of a search", {"networks": 2, "best_accuracy": None}),
         ("table", "latency table", {"way": "rpc", "kernels": 2, "tuned_kernels": 1}),

@@ -58,17 +58,19 @@ def test_budget_is_not_kept_by_a_stack_that_nobody_measured(
 
 
 def test_budgets_of_a_search_are_checked_too(run: Path, tmp_path: Path) -> None:
-    search = tmp_path / "search"
-    search.mkdir()
+    search, told = tmp_path / "search", list[str]()
     fields = json.loads((run / CONFIG).read_text())
     training = tmp_path / "training"
     training.mkdir()
     (training / CONFIG).write_text(json.dumps(fields | {"source": str(search)}))
-    assert searched_budgets(training) == ()  # the search is gone
+    assert searched_budgets(training, told.append) == ()
+    assert told == [f"budgets of memory unknown: {search}, which was trained, is not there"]
+    search.mkdir()
     budgets = (Budget("bops", 1e6), Budget("ram", 64e3))
     config = tiny_config(DataChoice("fashion-mini", None, None, 0), *budgets)
     (search / CONFIG).write_text(dump_strict(config, TypeAdapter(SearchConfig)))
-    assert searched_budgets(training) == (Budget("ram", 64e3),)
+    assert searched_budgets(training, told.append) == (Budget("ram", 64e3),)
+    assert len(told) == 1
 
 
 def test_other_budgets_are_refused() -> None:

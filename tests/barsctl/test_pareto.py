@@ -10,7 +10,7 @@ import pytest
 from barsctl import judge
 from barsctl.budgets import Budget
 from barsctl.derive import DeriveSettings, derive
-from barsctl.folder_lock import FolderInUseError, locked
+from barsctl.folder_lock import FolderInUseError, derive_lock
 from barsctl.gap import discrete_accuracy
 from barsctl.judge import JudgeSettings
 from barsctl.pareto import Front, ParetoSettings, non_dominated, pareto
@@ -135,7 +135,10 @@ def test_no_network_is_judged_again(run: Path, monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_pareto_is_refused_beside_a_derive(run: Path) -> None:
-    with locked(run), pytest.raises(FolderInUseError, match="another derive or pareto is at work"):
+    with (
+        derive_lock(run),
+        pytest.raises(FolderInUseError, match="another derive or pareto is at work"),
+    ):
         front_of(run)
     assert not (run / "judged.jsonl").exists()
 

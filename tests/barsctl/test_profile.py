@@ -9,6 +9,7 @@ import pytest
 
 from barsctl import profile as profiling
 from barsctl.errors import BarsError
+from barsctl.folder_lock import FolderInUseError, table_lock
 from barsctl.profile import Profile, ProfileSettings, profile, space_specs, table_header
 from costmodels.errors import CostError
 from costmodels.latency_table import TableRow
@@ -97,6 +98,16 @@ def test_table_is_not_overwritten(tmp_path: Path) -> None:
     with pytest.raises(BarsError, match=r"host\.jsonl is there already.*--resume"):
         profile(small_specs(), HOST, table=table, resume=False, notify=print)
     assert table.read_text() == "precious"
+
+
+def test_profile_beside_another_is_refused(tmp_path: Path) -> None:
+    table = tmp_path / "host.jsonl"
+    with (
+        table_lock(table),
+        pytest.raises(FolderInUseError, match=r"at work on .*host\.jsonl; wait"),
+    ):
+        profile(small_specs(), HOST, table=table, resume=True, notify=print)
+    assert not table.exists()
 
 
 def test_missing_folder_is_named(tmp_path: Path) -> None:

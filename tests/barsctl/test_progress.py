@@ -1,4 +1,5 @@
 from collections.abc import Iterator
+from functools import partial
 
 import pytest
 
@@ -10,7 +11,7 @@ def test_log_file_gets_a_line_now_and_then(capsys: pytest.CaptureFixture[str]) -
     seconds: Iterator[float] = iter(range(0, 1000, 12))
     with progress_bar("train", 12, done_steps=4, clock=lambda: next(seconds)) as advance:
         for step in range(4, 12):
-            advance(f"step {step}")
+            advance(partial("step {}".format, step))
     assert capsys.readouterr().err.splitlines() == [
         "train 42%  step 4",
         "train 67%  0:00:48 left  step 7",

@@ -9,7 +9,6 @@ import pytest
 
 from barsctl.budgets import Budget
 from barsctl.errors import BarsError
-from barsctl.profile import graph_specs
 from barsctl.scaled_reference import Images, ReferenceChoice, reference_graph, scaled
 from costmodels.arena import arena_bytes
 from costmodels.correction import Correction
@@ -25,6 +24,7 @@ from space.references import REFERENCES
 from targets.build import kernel_hash
 from targets.catalog import named_target
 from targets.kernel_specs import KernelSpec
+from targets.subjects.subject import subject_specs
 from tests.example_tables import table_of
 
 IMAGES = Images(1, 12, 3)
@@ -43,7 +43,7 @@ def microseconds(spec: KernelSpec) -> float:
 
 
 def table(name: ReferenceName, widths: Iterable[int]) -> LatencyTable:
-    specs = graph_specs(graph(name, channels) for channels in widths)
+    specs = subject_specs([graph(name, channels) for channels in widths])
     found = table_of({spec: microseconds(spec) for spec in specs})
     corrected = replace(found, correction=Correction(1.25, 0.1, 8, 0.01))
     return replace(corrected, header=replace(found.header, kernel_hash=kernel_hash()))

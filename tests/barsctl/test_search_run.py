@@ -8,6 +8,7 @@ import pytest
 
 from barsctl.budgets import Budget
 from barsctl.errors import BarsError
+from barsctl.folder_lock import FolderInUseError, run_lock
 from barsctl.search_run import read_search_config, search_run
 from space.errors import SpaceError
 from tests.barsctl.tiny_runs import CPU, tiny_config, tiny_dataset, write_images
@@ -65,3 +66,13 @@ def test_search_from_before_a_setting_goes_on(tmp_path: Path) -> None:
     refined = replace(config, settings=replace(config.settings, refine_epochs=1))
     with pytest.raises(BarsError, match=r"started with settings/refine_epochs=0, not 1"):
         search_run(refined, dataset, folder=run, resume=True, device=CPU)
+
+
+def test_search_beside_another_is_refused(tmp_path: Path) -> None:
+    """It would write over the other's checkpoints."""
+    dataset, run = tiny_dataset(tmp_path), tmp_path / "run"
+    config = tiny_config(write_images(tmp_path))
+    run.mkdir()
+    with run_lock(run), pytest.raises(FolderInUseError, match=r"another search or training is at"):
+        search_run(config, dataset, folder=run, resume=True, device=CPU)
+    assert not (run / "last.safetensors").exists()

@@ -109,9 +109,52 @@ def test_failed_cell_is_told_and_stops_no_other(barsctl: CommandLine, tmp_path: 
     shutil.rmtree(first["folder"])
     assert "1 of 2 cells failed" in barsctl(*asked).err
     assert Path(first["folder"], "cell.json").exists()
-    Path(second["folder"], "cell.json").unlink()
-    assert f"remove {second['folder']} to have the cell computed again" in barsctl(*asked).err
-    assert finished_trials(tmp_path) == 1
+    found = Path(second["folder"], "cell.json")
+    before = found.read_bytes()
+    found.unlink()
+    assert "train 100%" not in barsctl(*asked).err  # it was trained already
+    assert found.read_bytes() == before
+    assert finished_trials(tmp_path) == 2
+
+
+def test_lost_disk_ends_the_worker_and_no_cell(barsctl: CommandLine, tmp_path: Path) -> None:
+    asked = words(tmp_path, "bops=100k", seeds=2)
+    images = Path(asked[asked.index("--data-dir") + 1])
+    images.rename(tmp_path / "away.npz")
+    images.mkdir()
+    answer = barsctl(*asked)
+    assert answer.exit_code == 1
+    assert "cannot be read" in answer.err.splitlines()[-1]
+    assert not list((tmp_path / "sweep" / "cells").glob("*/cell.json"))
+    images.rmdir()
+    (tmp_path / "away.npz").rename(images)
+    assert barsctl(*asked).exit_code == 0
+
+
+def test_folder_may_have_another_name(barsctl: CommandLine, tmp_path: Path) -> None:
+    """A worker on another machine goes on with the training of one that was killed."""
+    asked = words(tmp_path, "bops=100k")
+    before = json.loads(barsctl(*asked).out)
+    (cell,) = (tmp_path / "sweep" / "cells").iterdir()
+    for path in (cell / "cell.json", cell / "train" / "result.json"):
+        path.unlink()
+    (tmp_path / "sweep").rename(tmp_path / "moved")
+    asked[asked.index("--out") + 1] = str(tmp_path / "moved")
+    answer = barsctl(*asked)
+    assert answer.exit_code == 0, answer.err
+    after = json.loads(answer.out)
+    for done in (before, after):
+        del done["cells"][0]["folder"]
+    assert after == before
+
+
+def test_place_that_measures_nothing_is_refused_at_once(
+    barsctl: CommandLine, tmp_path: Path
+) -> None:
+    answer = barsctl(*words(tmp_path, "bops=100k"), "--on", "rpc://127.0.0.1:1")
+    assert answer.exit_code == 1
+    assert "--on rpc://127.0.0.1:1: of bops=100k nothing is measured; leave it out" in answer.err
+    assert not (tmp_path / "sweep").exists()
 
 
 def test_sweep_refuses_what_it_cannot_compare(barsctl: CommandLine, tmp_path: Path) -> None:
@@ -231,10 +274,10 @@ def test_cell_that_is_in_use_waits_for_its_turn(barsctl: CommandLine, tmp_path: 
 USER = """
 import sys, time
 from pathlib import Path
-from barsctl.folder_lock import locked
+from barsctl.folder_lock import derive_lock
 
 folder, awaited = map(Path, sys.argv[1:])
-with locked(folder):
+with derive_lock(folder):
     (folder / "begun").touch()
     for _ in range(6000):
         if awaited.exists():

@@ -9,6 +9,7 @@ import pytest
 from barsctl.data_choice import DataChoice
 from barsctl.derive import DeriveSettings, derive
 from barsctl.errors import BarsError
+from barsctl.folder_lock import FolderInUseError, run_lock
 from barsctl.inspection.inspect import inspect
 from barsctl.judge import JudgeSettings
 from barsctl.run_folder import read_metrics
@@ -214,6 +215,25 @@ def test_resume_refuses_another_source(tmp_path: Path) -> None:
     training_run(config(source, data), folder=run, resume=False, device=CPU, notify=print)
     with pytest.raises(BarsError, match=r"was started with source=.*mine\.json, not bireal-18"):
         training_run(config("bireal-18", data), folder=run, resume=True, device=CPU, notify=print)
+
+
+def test_training_beside_another_is_refused(tmp_path: Path) -> None:
+    """It would write over the other's best epoch."""
+    data, source, run = write_images(tmp_path), genotype_file(tmp_path), tmp_path / "run"
+    run.mkdir()
+    with run_lock(run), pytest.raises(FolderInUseError, match=r"another search or training is at"):
+        training_run(config(source, data), folder=run, resume=True, device=CPU, notify=print)
+    assert not (run / "last.safetensors").exists()
+
+
+def test_same_network_may_lie_elsewhere_by_now(tmp_path: Path) -> None:
+    data, source, run = write_images(tmp_path), genotype_file(tmp_path), tmp_path / "run"
+    training_run(config(source, data), folder=run, resume=False, device=CPU, notify=print)
+    moved = source.rename(tmp_path / "moved.json")
+    before = (run / "result.json").read_bytes()
+    training_run(config(moved, data), folder=run, resume=True, device=CPU, notify=print)
+    assert (run / "result.json").read_bytes() == before
+    assert json.loads((run / "config.json").read_text())["source"] == str(moved)
 
 
 def test_resume_refuses_what_stands_for_another_network_by_now(tmp_path: Path) -> None:
