@@ -7,15 +7,12 @@ commands on the embedded images for an epoch each, in a folder that it removes.
 """
 
 import json
-import statistics
-import subprocess
-import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-import numpy as np
-from harness.float_twin import float_twin_runner
+from harness.command_line import barsctl
+from harness.float_twin import beside_twin_ms
 from harness.report import Cell, Check, Options, read_options, report
 
 from space.graph_json import graph_from_json
@@ -23,7 +20,7 @@ from space.graph_json import graph_from_json
 FOLDER = Path("runs/fashion-benchmark")
 BUDGET_MS = 0.035
 ARM_IMAGES = 1000
-ROUNDS = 21
+ROUNDS, ROUND_MS = 21, 100.0
 
 
 def main() -> None:
@@ -47,7 +44,9 @@ def measure(folder: Path, options: Options) -> None:
         folder,
     ))  # fmt: skip
     host = every["targets"]["host"]
-    program_ms, twin_ms = latencies_ms(folder, Path(host["program"]))
+    graph = graph_from_json((folder / "train/graph.json").read_text())
+    program = str((folder / host["program"]).resolve())
+    program_ms, twin_ms = beside_twin_ms([program], graph, rounds=ROUNDS, round_ms=ROUND_MS)
     accuracy = host["accuracy"]
     figures = {
         "budget, us": 1e3 * BUDGET_MS,
@@ -93,30 +92,10 @@ def commands(*, quick: bool) -> tuple[str, ...]:
     )
 
 
-def barsctl(words: str, folder: Path) -> str:
-    """Run a command in a folder and return what it prints."""
-    print(f"barsctl {words}", file=sys.stderr)
-    command = [str(Path(sys.executable).with_name("barsctl")), *words.split()]
-    return subprocess.run(command, cwd=folder, check=True, stdout=subprocess.PIPE, text=True).stdout
-
-
 def images_compared(target: dict[str, Any]) -> int:
     """How many images a target's program answered like the frozen network."""
     verification = target["verification"]["program"]
     return int(verification["images"]) if verification["result"] == "equal" else 0
-
-
-def latencies_ms(folder: Path, program: Path) -> tuple[float, float]:
-    """Medians of the program and of its float twin over interleaved rounds."""
-    twin = float_twin_runner(graph_from_json((folder / "train/graph.json").read_text()), threads=1)
-    command = [str((folder / program).resolve()), "--bench", "200", "--json"]
-    rounds = []
-    for _ in range(ROUNDS):
-        answer = json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout)
-        twin_ms = float(np.median([twin() for _ in range(200)]))
-        rounds.append((answer["median_ms"], twin_ms))
-    own, other = zip(*rounds[1:], strict=True)
-    return statistics.median(own), statistics.median(other)
 
 
 if __name__ == "__main__":

@@ -108,7 +108,7 @@ def float_model(name: str, graph: BlockGraph) -> onnx.ModelProto:
     generator = np.random.default_rng(0)
     if name == RESNET:
         return resnet18(graph.image_size, graph.classes, generator)
-    return float_twin(graph, generator, activation="relu")
+    return float_twin(graph, generator)
 
 
 def ratio(times: Times, name: str, threads: int) -> float:

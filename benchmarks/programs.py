@@ -16,6 +16,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from harness.command_line import barsctl
 from harness.random_program import untrained
 from harness.report import Cell, Check, Options, read_options, report
 
@@ -80,13 +81,6 @@ def measure(folder: Path, options: Options) -> None:
         ],
         options,
     )  # fmt: skip
-
-
-def barsctl(words: str, folder: Path) -> str:
-    """Run a command in a folder and return what it prints."""
-    print(f"barsctl {words}", file=sys.stderr)
-    command = [sys.executable, "-m", "barsctl", *words.split()]
-    return subprocess.run(command, cwd=folder, check=True, stdout=subprocess.PIPE, text=True).stdout
 
 
 def row(name: str, summary: dict[str, Any], files: Path) -> dict[str, Cell]:

@@ -13,11 +13,11 @@ from space.presets import named_space
 from space.references import bireal18
 from targets.boards import X86_64_V2, X86_64_V3
 from targets.host import host_target, runs_here
-from targets.kernel_specs import KernelSpec, kernel_specs
+from targets.kernel_specs import KernelSpec
 from targets.measuring.measure import measure
 from targets.measuring.measured import Measured
 from targets.measuring.place import LOCAL
-from targets.subjects.subject import subject_name
+from targets.subjects.subject import subject_name, subject_specs
 from targets.target import Target
 from targets.tiling import candidate_tiles
 
@@ -28,9 +28,7 @@ def main() -> None:
     groups = {"demo space": space_specs([named_space("demo")])}
     targets = [host_target()]
     if not options.quick:
-        blocks = bireal18(3, 224, 1000).blocks
-        specs = (spec for block in blocks for spec in kernel_specs(block))
-        groups["Bi-Real-18 at 224"] = tuple(dict.fromkeys(specs))
+        groups["Bi-Real-18 at 224"] = subject_specs([bireal18(3, 224, 1000)])
         targets += [target for target in (X86_64_V3, X86_64_V2) if runs_here(target)]
     rows = [
         row(name, tunable(group, target)[:: 16 if options.quick else 1], target)

@@ -1,14 +1,14 @@
 """The float network of the same topology, as ONNX: what a user would run without binary kernels.
 
 Every binary convolution becomes a float convolution of its shape with the batch norm folded in;
-signs disappear, shortcuts and activations stay. With activation="relu" every PReLU becomes a ReLU,
-which onnxruntime fuses into the convolution: a PReLU takes it out of its fastest layout.
+signs disappear, shortcuts stay. Every PReLU becomes a ReLU, which onnxruntime fuses into the
+convolution: a PReLU would take it out of its fastest layout.
 """
 
 import statistics
-import time
-from collections.abc import Callable
-from typing import Literal
+from collections.abc import Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import onnx
@@ -16,16 +16,14 @@ import onnx
 from space.blocks import BinaryConv, Classifier, Conv, MaxPool, Pool, Sum
 from space.graph import IMAGE_VALUE, BlockGraph, Node, Value
 
+from .interleaved import Engine, interleaved_ms
 from .onnx_builder import IMAGE, OnnxBuilder
+from .onnx_latency import onnx_command
 
-TwinActivation = Literal["prelu", "relu"]
 
-
-def float_twin(
-    graph: BlockGraph, generator: np.random.Generator, *, activation: TwinActivation = "prelu"
-) -> onnx.ModelProto:
+def float_twin(graph: BlockGraph, generator: np.random.Generator) -> onnx.ModelProto:
     """The twin for one image [1, channels, size, size] float32, with logits [1, classes]."""
-    twin = _Twin(generator, activation)
+    twin = _Twin(generator)
     for node in graph:
         twin.add(node)
     return twin.builder.model(
@@ -33,40 +31,21 @@ def float_twin(
     )
 
 
-def float_twin_runner(graph: BlockGraph, *, threads: int) -> Callable[[], float]:
-    """A function that runs the twin once in onnxruntime and returns the milliseconds it took."""
-    import onnxruntime
-
-    generator = np.random.default_rng(0)
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    session = onnxruntime.InferenceSession(
-        float_twin(graph, generator).SerializeToString(),
-        options,
-        providers=["CPUExecutionProvider"],
-    )
-    shape = (1, graph.image_channels, graph.image_size, graph.image_size)
-    image = generator.standard_normal(shape).astype(np.float32)
-
-    def run() -> float:
-        start = time.perf_counter()
-        session.run(None, {IMAGE: image})
-        return 1e3 * (time.perf_counter() - start)
-
-    return run
-
-
-def float_twin_latency_ms(graph: BlockGraph, *, runs: int = 200, threads: int = 1) -> float:
-    """The median latency of the twin after a warm-up of as many runs."""
-    run = float_twin_runner(graph, threads=threads)
-    samples = [run() for _ in range(2 * runs)]
-    return statistics.median(samples[runs:])
+def beside_twin_ms(
+    program: Sequence[str], graph: BlockGraph, *, rounds: int, round_ms: float
+) -> tuple[float, float]:
+    """The medians of a compiled network and of its twin in interleaved rounds, on one thread."""
+    with TemporaryDirectory() as folder:
+        model = Path(folder) / "twin.onnx"
+        onnx.save(float_twin(graph, np.random.default_rng(0)), model)
+        engines = {"own": Engine(tuple(program), 1), "twin": Engine(onnx_command(model), 1)}
+        times = interleaved_ms(engines, rounds=rounds, round_ms=round_ms)
+    return statistics.median(times["own"]), statistics.median(times["twin"])
 
 
 class _Twin:
-    def __init__(self, generator: np.random.Generator, activation: TwinActivation) -> None:
+    def __init__(self, generator: np.random.Generator) -> None:
         self.builder = OnnxBuilder(generator)
-        self._activation = activation
         self._tensors: dict[Value, str] = {}
 
     def add(self, node: Node) -> None:
@@ -105,9 +84,7 @@ class _Twin:
         )
         if block.epilogue.activation == "none":
             return total
-        if block.epilogue.activation == "relu" or self._activation == "relu":
-            return self.builder.apply("Relu", [total], f"{node.name}:act")
-        return self.builder.prelu(total, node.name, block.out_channels)
+        return self.builder.apply("Relu", [total], f"{node.name}:act")
 
     def _pool(self, node: Node, block: Pool, source: str) -> str:
         size, stride = block.kernel_size, block.stride

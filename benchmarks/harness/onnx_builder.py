@@ -33,11 +33,6 @@ class OnnxBuilder:
         pads, strides = [kernel_size // 2] * 4, [stride] * 2
         return self.apply("Conv", inputs, f"{name}:conv", pads=pads, strides=strides)
 
-    def prelu(self, source: str, name: str, channels: int) -> str:
-        """A PReLU with a slope per channel."""
-        slopes = np.full((channels, 1, 1), 0.25, np.float32)
-        return self.apply("PRelu", [source, self.constant(f"{name}:slope", slopes)], f"{name}:act")
-
     def max_pool(self, source: str, name: str, *, kernel_size: int, stride: int) -> str:
         """A max pool that is padded by kernel_size // 2."""
         pads, strides = [kernel_size // 2] * 4, [stride] * 2

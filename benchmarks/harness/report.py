@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import math
 import platform
 import sys
 from collections.abc import Mapping, Sequence
@@ -61,7 +62,7 @@ def report(
     for check in checks:
         print(check)
     if options.json is not None:
-        text = json.dumps(_document(benchmark, rows, checks), indent=1)
+        text = json.dumps(_document(benchmark, rows, checks), indent=1, allow_nan=False)
         write_atomically(options.json, text + "\n")
     if options.check and not all(check.ok for check in checks):
         sys.exit(1)
@@ -85,11 +86,11 @@ def _document(
     return {
         "benchmark": benchmark,
         "machine": f"{cpu_name()}, {platform.system()}, Python {platform.python_version()}",
-        "rows": [dict(row) for row in rows],
+        "rows": [{name: _in_json(cell) for name, cell in row.items()} for row in rows],
         "checks": [
             {
                 "name": check.name,
-                "value": check.value,
+                "value": _in_json(check.value),
                 **({} if check.at_least is None else {"at_least": check.at_least}),
                 **({} if check.at_most is None else {"at_most": check.at_most}),
                 "ok": check.ok,
@@ -97,3 +98,8 @@ def _document(
             for check in checks
         ],
     }
+
+
+def _in_json(cell: Cell) -> Cell | None:
+    """None for a number that JSON has not, as of a figure that is still missing."""
+    return None if isinstance(cell, float) and not math.isfinite(cell) else cell

@@ -36,10 +36,11 @@ class Reading:
         return [self.tensors[name] if name else None for name in node.input]
 
     def write(self, node: onnx.NodeProto, tensor: Tensor) -> None:
-        """Name what a node makes; one that it passes on keeps its other readers."""
+        """Name what a node makes; of the same draft still, it has the other readers too."""
         name = node.output[0]
         for source in set(node.input):
-            if self.tensors.get(source) is tensor:
+            found = self.tensors.get(source)
+            if isinstance(tensor, Real) and isinstance(found, Real) and found.draft is tensor.draft:
                 self.readers[name] += self.readers[source] - 1
         self.tensors[name] = tensor
 

@@ -232,6 +232,12 @@ def read_before_it_is_passed_on(model: QonnxModel) -> str:
     return model.apply("Add", model.binary_conv(model.sign(stem), kernel_size=1), relu)
 
 
+def read_before_it_is_scaled_by_1(model: QonnxModel) -> str:
+    stem = model.stem()
+    relu = model.apply("Relu", model.apply("Mul", stem, model.constant(1.0)))
+    return model.apply("Add", model.binary_conv(model.sign(stem), kernel_size=1), relu)
+
+
 def unsigned(model: QonnxModel, tensor: str) -> str:
     numbers = [model.constant(each) for each in (0.01, 0.0, 8.0)]
     return model.apply("Quant", tensor, *numbers, domain=QONNX_DOMAIN, signed=0)
@@ -299,6 +305,7 @@ REFUSED: dict[Body, str] = {
     product: r"\(Mul\): it reads two tensors; only a sum of tensors has a block",
     crooked_constant: r"\(Mul\): a constant of shape \(8,\) beside 4 channels; one number, or",
     read_before_it_is_passed_on: r"\(Relu\): it follows no convolution, or others read its input",
+    read_before_it_is_scaled_by_1: r"\(Relu\): it follows no convolution, or others read its inp",
     unsigned_without_relu: r"\(Quant\): unsigned activations of what may be below 0; put it dir",
     unsigned_behind_a_norm: r"\(Quant\): unsigned activations of what may be below 0; put it dir",
     unsigned_sum: r"\(Quant\): unsigned activations of what may be below 0; put it directly behind",
