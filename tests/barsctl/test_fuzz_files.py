@@ -17,8 +17,8 @@ MANIFEST_MUTATIONS = 300
 OUR_ERRORS = (BarsError, TargetError)
 KINDS = (
     "genotype", "graph", "search config", "table", "frozen", "ranking", "front", "result",
-    "metrics", "judged", "trials", "earlier trials", "train config", "csv", "onnx", "checkpoint",
-    "program", "library", "archive", "manifest",
+    "metrics", "judged", "measured", "trials", "earlier trials", "train config", "csv", "onnx",
+    "checkpoint", "program", "library", "archive", "manifest",
 )  # fmt: skip
 
 
