@@ -90,6 +90,19 @@ def all_batches(
         yield _batch(source.batch(indices), source.labels[indices], device=device)
 
 
+def plain_batches(
+    source: ImageSource, *, batch_size: int, device: torch.device, ranks: Ranks = ALONE
+) -> Iterator[Batch]:
+    """Yield the images once in an order that is always the same, as they are.
+
+    In whole batches: a last one of a single image has no variance.
+    """
+    return training_batches(
+        source, np.random.default_rng(0), batch_size=batch_size,
+        augmentation=Augmentation(), device=device, ranks=ranks,
+    )  # fmt: skip
+
+
 def _part(count: int, ranks: Ranks) -> Part:
     """The part of a rank: all parts are disjoint, and as large but for one image."""
     first, end = (count * each // ranks.size for each in (ranks.rank, ranks.rank + 1))

@@ -1,10 +1,8 @@
 """How far a relaxed supernet is from the network that it stands for, on the same images."""
 
 import copy
-from collections.abc import Iterator
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -12,12 +10,10 @@ from space.genotype import Genotype
 from space.nn.supernet import Supernet
 
 from .architecture_metrics import Probabilities
-from .batches import ALONE, Batch, all_batches, random_images, training_batches
-from .data.augment import Augmentation
+from .batches import ALONE, Batch, all_batches, plain_batches, random_images
 from .data.dataset import Dataset
 from .data.source import ImageSource
 from .evaluate import accuracy, accuracy_over_ranks, reestimate_batch_norm
-from .launch import Ranks
 from .rank_norm import norms_over_ranks
 from .ranks import own_ranks
 
@@ -63,7 +59,7 @@ def gap_images(
     held_out = random_images(dataset.validation, count=HELD_OUT_IMAGES, seed=seed)
     ranks = own_ranks()
     return GapImages(
-        tuple(_plain_batches(calibration, batch_size=batch_size, device=device, ranks=ranks)),
+        tuple(plain_batches(calibration, batch_size=batch_size, device=device, ranks=ranks)),
         tuple(all_batches(held_out, batch_size=batch_size, device=device, ranks=ranks)),
     )
 
@@ -96,7 +92,7 @@ def discrete_accuracy(
     computes says little of it.
     """
     network = supernet.network_for(genotype)
-    plain = _plain_batches(calibration, batch_size=batch_size, device=device, ranks=ALONE)
+    plain = plain_batches(calibration, batch_size=batch_size, device=device, ranks=ALONE)
     reestimate_batch_norm(network, plain)
     return accuracy(network, all_batches(held_out, batch_size=batch_size, device=device))
 
@@ -118,13 +114,3 @@ def _accuracy_over_ranks(network: nn.Module, images: GapImages) -> float:
     with norms_over_ranks():
         reestimate_batch_norm(network, images.calibration)
     return accuracy_over_ranks(network, images.held_out)
-
-
-def _plain_batches(
-    source: ImageSource, *, batch_size: int, device: torch.device, ranks: Ranks
-) -> Iterator[Batch]:
-    # Whole batches: a last one of a single image has no variance.
-    return training_batches(
-        source, np.random.default_rng(0), batch_size=batch_size,
-        augmentation=Augmentation(), device=device, ranks=ranks,
-    )  # fmt: skip

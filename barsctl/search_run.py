@@ -86,7 +86,7 @@ def search_run(
     most_probable(options, cost_terms(config.space), log_probabilities(even, config.kept), budgets)
     teacher = None
     if config.teacher not in (NONE, FLOAT):
-        teacher = trained_teacher(Path(config.teacher), dataset, device=device)
+        teacher = trained_teacher(Path(config.teacher), config.data, dataset, device=device)
     fields = json.loads(dump_strict(config, _ADAPTER))
     if is_first():
         open_run(folder, fields, resume=resume, upgrade=_today)

@@ -15,6 +15,7 @@ from space.uniform import most_cells, uniform_genotype
 
 from .batches import split_in_halves
 from .data.dataset import Dataset
+from .data_choice import DataChoice, require_same_split
 from .errors import BarsError
 from .random_numbers import initial_weights
 from .ranks import is_first
@@ -61,10 +62,13 @@ def twin_of_largest(
     )  # fmt: skip
 
 
-def trained_teacher(folder: Path, dataset: Dataset, *, device: torch.device) -> Network:
+def trained_teacher(
+    folder: Path, data: DataChoice, dataset: Dataset, *, device: torch.device
+) -> Network:
     """Return a finished training's network, or the float teacher that it learned from, if any.
 
-    Raises BarsError where the training has not ended or was on images of another form.
+    data: the choice that the dataset is of. Raises BarsError where the training has not ended, or
+    was on other images: of another form, or of a split in which it saw what validates here.
     """
     config = read_config(folder, command="train")
     of_float = config.get("teacher") == FLOAT
@@ -82,6 +86,9 @@ def trained_teacher(folder: Path, dataset: Dataset, *, device: torch.device) -> 
             f"--teacher {folder} reads (channels, size, classes) {found}, {dataset.name} has "
             f"{needed}; take a training on the same images"
         )
+    learned = config.get("data")
+    if isinstance(learned, dict):
+        require_same_split(f"--teacher {folder}", learned.get("name"), learned.get("seed"), data)
     make = real_network if of_float else Network
     teacher = make(graph, dataset.mean, dataset.std).to(device)
     load_best(teacher, weights, device=device)

@@ -12,7 +12,14 @@ from torch.nn import functional as F
 
 from space.nn.real import set_real_weights
 
-from .batches import Batch, all_batches, batch_count, training_batches
+from .batches import (
+    Batch,
+    all_batches,
+    batch_count,
+    plain_batches,
+    random_images,
+    training_batches,
+)
 from .checkpoint import (
     load_checkpoint,
     optimizer_tensors,
@@ -22,7 +29,7 @@ from .checkpoint import (
 from .data.dataset import Dataset
 from .data.source import ImageSource
 from .devices import mixed_precision
-from .evaluate import Tally, accuracy_over_ranks, require_finite
+from .evaluate import Tally, accuracy_over_ranks, reestimate_batch_norm, require_finite
 from .optimizers import set_learning_rate, weights_optimizer
 from .progress import progress_bar
 from .random_numbers import epoch_numbers
@@ -39,6 +46,8 @@ from .train_settings import TrainSettings
 
 BEST, RESULT = "best.safetensors", "result.json"
 DISTILLATION_TEMPERATURE = 2.0
+# Training images, at most, that an average's batch norms have their statistics of.
+CALIBRATION_IMAGES = 2048
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +158,8 @@ def train_epochs(
                 advance(partial(_status, tally, best))
             tally.count_all_ranks()
             require_finite(tally, epoch=epoch)
+            if average is not network:
+                _settle_norms(average, dataset.train, settings, device=device)
             found = _accuracy(average, dataset.validation, settings, device=device)
             # An accuracy with real weights is not that of the network that is asked for.
             is_best = found > best and stage.stop == settings.epochs
@@ -271,6 +282,19 @@ def _average(average: nn.Module, network: nn.Module, *, decay: float) -> None:
             value.lerp_(latest[name], 1 - decay)
         else:
             value.copy_(latest[name])
+
+
+def _settle_norms(
+    network: nn.Module, source: ImageSource, settings: TrainSettings, *, device: torch.device
+) -> None:
+    """Give batch norms the statistics of an average of weights.
+
+    An average of statistics is of other networks: signs of averaged weights make one of its own.
+    """
+    images = random_images(source, count=CALIBRATION_IMAGES, seed=settings.seed)
+    own = plain_batches(images, batch_size=settings.batch_size, device=device, ranks=own_ranks())
+    with norms_over_ranks():
+        reestimate_batch_norm(network, own)
 
 
 def _accuracy(

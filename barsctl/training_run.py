@@ -22,7 +22,7 @@ from space.strict_json import dump_strict, parse_strict
 from targets.toolchain import Notify
 
 from .data.dataset import Dataset
-from .data_choice import DataChoice, load_choice
+from .data_choice import DataChoice, load_choice, require_same_split
 from .errors import BarsError
 from .folder_lock import run_lock
 from .network_rows import kept_choices
@@ -286,5 +286,7 @@ def _initial_network(
     if subject.genotype is None or subject.search_folder is None:
         raise BarsError(f"{config.source} has no supernet to inherit from; give a search run")
     search_config = read_search_config(subject.search_folder)
+    learned = search_config.data
+    require_same_split(f"--inherit {config.source}", learned.name, learned.seed, config.data)
     state, _ = load_search(search_config, dataset, folder=subject.search_folder, device=device)
     return state.supernet.network_for(subject.genotype)

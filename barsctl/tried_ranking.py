@@ -36,8 +36,9 @@ def tried_ranking(
     """
     offers = offers_within(judge.space, limits)
     families = _families(judge, limits, candidates, offers, generator=generator)
-    # What was tried within tighter limits is no trial within these.
-    least_used = offers.least_used(*(each for family in families for each in family))
+    # What was tried within tighter limits is no trial within these: each family's first one, which
+    # it climbs to, tells what it can make use of.
+    least_used = offers.least_used(*(family[0] for family in families))
     before = [each for each in halving.known() if offers.uses(each, least_used)]
 
     def genotypes(found: Iterable[Choices]) -> Iterator[Genotype]:

@@ -40,6 +40,7 @@ def fit_surrogate(
     )
     costs = np.array([cost(each) for each in networks])
     weights = 1 / (1 + ((costs / limit - 1) / HALF_WEIGHT) ** 2)
+    weights /= weights.mean()  # the ridge is of so many networks, however few are near the limit
     shares = weights / weights.sum()
     mean_held, mean_cost = shares @ held, shares @ costs
     weighted = (held - mean_held).T * weights

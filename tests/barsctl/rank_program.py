@@ -39,8 +39,9 @@ BATCHES_INTO_SEARCH = BATCHES_OF_TWO_EPOCHS - 1
 BATCHES_INTO_REFINEMENT = BATCHES_OF_TWO_EPOCHS + 4
 DERIVE = DeriveSettings(candidates=3, judge=JudgeSettings(batch_size=15), trials=1, trial_epochs=1)
 TRAINING = TrainSettings(epochs=2, batch_size=17, ema_decay=0.5)
-# Of 2 in an epoch: the teacher's two epochs, one of the network, and the first of the next.
-BATCHES_INTO_TRAINING = 2 * 2 + 3
+# Of 2 in an epoch, and 2 for the norms: the teacher's two epochs, one of the network, and the first
+# of the next.
+BATCHES_INTO_TRAINING = 2 * 4 + 5
 
 
 @contextmanager

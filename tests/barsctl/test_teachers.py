@@ -133,18 +133,22 @@ def test_search_learns_from_a_training(tmp_path: Path) -> None:
 
 
 def test_training_teaches_by_its_float_teacher_if_it_had_one(tmp_path: Path) -> None:
-    dataset = tiny_dataset(tmp_path)
+    data, dataset = write_images(tmp_path), tiny_dataset(tmp_path)
     kinds: tuple[Teacher, ...] = ("none", "float")
-    binary, real = (trained_teacher(trained(tmp_path, each), dataset, device=CPU) for each in kinds)
+    binary, real = (
+        trained_teacher(trained(tmp_path, each), data, dataset, device=CPU) for each in kinds
+    )
     assert not is_real(binary)
     assert is_real(real)
     assert binary(PIXELS).shape == real(PIXELS).shape == (12, 3)
     other = replace(dataset, class_names=dataset.class_names[:2])
     with pytest.raises(BarsError, match=r"reads .*\(1, 8, 3\), npz has \(1, 8, 2\)"):
-        trained_teacher(tmp_path / "taught-by-none", other, device=CPU)
+        trained_teacher(tmp_path / "taught-by-none", data, other, device=CPU)
+    with pytest.raises(BarsError, match=r"split of seed 0 of npz, .* in that of seed 3; give"):
+        trained_teacher(tmp_path / "taught-by-none", replace(data, seed=3), dataset, device=CPU)
     (tmp_path / "taught-by-none" / "result.json").unlink()
     with pytest.raises(BarsError, match="has not ended"):
-        trained_teacher(tmp_path / "taught-by-none", dataset, device=CPU)
+        trained_teacher(tmp_path / "taught-by-none", data, dataset, device=CPU)
 
 
 def test_teacher_alone_is_learnt_from_where_its_share_is_one(tmp_path: Path) -> None:

@@ -217,6 +217,15 @@ def test_resume_refuses_another_source(tmp_path: Path) -> None:
         training_run(config("bireal-18", data), folder=run, resume=True, device=CPU, notify=print)
 
 
+def test_weights_of_another_split_are_not_inherited(tmp_path: Path) -> None:
+    """They learned from images that would choose the best epoch."""
+    data = write_images(tmp_path)
+    other = replace(config(searched(tmp_path, data), replace(data, seed=1)), inherit=True)
+    with pytest.raises(BarsError, match=r"--inherit .* split of seed 0 of npz, .* seed 1; give"):
+        training_run(other, folder=tmp_path / "run", resume=False, device=CPU, notify=print)
+    assert not (tmp_path / "run").exists()
+
+
 def test_training_beside_another_is_refused(tmp_path: Path) -> None:
     """It would write over the other's best epoch."""
     data, source, run = write_images(tmp_path), genotype_file(tmp_path), tmp_path / "run"

@@ -113,6 +113,23 @@ def test_smaller_budgets_trials_are_none_of_a_larger_one(run: Path) -> None:
     assert tried(0.7) == large
 
 
+def test_kind_of_small_networks_lets_no_smaller_trials_count(run: Path) -> None:
+    """What a family's best network uses is asked of earlier trials, not what its least one does."""
+    largest = uniform_genotype(SPACE, "all-conv", depth=1, width=1.0)
+    bops = network_cost(COST_MODELS["bops"], decode(largest).blocks)
+
+    def tried(share: float) -> list[Candidate]:
+        budgets = [Budget("bops", share * bops)]
+        ranking = derive(
+            run, replace(SETTINGS, trials=6), device=CPU, notify=print, budgets=budgets
+        )
+        return [each for each in ranking if each.trial is not None]
+
+    small = {kept_choices(each.genotype) for each in tried(0.15)}
+    large = [kept_choices(each.genotype) for each in tried(1.0)]
+    assert sum(each not in small for each in large) >= 3
+
+
 def test_most_promising_near_the_best_follows_families(run: Path) -> None:
     budgets = [Budget("bops", 2e5)]
     derive(run, replace(SETTINGS, trials=6), device=CPU, notify=print, budgets=budgets)

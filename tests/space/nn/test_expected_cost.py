@@ -1,5 +1,6 @@
 """Expected cost: exact for networks, in expectation and in its gradient."""
 
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -8,6 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from costmodels.choices_budget import SurrogateTerm
 from space.blocks import Epilogue, Sum
 from space.cost_terms import CostTerm, Event, cost_terms
 from space.counts import counts, total_counts
@@ -16,6 +18,8 @@ from space.decode import decode
 from space.genotype import choices_of, random_genotype
 from space.nn.architecture import Architecture
 from space.nn.expected_cost import ExpectedCost
+from space.search_space import SearchSpace
+from tests.costmodels.test_selection import all_choices
 from tests.example_spaces import EXAMPLE_SPACES, SMALL, TINY
 
 BLOCK = Sum(1, 1, Epilogue(shortcuts=1))
@@ -55,6 +59,37 @@ def test_one_hot_cost_is_the_network_cost(name: str) -> None:
         assert float(expected(one_hot)) == total_counts(decode(genotype).blocks).ops
 
 
+@pytest.mark.parametrize("space", [TINY, replace(TINY, form="edge")])
+def test_expectation_is_the_mean_over_networks(space: SearchSpace) -> None:
+    """No network has a node that nothing leads to: of blocks, and of single options' costs."""
+    options, terms = decisions(space), cost_terms(space)
+    blocks = [float(counts(each.block).ops) for each in terms]
+    singles = [
+        SurrogateTerm((Event(name, frozenset({option})),), 3.0 * option + len(name))
+        for name, values in options.items()
+        for option in range(len(values))
+    ]
+    rng = np.random.default_rng(0)
+    probabilities = {
+        name: torch.tensor(rng.dirichlet([1.0] * len(values))) for name, values in options.items()
+    }
+    total, of_blocks, of_singles = 0.0, 0.0, 0.0
+    for choices in all_choices(options):
+        share = math.prod(float(probabilities[name][each]) for name, each in choices.items())
+        total += share
+        of_blocks += share * sum(
+            cost for term, cost in zip(terms, blocks, strict=True) if term.holds(choices)
+        )
+        of_singles += share * sum(
+            each.cost for each in singles if all(event.holds(choices) for event in each.events)
+        )
+    assert total < 1
+    found = ExpectedCost(terms, options, blocks)(probabilities)
+    assert float(found) == pytest.approx(of_blocks / total)
+    found = ExpectedCost(singles, options, [each.cost for each in singles])(probabilities)
+    assert float(found) == pytest.approx(of_singles / total)
+
+
 def test_gradient_is_that_of_finite_differences() -> None:
     options = decisions(TINY)
     terms = cost_terms(TINY)
@@ -69,7 +104,7 @@ def test_gradient_is_that_of_finite_differences() -> None:
     rng = np.random.default_rng(0)
     inside = [torch.tensor(rng.dirichlet([1.0] * len(each))) for each in options.values()]
     # Where a probability is 0 a product of several must still have its gradient.
-    corner = [F.one_hot(torch.tensor(0), len(each)).double() for each in options.values()]
+    corner = [F.one_hot(torch.tensor(1), len(each)).double() for each in options.values()]
     for vectors in (inside, corner):
         assert torch.autograd.gradcheck(cost, [each.requires_grad_() for each in vectors])
 
