@@ -34,15 +34,17 @@ def test_costs_that_add_up_are_found() -> None:
         assert estimate(terms, choices) == pytest.approx(cost(choices), rel=0.02)
 
 
-def test_most_networks_are_on_the_right_side_of_the_limit() -> None:
-    ram = ArenaBudget(named_space("demo"), ARMV7, 13e3)
+@pytest.mark.parametrize("limit", [10e3, 13e3, 16e3])
+def test_most_networks_are_on_the_right_side_of_the_limit(limit: float) -> None:
+    """Of those within it, too, which are few: 2, 44 and 55 of these 400."""
+    ram = ArenaBudget(named_space("demo"), ARMV7, limit)
     terms = tuple(ram.surrogate())
     assert terms == tuple(ram.surrogate())
-    sides = [
-        (estimate(terms, choices) <= ram.limit) == (ram.cost(choices) <= ram.limit)
-        for choices in networks(100)
-    ]
-    assert np.mean(sides) >= 0.85
+    found = networks(400)
+    within = np.array([ram.cost(choices) <= limit for choices in found])
+    estimated = np.array([estimate(terms, choices) <= limit for choices in found])
+    assert estimated[within].mean() >= 0.8
+    assert estimated[~within].mean() <= 0.05
 
 
 def test_equal_costs_have_no_slopes() -> None:
