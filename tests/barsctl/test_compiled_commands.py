@@ -65,6 +65,7 @@ def test_every_file_of_a_run_is_known(barsctl: CommandLine, compiled: Path) -> N
     ours = {
         str(path.relative_to(compiled)) for path in compiled.rglob("*")
         if path.is_file() and path.suffix not in SOURCES and path.parent.name != "tensorboard"
+        and not path.name.startswith(".")
     }  # fmt: skip
     assert set(found["files"]) == ours
     assert found["files"]["compiled/aarch64/tiny"] == "static program"
