@@ -1,11 +1,10 @@
-import shutil
 from pathlib import Path
 
 import pytest
 
 from barsctl.errors import BarsError
 from barsctl.lease import LEASE
-from barsctl.sweep_journal import JOURNAL, Claim, Journal, Trial, open_journal
+from barsctl.sweep_journal import CELLS, JOURNAL, RESULT, Claim, Journal, Trial, open_journal
 
 
 def claimed(journal: Journal) -> Claim:
@@ -17,8 +16,14 @@ def claimed(journal: Journal) -> Claim:
 def ended(journal: Journal, accuracy: float, cost: float) -> Trial:
     """Take a cell, and end it without any work."""
     claim = claimed(journal)
-    journal.end(claim.trial, (accuracy, cost))
+    end(journal, claim.trial, (accuracy, cost))
     return claim.trial
+
+
+def end(journal: Journal, trial: Trial, objectives: tuple[float, float] | None) -> None:
+    """End a cell whose result is there."""
+    (journal.folder / CELLS / trial.cell / RESULT).touch()
+    journal.end(trial, objectives)
 
 
 def states(journal: Journal) -> list[str]:
@@ -31,8 +36,8 @@ def test_cells_are_claimed_once_in_order(tmp_path: Path) -> None:
         Trial("a", 0, "running"), Trial("b", 1, "running"),
     ]  # fmt: skip
     assert one.claim() is None
-    one.end(Trial("a", 0, "running"), (0.5, 3.0))
-    two.end(Trial("b", 1, "running"), None)
+    end(one, Trial("a", 0, "running"), (0.5, 3.0))
+    end(two, Trial("b", 1, "running"), None)
     assert states(one) == states(two) == ["finished", "failed"]
     assert two.claim() is None
 
@@ -45,12 +50,13 @@ def test_cell_whose_lease_is_gone_is_taken_over(tmp_path: Path) -> None:
 
 
 def test_front_is_what_nothing_dominates(tmp_path: Path) -> None:
-    """b costs what a does and is less accurate; of d the first trial is gone with its folder."""
+    """b costs what a does and is less accurate; of d the first trial is gone with its result."""
     journal = open_journal(tmp_path, ("a", "b", "c", "d"))
     for accuracy, cost in ((0.8, 2.0), (0.7, 2.0), (0.6, 1.0), (0.9, 0.5)):
         ended(journal, accuracy, cost)
     assert journal.front() == {"d"}
-    shutil.rmtree(tmp_path / "cells" / "d")
+    for name in (RESULT, LEASE):
+        (tmp_path / CELLS / "d" / name).unlink()
     assert states(journal) == ["finished", "finished", "finished", "waiting"]
     assert journal.front() == {"a", "c"}
     assert ended(journal, 0.5, 3.0) == Trial("d", 4, "running")
