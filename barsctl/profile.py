@@ -88,6 +88,8 @@ def profile(
     start = time.monotonic()
     if not table.parent.is_dir():
         raise BarsError(f"{table}: there is no folder {table.parent}; create it first")
+    if (table.exists() or table.is_symlink()) and not table.is_file():
+        raise BarsError(f"{table} is no regular file; a table is one: choose another --out")
     with table_lock(table):
         found = open_table(settings, table, resume=resume)
         rows = found.rows

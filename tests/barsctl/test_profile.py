@@ -1,3 +1,4 @@
+import os
 import subprocess
 import sys
 import time
@@ -108,6 +109,17 @@ def test_profile_beside_another_is_refused(tmp_path: Path) -> None:
     ):
         profile(small_specs(), HOST, table=table, resume=True, notify=print)
     assert not table.exists()
+
+
+@pytest.mark.parametrize("name", ["", "pipe", "loop"])
+def test_what_is_no_regular_file_is_left_alone(name: str, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "loop").symlink_to("loop")
+    with pytest.raises(BarsError, match="is no regular file; a table is one: choose another --out"):
+        profile(small_specs(), HOST, table=tmp_path / name, resume=True, notify=print)
+    assert (tmp_path / "pipe").is_fifo()
+    assert (tmp_path / "loop").is_symlink()
+    assert len(list(tmp_path.iterdir())) == 2
 
 
 def test_missing_folder_is_named(tmp_path: Path) -> None:

@@ -56,6 +56,22 @@ class QonnxModel:
         weights = self.sign(self.constant(self.weights(*shape)), 0.25)
         return self.apply("Conv", signs, weights, **attributes)
 
+    def normed(self, tensor: str) -> str:
+        """A batch norm."""
+        parameters = [
+            self.constant(each)
+            for each in (
+                self.weights(CHANNELS), self.weights(CHANNELS), self.weights(CHANNELS),
+                self.weights(CHANNELS) ** 2,
+            )
+        ]  # fmt: skip
+        return self.apply("BatchNormalization", tensor, *parameters)
+
+    def unsigned(self, tensor: str) -> str:
+        """A rounding to 8 bits, none of which is for a sign."""
+        numbers = [self.constant(each) for each in (0.01, 0.0, 8.0)]
+        return self.apply("Quant", tensor, *numbers, domain=QONNX_DOMAIN, signed=0)
+
     def head(self, tensor: str) -> str:
         """Means over the pixels, and a dense layer."""
         pooled = self.apply("GlobalAveragePool", tensor)
