@@ -3,6 +3,7 @@
 Heavy libraries are imported in the commands' bodies, so that `barsctl --help` answers at once.
 """
 
+import os
 import sys
 from typing import Annotated, NoReturn
 
@@ -30,6 +31,7 @@ from .commands.train import train
 from .commands.verify import verify
 from .errors import BarsError, ExitCode
 from .launch import among_ranks, require_together
+from .terminal import printable
 
 app = typer.Typer(
     name="barsctl",
@@ -84,6 +86,8 @@ def main() -> None:
 
     So does what the operating system refuses: a full disk, a folder that may not be written.
     """
+    if sys.stderr is None:  # a shell may start a program with it closed
+        sys.stderr = os.fdopen(os.open(os.devnull, os.O_WRONLY), "w")
     try:
         with among_ranks():
             app()
@@ -100,10 +104,23 @@ def main() -> None:
         fail(error, ExitCode.BUDGET_NOT_MET)
     except (CostError, SpaceError, TargetError) as error:
         fail(error, ExitCode.CANNOT)
+    except (MemoryError, RuntimeError) as error:
+        if not is_full_memory(error):
+            raise
+        fail(
+            f"the memory is full ({error}); take a smaller --batch-size or smaller networks, and "
+            "go on with --resume where there is that", ExitCode.CANNOT,
+        )  # fmt: skip
     except OSError as error:
         place = error.filename or "the operating system"
         reason = error.strerror or str(error)
         fail(f"{place}: {reason}; check path, permissions and free space", ExitCode.CANNOT)
+
+
+def is_full_memory(error: MemoryError | RuntimeError) -> bool:
+    """Whether there was no memory left: torch says so in words alone, of CPU and GPU."""
+    told = ("can't allocate memory", "out of memory")
+    return isinstance(error, MemoryError) or any(words in str(error) for words in told)
 
 
 def fail(error: Exception | str, exit_code: ExitCode) -> NoReturn:
@@ -112,6 +129,5 @@ def fail(error: Exception | str, exit_code: ExitCode) -> NoReturn:
     Control characters are shown, not sent: the names in a foreign file must not steer a terminal.
     """
     line = " ".join(str(error).split())
-    shown = "".join(each if each.isprintable() else ascii(each)[1:-1] for each in line)
-    typer.echo(f"barsctl: {shown}", err=True)
+    typer.echo(f"barsctl: {printable(line)}", err=True)
     sys.exit(exit_code)

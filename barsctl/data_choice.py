@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from .config_numbers import require_seed
 from .data.dataset import Dataset
 from .data.names import DataName
 from .data.registry import load
@@ -17,6 +18,9 @@ class DataChoice:
     data_dir: str | None
     image_size: int | None
     seed: int
+
+    def __post_init__(self) -> None:
+        require_seed(self.seed)
 
 
 def load_choice(choice: DataChoice) -> Dataset:

@@ -97,7 +97,9 @@ def _array(path: Path) -> NDArray[np.generic]:
         with path.open("rb") as file:
             # Not numpy.load: it takes a file for an archive or a pickle as well.
             found: NDArray[np.generic] = read_array(file, allow_pickle=False)
-    except (ValueError, MemoryError) as error:  # a header may tell of any size
+    except OSError:
+        raise
+    except Exception as error:  # a header is Python, and may be of any kind and size
         raise DataError(f"{path} is no plain array ({error}); write it with numpy.save") from error
     return found
 

@@ -23,7 +23,7 @@ from .onnx_examples import images_for, original_examples
 from .package import PackageSettings, calibration_pixels, label_score, write_forms
 from .package_check import check_forms
 from .package_compare import compared_images
-from .package_report import Package
+from .package_report import ONNX, Package
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +55,13 @@ def compile_onnx(
     """Freeze a model if it is foreign, compile it, and check all forms.
 
     Raises TargetError where it cannot be compiled, DataError where the images do not
-    fit, BarsError where a foreign model comes without any.
+    fit, BarsError where a foreign model comes without any or the package would replace the file.
     """
+    written = folder / ONNX
+    if written.exists() and written.samefile(given.path):
+        raise BarsError(
+            f"{given.path} would be replaced by the package's own {ONNX}; choose another --out"
+        )
     taken = take_model(given, settings, images=images, notify=notify)
     examples = original_examples(given, taken.images, settings.images)
     artefacts = write_forms(

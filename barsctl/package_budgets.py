@@ -8,14 +8,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from space.references import REFERENCES
+from space.errors import SpaceError
 from targets.manifest import Fields, extend_manifest, read_manifest
 from targets.toolchain import Notify
 
 from .budgets import Budget, format_cost
 from .errors import BarsError
 from .package_report import Package
-from .run_folder import CONFIG, read_config
+from .run_folder import read_config
 from .search_run import read_search_config
 from .training_run import train_config
 
@@ -73,12 +73,16 @@ def memory_budgets(budgets: Sequence[Budget], targets: Sequence[str]) -> tuple[B
 def searched_budgets(run: Path, notify: Notify) -> tuple[Budget, ...]:
     """The budgets of memory of the search that a training comes from, if that is still there."""
     folder = run if run.is_dir() else run.parent
-    source = Path(train_config(read_config(folder, command="train"), what=str(folder)).source)
-    if not source.exists() and str(source) not in REFERENCES:
-        notify(f"budgets of memory unknown: {source}, which was trained, is not there")
-    if not (source / CONFIG).is_file():
+    config = train_config(read_config(folder, command="train"), what=str(folder))
+    source = Path(config.source)
+    if config.reference is not None or source.is_file():
         return ()
-    return tuple(each for each in read_search_config(source).budgets if each.metric in METRICS)
+    try:
+        budgets = read_search_config(source).budgets
+    except (BarsError, SpaceError) as error:
+        notify(f"budgets of memory unknown, of what was trained: {error}")
+        return ()
+    return tuple(each for each in budgets if each.metric in METRICS)
 
 
 def memory_uses(package: Package, budgets: Sequence[Budget]) -> tuple[MemoryUse, ...]:

@@ -34,9 +34,11 @@ def open_run(
     config: everything that decides what the run does. upgrade: gives an older version's config the
     form of today's.
 
-    Raises BarsError where a folder has files and `resume` was not asked for, and where it was but
-    the run was started with other settings.
+    Raises BarsError where a folder has files and `resume` was not asked for, where it was but the
+    run was started with other settings, and where the folder's name is no UTF-8.
     """
+    if not is_utf8(folder):  # what writes events and weights takes text alone
+        raise BarsError(f"{folder}: the name is no UTF-8; a run cannot be kept there: rename it")
     used = folder.is_dir() and any(not file.name.startswith(".") for file in folder.iterdir())
     if folder.exists() and not folder.is_dir():
         raise BarsError(f"{folder} is a file; a run needs a folder: choose another --out")
@@ -50,6 +52,15 @@ def open_run(
         return
     folder.mkdir(parents=True, exist_ok=True)
     write_json(folder / CONFIG, dict(config))
+
+
+def is_utf8(path: Path) -> bool:
+    """Whether a path can be written as text, from the root on."""
+    try:
+        str(path.absolute()).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def read_config(folder: Path, *, command: str) -> dict[str, Json]:

@@ -27,6 +27,7 @@ from .batches import batch_count, split_in_halves, training_batches
 from .budgets import format_cost
 from .checkpoint import load_checkpoint, optimizer_tensors, restore_optimizer, save_checkpoint
 from .data.dataset import Dataset
+from .errors import DivergedError
 from .evaluate import Tally, require_finite
 from .gap import gap_images
 from .optimizers import set_learning_rate, weights_optimizer
@@ -128,6 +129,7 @@ def search(
                     )  # fmt: skip
                     raise_multipliers(state, shares, rate=settings.multiplier_rate / steps)
                 advance(partial(_status, tallies["weights"], budgets, shares))
+            require_finite_architecture(state.architecture, epoch=epoch)
             for tally in tallies.values():
                 tally.count_all_ranks()
                 require_finite(tally, epoch=epoch)
@@ -179,6 +181,15 @@ def new_state(
         torch.zeros(budgets, dtype=torch.float64, device=device),
         torch.zeros((), dtype=torch.float64, device=device),
     )  # fmt: skip
+
+
+def require_finite_architecture(architecture: Architecture, *, epoch: int) -> None:
+    """Raise DivergedError where an epoch left an architecture whose logits are no numbers."""
+    if not all(bool(logits.isfinite().all()) for logits in architecture.parameters()):
+        raise DivergedError(
+            f"epoch {epoch + 1}: the architecture's logits are no numbers; start again with a "
+            "smaller learning rate, of weights or architecture, or an --entropy nearer to 0"
+        )
 
 
 def restore(state: SearchState, folder: Path, *, device: torch.device) -> int:

@@ -151,8 +151,11 @@ def _upgraded(fields: Row) -> Row:
 
 def last_gap(folder: Path) -> Gap | None:
     """Return the gap of a search's last epoch; None where its metrics are gone or tell none."""
-    gaps = [row["gap"] for row in read_metrics(folder) if "gap" in row]
-    return Gap(gaps[-1]["relaxed"], gaps[-1]["discretised"]) if gaps else None
+    for row in reversed(read_metrics(folder)):
+        match row.get("gap"):
+            case {"relaxed": float(relaxed), "discretised": float(discretised)}:
+                return Gap(relaxed, discretised)
+    return None
 
 
 def run_budgets(

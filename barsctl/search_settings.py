@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from .config_numbers import require_at_least, require_seed
 from .errors import BarsError
 from .train_settings import OptimizerName
 
@@ -44,6 +45,9 @@ class SearchSettings:
     """Of the loss, where there is a teacher."""
 
     def __post_init__(self) -> None:
+        require_seed(self.seed)
+        require_at_least(2, batch_size=self.batch_size)
+        require_at_least(0, refine_epochs=self.refine_epochs)
         if not 0 <= self.warmup_epochs < self.epochs:
             raise BarsError(
                 f"warm-up of {self.warmup_epochs} epochs in a search of {self.epochs}: the "

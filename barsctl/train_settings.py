@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from .config_numbers import require_at_least, require_seed
 from .errors import BarsError
 
 OptimizerName = Literal["adamw", "sgd"]
@@ -29,6 +30,8 @@ class TrainSettings:
     """Of the epochs, the first in which activations are binary and weights real."""
 
     def __post_init__(self) -> None:
+        require_seed(self.seed)
+        require_at_least(2, batch_size=self.batch_size)
         if not 0 <= self.real_weight_epochs < self.epochs:
             raise BarsError(
                 f"real weights in {self.real_weight_epochs} epochs of a training of {self.epochs}: "

@@ -164,9 +164,14 @@ def training_run(
     Where the network comes from a search, the result tells what that search knew of it, and where
     a trial began the same training it goes on from there. A reference that has budgets and no
     channels yet is trained with the most that keep to them, which config.json then names: see
-    `scaled`. Raises BarsError where the folder trains another network, FolderInUseError where
-    another training is at work in it.
+    `scaled`. Raises BarsError where the folder trains another network or is its source,
+    FolderInUseError where another training is at work in it.
     """
+    if folder.absolute() == Path(config.source).absolute():
+        raise BarsError(
+            f"{folder} is what is trained, or has its name; a training needs a folder of its own: "
+            "choose another --out"
+        )
     dataset = load_choice(config.data)
     if config.reference is not None and config.source in REFERENCES:
         found = scaled(config.source, config.reference, _images(dataset), notify=notify)

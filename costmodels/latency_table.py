@@ -151,7 +151,8 @@ class LatencyTable:
         if key not in self.rows:
             raise CostError(
                 f"{key} is not in the latency table of {self.header.target}; every kernel of a "
-                "network needs a row: run `barsctl profile` again for its space"
+                "network needs a row: run `barsctl profile` again for its space and images "
+                "(--image-size, --image-channels, --classes)"
             )
         return self.rows[key].median
 

@@ -1,5 +1,6 @@
 """Files that are there whole or not at all."""
 
+import errno
 import os
 from pathlib import Path
 from uuid import uuid4
@@ -8,8 +9,11 @@ from uuid import uuid4
 def write_atomically(path: Path, data: str | bytes) -> None:
     """Write a file under a temporary name in the same folder, then rename it to `path`.
 
-    Raises OSError where that cannot be done; the folder is then as it was.
+    Raises OSError where that cannot be done, or where it would replace a device or a pipe; the
+    folder is then as it was.
     """
+    if path.exists() and not path.is_file():
+        raise OSError(errno.EINVAL, "it is there and is no regular file", str(path))
     content = data.encode() if isinstance(data, str) else data
     # Not a file of `tempfile`: those are readable by their owner alone, whatever the umask.
     temporary = path.with_name(f".{path.name}.{uuid4().hex}")

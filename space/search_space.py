@@ -25,6 +25,9 @@ Path = Literal["wide", "narrow"]
 KERNEL_SIZES = {"bconv1x1": 1, "bconv3x3": 3, "bconv5x5": 5}
 PRIMITIVES = ("none", "skip", *KERNEL_SIZES)
 CHANNEL_MULTIPLE = 8
+# What a node may read, and in how many ways, is listed in full.
+MOST_NODE_READINGS = 4096
+MOST_CHANNELS, MOST_CELLS = 4096, 16
 # What a space means whose file was written before it could say so.
 LATER_SPACE_FIELDS = {
     "inner_shortcuts": True,
@@ -179,6 +182,12 @@ def _check_words(space: SearchSpace) -> None:
 
 
 def _check_primitives(space: SearchSpace) -> None:
+    readings: int = len(space.primitives) ** min(space.nodes, MOST_NODE_READINGS)
+    if readings > MOST_NODE_READINGS:
+        raise SpaceError(
+            f"{space.name}: {len(space.primitives)} primitives and {space.nodes} nodes let the "
+            f"last node read in more than {MOST_NODE_READINGS} ways; take fewer"
+        )
     unknown = [name for name in space.primitives if name not in PRIMITIVES]
     if unknown:
         raise SpaceError(f"{space.name}: primitive {unknown[0]!r} must be one of {PRIMITIVES}")
@@ -197,8 +206,14 @@ def _check_widths(space: SearchSpace) -> None:
     if not space.widths or len(set(space.widths)) != len(space.widths):
         raise SpaceError(f"{space.name}: widths {space.widths} must be there and must not repeat")
     for stage in space.stages:
-        if stage.max_cells < 0:
-            raise SpaceError(f"{space.name}: max_cells={stage.max_cells} must not be negative")
+        if not 0 <= stage.max_cells <= MOST_CELLS:
+            raise SpaceError(
+                f"{space.name}: max_cells={stage.max_cells} must be from 0 to {MOST_CELLS}"
+            )
+        if stage.channels > MOST_CHANNELS:
+            raise SpaceError(
+                f"{space.name}: channels={stage.channels} must be at most {MOST_CHANNELS}"
+            )
         for width in space.widths:
             _check_width(space, stage, width)
 

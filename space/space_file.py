@@ -12,9 +12,6 @@ from .search_space import SearchSpace
 from .strict_json import explained
 
 SUFFIX = ".toml"
-# What a node may read, and in how many ways, is listed in full.
-MOST_NODE_READINGS = 4096
-MOST_CHANNELS, MOST_CELLS = 4096, 16
 
 _ADAPTER = TypeAdapter(SearchSpace)
 
@@ -41,7 +38,6 @@ def read_space(path: Path) -> SearchSpace:
             f"space {path} holds a number, or lists in lists, beyond all measure; correct it"
         ) from error
     _check_name(path, space)
-    _check_size(path, space)
     return space
 
 
@@ -61,18 +57,3 @@ def _check_name(path: Path, space: SearchSpace) -> None:
         raise SpaceError(
             f"space {path}: name is {space.name!r:.80}: it must be a word of its own, as my-space"
         )
-
-
-def _check_size(path: Path, space: SearchSpace) -> None:
-    readings: int = len(space.primitives) ** min(space.nodes, MOST_NODE_READINGS)
-    if readings > MOST_NODE_READINGS:
-        raise SpaceError(
-            f"space {path}: {len(space.primitives)} primitives and {space.nodes} nodes let the "
-            f"last node read in more than {MOST_NODE_READINGS} ways; take fewer"
-        )
-    for stage in space.stages:
-        if stage.channels > MOST_CHANNELS or stage.max_cells > MOST_CELLS:
-            raise SpaceError(
-                f"space {path}: a stage of {stage.channels} channels and {stage.max_cells} cells; "
-                f"at most {MOST_CHANNELS} and {MOST_CELLS}: take fewer"
-            )

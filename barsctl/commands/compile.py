@@ -1,6 +1,5 @@
 """`barsctl compile`: a trained run as programs that compute exactly what was trained."""
 
-import json
 import os
 import re
 from pathlib import Path
@@ -9,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from barsctl.errors import BarsError, BudgetError, VerificationError
-from barsctl.table import print_table
+from barsctl.terminal import print_json, print_table
 from targets.target import MOST_THREADS
 
 from .options import Json, MemoryBudgets, notify
@@ -109,7 +108,7 @@ def compile_run(
         if use.kept is None
     ]
     if as_json:
-        typer.echo(json.dumps(summary(package), indent=2))
+        print_json(summary(package))
     else:
         _print(package)
     for warning in (*notes, *package.warnings, *(() if asked else over), *unknown):

@@ -1,6 +1,5 @@
 """`barsctl demo`: the whole path on images that come along."""
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -8,7 +7,7 @@ import typer
 
 from barsctl.budgets import Budget, format_cost
 from barsctl.errors import VerificationError
-from barsctl.table import print_table
+from barsctl.terminal import print_json, print_table
 
 from .options import Json, Seed, budget, notify
 
@@ -40,7 +39,7 @@ def demo(
 
     done = demo(DemoSettings(out, arm, latency, seed), notify=notify)
     if as_json:
-        typer.echo(json.dumps(summary(done), indent=2))
+        print_json(summary(done))
     else:
         _print(done, out)
     for warning in done.package.warnings:

@@ -1,13 +1,12 @@
 """`barsctl derive`: from a search to one network within the budget."""
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from barsctl.budgets import format_cost
-from barsctl.table import print_table
+from barsctl.terminal import print_json, print_table
 
 from .learning_options import (
     Candidates,
@@ -63,7 +62,7 @@ def derive(
             budgets=budget or None, tables=tuple(map(str, table)) if table else None,
         )  # fmt: skip
     if as_json:
-        typer.echo(json.dumps(derived_json(ranking), indent=2))
+        print_json(derived_json(ranking))
         return
     costs = tuple(ranking[0].costs)
     print_table(

@@ -1,12 +1,12 @@
 """`barsctl doctor`: is everything there that barsctl needs?"""
 
-import json
 from dataclasses import asdict
 
 import typer
 
 from barsctl.doctor import Check, examine
 from barsctl.errors import BarsError
+from barsctl.terminal import print_json
 
 from .options import Json
 
@@ -18,7 +18,7 @@ def doctor(as_json: Json = False) -> None:
     """
     checks = examine()
     if as_json:
-        typer.echo(json.dumps([asdict(check) for check in checks], indent=2))
+        print_json([asdict(check) for check in checks])
     else:
         for check in checks:
             typer.echo(line(check))

@@ -1,13 +1,12 @@
 """`barsctl inspect`: what is inside a file that barsctl wrote."""
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from barsctl.table import print_table
+from barsctl.terminal import print_json, print_table, printable
 
 from .options import Json
 
@@ -27,14 +26,14 @@ def inspect(
 
     report = inspect(file)
     if as_json:
-        typer.echo(json.dumps({"file": str(file), "kind": report.kind, **report.details}, indent=2))
+        print_json({"file": str(file), "kind": report.kind, **report.details})
         return
     rows = [
         row
         for name, value in report.details.items()
         for row in _rows(f"  {name.replace('_', ' ')}", value)
     ]
-    typer.echo(f"{file}: {report.kind}")
+    typer.echo(printable(f"{file}: {report.kind}"))
     if rows:
         print_table(rows[0], rows[1:])
 

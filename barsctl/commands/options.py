@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 import typer
 
 from barsctl.budgets import UNITS, Budget, parse_budget
+from barsctl.config_numbers import SEED_DIGITS
 from barsctl.data.names import DataName
 from barsctl.errors import BarsError
 from costmodels.errors import CostError
@@ -14,8 +15,8 @@ from space.reference_names import Stem
 from targets.errors import TargetError
 from targets.measuring.place import Place, parse_place
 
-SEED_DIGITS = 18
-"""Of any number that torch takes."""
+LARGEST_NUMBER = 1e30
+"""So large that optimizers still compute with it in single precision."""
 
 
 def budget(text: str) -> Budget:
@@ -49,13 +50,15 @@ def channel_counts(text: str | range) -> range:
 
 
 def finite(number: str | float) -> float:
-    """Return a number of an option, which infinity and not-a-number are none of."""
+    """Return a number of an option, not beyond LARGEST_NUMBER; a wrong word is wrong usage."""
     try:
         value = float(number)
     except ValueError:
         value = math.nan
     if not math.isfinite(value):
         raise typer.BadParameter(f"{number} is not a finite number; give one, as 0.01")
+    if abs(value) > LARGEST_NUMBER:
+        raise typer.BadParameter(f"{number} is beyond {LARGEST_NUMBER:g}; give a smaller one")
     return value
 
 
@@ -76,10 +79,12 @@ def positive(number: str | float) -> float:
 
 
 def share(number: str | float) -> float:
-    """Return a number from 0 to 1."""
+    """Return a number from 0 to below 1."""
     value = rate(number)
-    if value > 1:
-        raise typer.BadParameter(f"{number} is above 1; give a share from 0 to 1")
+    if value >= 1:
+        raise typer.BadParameter(
+            f"{number} is not below 1, and nothing would be learned; give a share from 0 on, as 0.1"
+        )
     return value
 
 

@@ -1,13 +1,12 @@
 """`barsctl pareto`: what accuracy costs, over all of a search's networks."""
 
-import json
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from barsctl.budgets import format_cost
-from barsctl.table import print_table
+from barsctl.terminal import print_json, print_table
 
 from .options import Budgets, Device, Json, Seed
 
@@ -50,7 +49,7 @@ def pareto(
             budgets=budget or (), table=None if table is None else str(table),
         )  # fmt: skip
     if as_json:
-        typer.echo(json.dumps(front_json(front), indent=2))
+        print_json(front_json(front))
         return
     print_table(
         ("accuracy", *front.points[0].costs, "widths", "cells"),

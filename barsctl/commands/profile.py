@@ -1,6 +1,5 @@
 """`barsctl profile`: the latency table of a board."""
 
-import json
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from barsctl.errors import BarsError
+from barsctl.terminal import print_json
 from space.presets import SPACES, named_space
 from space.reference_names import ReferenceName, Stem
 from targets.measuring.place import LOCAL
@@ -116,7 +116,7 @@ def profile(
     if calibrate and not done.failed:
         correction = calibrated(spaces, table, networks=calibrate, place=on, notify=notify)
     if as_json:
-        typer.echo(json.dumps(_summary(done, table, learned, correction), indent=2))
+        print_json(_summary(done, table, learned, correction))
     else:
         for line in _lines(done, table, learned, correction, unit=cost_unit(on)):
             typer.echo(line)

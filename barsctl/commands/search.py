@@ -1,12 +1,12 @@
 """`barsctl search`: the architecture and the weights of a space, within a budget."""
 
-import json
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
 from barsctl.search_settings import SearchSettings
+from barsctl.terminal import print_json
 from space.presets import SPACES
 
 from .learning_options import (
@@ -112,6 +112,6 @@ def search(
     )  # fmt: skip
     last = search_run(config, dataset, folder=out, resume=resume, device=find_device(device))
     if as_json:
-        typer.echo(json.dumps({"run": str(out), **last}, indent=2))
+        print_json({"run": str(out), **last})
     else:
         typer.echo(f"{out}: searched for {epochs} epochs; now run: barsctl derive {out}")

@@ -1,13 +1,12 @@
 """`barsctl spaces`: the search spaces by name."""
 
-import json
 from dataclasses import asdict, dataclass
 from math import log10
 from typing import Annotated
 
 import typer
 
-from barsctl.table import print_table
+from barsctl.terminal import print_json, print_table
 from space.decisions import decisions
 from space.presets import SPACES, named_space
 from space.search_space import SearchSpace
@@ -47,11 +46,14 @@ def spaces(
     """
     if name is not None:
         space = named_space(name)
-        typer.echo(json.dumps(asdict(space)) if as_json else space_toml(space), nl=as_json)
+        if as_json:
+            print_json(asdict(space))
+        else:
+            typer.echo(space_toml(space), nl=False)
         return
     rows = [_row(space) for space in SPACES.values()]
     if as_json:
-        typer.echo(json.dumps([asdict(row) for row in rows], indent=2))
+        print_json([asdict(row) for row in rows])
         return
     header = (
         "space", "images", "classes", "channels x cells", "nodes", "widths", "path", "downsample",

@@ -1,6 +1,5 @@
 """`barsctl sweep`: searches for several budgets and seeds, by any number of workers."""
 
-import json
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -10,7 +9,7 @@ import typer
 from barsctl.budgets import Budget, format_cost
 from barsctl.errors import BarsError
 from barsctl.search_settings import SearchSettings
-from barsctl.table import print_table
+from barsctl.terminal import print_json, print_table
 from barsctl.train_settings import OptimizerName, TrainSettings
 from space.presets import SPACES
 
@@ -189,7 +188,7 @@ def sweep(
     )  # fmt: skip
     rows = sweep(config, folder=out, device=find_device(device), notify=notify)
     if as_json:
-        typer.echo(json.dumps(sweep_json(rows), indent=2))
+        print_json(sweep_json(rows))
     else:
         cost = budgets[0].name
         print_table(

@@ -1,13 +1,12 @@
 """`barsctl targets`: the processors and boards that barsctl compiles for."""
 
-import json
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from barsctl.board_list import BoardRow, board_rows, named_row
-from barsctl.table import print_table
+from barsctl.terminal import print_json, print_table
 
 from .options import Json
 
@@ -28,7 +27,7 @@ def targets(
     rows = list(board_rows()) if name is None else [named_row(name)]
     if as_json:
         found = [asdict(row) for row in rows]
-        typer.echo(json.dumps(found if name is None else found[0], indent=2))
+        print_json(found if name is None else found[0])
     elif name is not None:
         for line in _lines(rows[0]):
             typer.echo(line)

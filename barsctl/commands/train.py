@@ -1,6 +1,5 @@
 """`barsctl train`: the final weights of one network."""
 
-import json
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Literal, get_args
@@ -8,6 +7,7 @@ from typing import Annotated, Literal, get_args
 import typer
 
 from barsctl.data.names import DataName
+from barsctl.terminal import print_json
 from barsctl.train_settings import TrainSettings
 from space.reference_names import ReferenceName
 
@@ -132,7 +132,7 @@ def train(
         config, folder=out, resume=resume, device=find_device(device), notify=notify
     )
     if as_json:
-        typer.echo(json.dumps({"run": str(out), **asdict(trained)}, indent=2))
+        print_json({"run": str(out), **asdict(trained)})
         return
     before = ""
     if trained.searched is not None and trained.searched.derived is not None:

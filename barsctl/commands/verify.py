@@ -1,12 +1,12 @@
 """`barsctl verify`: compiled files against the run that they were made from."""
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from barsctl.errors import VerificationError
+from barsctl.terminal import print_json
 from targets.measuring.place import Place
 
 from .options import Json, notify, place
@@ -62,7 +62,7 @@ def verify(
     )
     if as_json:
         found = verified_json(verified) | {"on": None if on is None else str(on)}
-        typer.echo(json.dumps(found, indent=2))
+        print_json(found)
     else:
         _print(verified, on)
     for warning in verified.package.warnings:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from targets.errors import TargetError
 from targets.target import Target
 from targets.toolchain import Notify, run_zig
 
@@ -32,13 +33,14 @@ def build_agent(target: Target, folder: Path, *, wheels: Path | None, notify: No
     """Build the agent for a target's machine; files that are there are replaced once all are ready.
 
     wheels: a folder with TVM's wheels for that machine, None to find them. notify: hears what takes
-    long. Raises TargetError where it cannot be built.
+    long. Raises TargetError where it cannot be built, or where other files would be replaced.
     """
-    libraries = runtime_libraries(target.machine, wheels=wheels, notify=notify)
     if folder.name in ("", ".."):  # no name that the archive beside it could have
         folder = folder.resolve()
-    folder.mkdir(parents=True, exist_ok=True)
     archive = folder.with_name(f"{folder.name}.tar.gz")
+    _require_own(folder, archive)
+    libraries = runtime_libraries(target.machine, wheels=wheels, notify=notify)
+    folder.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(prefix=".building-", dir=folder) as name:
         work = Path(name)
         for file, data in libraries.items():
@@ -52,6 +54,23 @@ def build_agent(target: Target, folder: Path, *, wheels: Path | None, notify: No
             (work / file).replace(folder / file)
         (work / archive.name).replace(archive)
     return AgentFiles(folder, archive)
+
+
+def _require_own(folder: Path, archive: Path) -> None:
+    """Only what an earlier build left is replaced, of which the program comes first."""
+    if (folder / PROGRAM).exists():
+        return
+    if folder.exists() and not folder.is_dir():
+        raise TargetError(f"{folder} is a file; the agent needs a folder: choose another --out")
+    if folder.exists() and any(not each.name.startswith(".") for each in folder.iterdir()):
+        raise TargetError(
+            f"{folder} is not empty; the agent needs a folder of its own: choose another --out"
+        )
+    if archive.exists():
+        raise TargetError(
+            f"{archive} is there and no agent beside it; the agent's archive would replace it: "
+            "move it away, or choose another --out"
+        )
 
 
 def _compile(target: Target, work: Path, libraries: tuple[str, ...]) -> None:

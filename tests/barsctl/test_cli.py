@@ -53,6 +53,39 @@ def test_control_characters_do_not_reach_the_terminal(
     assert capsys.readouterr().err == "barsctl: node 'a\\x1b[31m \u00e9' is not known\n"
 
 
+@pytest.mark.parametrize(
+    "error",
+    [
+        MemoryError("Unable to allocate 9 TiB"),
+        RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes"),
+        RuntimeError("CUDA out of memory. Tried to allocate 9 GiB"),
+    ],
+)
+def test_full_memory_becomes_one_line(
+    error: Exception, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def app() -> None:
+        raise error
+
+    monkeypatch.setattr(cli, "app", app)
+    with pytest.raises(SystemExit) as stop:
+        cli.main()
+    assert stop.value.code == 1
+    told = capsys.readouterr().err
+    assert told.startswith(f"barsctl: the memory is full ({error}); take a smaller --batch-size")
+    assert len(told.splitlines()) == 1
+
+
+def test_closed_standard_error_is_no_failure() -> None:
+    program = (
+        "import sys; from barsctl import cli\n"
+        "cli.app = lambda: sys.stderr.write('how it stands')\n"
+        "cli.main()"
+    )
+    closed = ["sh", "-c", '"$0" -c "$1" 2>&-', sys.executable, program]
+    assert subprocess.run(closed, check=False).returncode == 0
+
+
 def test_bug_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
     def app() -> None:
         raise KeyError("stage")

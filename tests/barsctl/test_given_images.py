@@ -88,6 +88,14 @@ def test_files_that_are_no_arrays_are_refused(tmp_path: Path) -> None:
         read_images(path, image_size=4, channels=1)
 
 
+def test_header_that_is_no_python_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "images.npy"
+    np.save(path, np.zeros((2, 4, 4), np.uint8))
+    path.write_bytes(path.read_bytes().replace(b"'|u1'", b"'|u1("))
+    with pytest.raises(DataError, match=r"images\.npy is no plain array"):
+        read_images(path, image_size=4, channels=1)
+
+
 def test_array_larger_than_any_memory_is_refused(tmp_path: Path) -> None:
     header = {"descr": "|u1", "fortran_order": False, "shape": (10**15, 4, 4)}
     with (tmp_path / "images.npy").open("wb") as file:

@@ -83,6 +83,16 @@ def test_lines_and_json_say_the_same(
     assert found["arena_bytes"] == 896
 
 
+def test_foreign_text_does_not_steer_a_terminal(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    barsctl, file = CommandLine(monkeypatch, capsys), tmp_path / "metrics.jsonl"
+    file.write_text('{"epoch": 0, "\\u001b[31m": NaN, "torn": "\\ud800"}\n')
+    lines = barsctl("inspect", file).out.splitlines()
+    assert [line.split()[-2:] for line in lines[-2:]] == [[r"\x1b[31m", "nan"], ["torn", r"\ud800"]]
+    assert json.loads(barsctl("inspect", file, "--json").out)["last"]["\x1b[31m"] is None
+
+
 def test_missing_file_is_told_in_one_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

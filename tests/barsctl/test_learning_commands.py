@@ -144,6 +144,8 @@ def test_used_folder_exits_one(barsctl: Command, tmp_path: Path) -> None:
         (("--learning-rate", "-1"), "-1 is below 0"),
         (("--architecture-learning-rate", "nan"), "nan is not a finite number"),
         (("--entropy", "inf"), "inf is not a finite number"),
+        (("--entropy", "-1e31"), "-1e31 is beyond 1e+30; give a smaller one"),
+        (("--learning-rate", "1e39"), "1e39 is beyond 1e+30"),
         (("--last-temperature", "0"), "0 is not above 0"),
         (("--seed", str(2**63)), "9223372036854775808 is no seed; give a whole number"),
         (("--seed", "-1"), "-1 is no seed"),
@@ -162,6 +164,7 @@ def test_wrong_words_exit_two(
     [
         (("derive", "run", "--trial-epochs", "3"), "--trial-epochs 3 is about trials"),
         (("train", "bireal-18", "--out", "run", "--table", "t.jsonl"), "--table t.jsonl prices"),
+        (("train", "bireal-18", "--out", "run", "--ema", "1"), "1 is not below 1, and nothing"),
     ],
 )
 def test_words_that_nothing_would_come_of_exit_two(
@@ -219,7 +222,7 @@ def test_diverged_training_is_not_kept(barsctl: Command, tmp_path: Path) -> None
         "--out", tmp_path / "run",
     )  # fmt: skip
     assert answer.exit_code == 1
-    assert "the weights diverged; start again with a smaller learning rate" in answer.err
+    assert "epoch 1: the architecture's logits are no numbers; start again with" in answer.err
     assert not (tmp_path / "run" / "last.safetensors").exists()
 
 

@@ -141,6 +141,18 @@ def test_foreign_model_without_images_is_refused(tmp_path: Path) -> None:
         compiled(DATA / "brevitas-plus-border.onnx", tmp_path)
 
 
+def test_package_does_not_replace_the_given_model(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    given = tmp_path / "model.onnx"
+    export_onnx(frozen_example("cell"), given, class_names=None)
+    before = given.read_bytes()
+    answer = CommandLine(monkeypatch, capsys)("compile", given, "--out", tmp_path)
+    assert answer.exit_code == 1
+    assert f"{given} would be replaced by the package's own model.onnx; choose" in answer.err
+    assert [each.read_bytes() for each in tmp_path.iterdir()] == [before]
+
+
 def test_calibration_of_a_training_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -64,13 +64,17 @@ def test_budgets_of_a_search_are_checked_too(run: Path, tmp_path: Path) -> None:
     training.mkdir()
     (training / CONFIG).write_text(json.dumps(fields | {"source": str(search)}))
     assert searched_budgets(training, told.append) == ()
-    assert told == [f"budgets of memory unknown: {search}, which was trained, is not there"]
+    assert len(told) == 1
+    assert told[0].startswith(f"budgets of memory unknown, of what was trained: {search} is not a")
     search.mkdir()
     budgets = (Budget("bops", 1e6), Budget("ram", 64e3))
     config = tiny_config(DataChoice("fashion-mini", None, None, 0), *budgets)
     (search / CONFIG).write_text(dump_strict(config, TypeAdapter(SearchConfig)))
     assert searched_budgets(training, told.append) == (Budget("ram", 64e3),)
     assert len(told) == 1
+    (search / CONFIG).write_bytes((run / CONFIG).read_bytes())
+    assert searched_budgets(training, told.append) == ()
+    assert f"{search} is a run of 'train', one of 'search' is needed" in told[1]
 
 
 def test_other_budgets_are_refused() -> None:

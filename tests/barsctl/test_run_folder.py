@@ -23,6 +23,12 @@ def test_new_run_writes_its_config(tmp_path: Path) -> None:
     assert found == {"format": 1, "command": "search", "settings": {"epochs": 3}}
 
 
+def test_folder_without_a_name_in_utf8_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(BarsError, match=r"the name is no UTF-8; .* rename it"):
+        open_run(tmp_path / "\udcff", config(), resume=False)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_used_folder_is_refused_without_resume(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("mine")
     with pytest.raises(BarsError, match=r"is not empty.*choose another --out.*--resume"):

@@ -9,7 +9,8 @@ import pytest
 from barsctl.budgets import Budget
 from barsctl.errors import BarsError
 from barsctl.folder_lock import FolderInUseError, run_lock
-from barsctl.search_run import read_search_config, search_run
+from barsctl.gap import Gap
+from barsctl.search_run import last_gap, read_search_config, search_run
 from space.errors import SpaceError
 from tests.barsctl.tiny_runs import CPU, tiny_config, tiny_dataset, write_images
 
@@ -32,6 +33,32 @@ def test_damaged_old_config_is_refused(tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text(json.dumps({**fields, "budgets": [3]}))
     with pytest.raises(SpaceError, match=r"budgets.* is 3"):
         read_search_config(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("part", "field", "value", "message"),
+    [
+        ("settings", "batch_size", 0, "batch_size 0: it must be at least 2"),
+        ("settings", "seed", 10**23, r"seed 1e\+23: it must be from 0 on"),
+        ("settings", "refine_epochs", -1, "refine_epochs -1: it must be at least 0"),
+        ("data", "seed", -1, "seed -1: it must be from 0 on"),
+    ],
+)
+def test_config_that_no_option_gives_is_refused(
+    part: str, field: str, value: int, message: str, tmp_path: Path
+) -> None:
+    fields = json.loads(OLD_CONFIG.read_text())
+    fields[part][field] = value
+    (tmp_path / "config.json").write_text(json.dumps(fields))
+    with pytest.raises(BarsError, match=message):
+        read_search_config(tmp_path)
+
+
+@pytest.mark.parametrize("gap", [{}, 5, {"relaxed": None, "discretised": 0.5}])
+def test_damaged_gap_is_none(gap: object, tmp_path: Path) -> None:
+    rows = [{"epoch": 0, "gap": {"relaxed": 0.5, "discretised": 0.25}}, {"epoch": 1, "gap": gap}]
+    (tmp_path / "metrics.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in rows))
+    assert last_gap(tmp_path) == Gap(0.5, 0.25)
 
 
 def test_search_of_format_1_goes_on(tmp_path: Path) -> None:

@@ -217,6 +217,15 @@ def test_resume_refuses_another_source(tmp_path: Path) -> None:
         training_run(config("bireal-18", data), folder=run, resume=True, device=CPU, notify=print)
 
 
+def test_source_is_no_folder_to_train_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A reference's name would stand for the run from then on."""
+    monkeypatch.chdir(tmp_path)
+    reference = config("bireal-18", write_images(tmp_path))
+    with pytest.raises(BarsError, match=r"bireal-18 is what is trained, or has its name; .* --out"):
+        training_run(reference, folder=Path("bireal-18"), resume=False, device=CPU, notify=print)
+    assert not Path("bireal-18").exists()
+
+
 def test_weights_of_another_split_are_not_inherited(tmp_path: Path) -> None:
     """They learned from images that would choose the best epoch."""
     data = write_images(tmp_path)

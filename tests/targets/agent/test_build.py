@@ -85,6 +85,24 @@ def test_archive_lies_beside_the_folder_that_one_is_in(
         assert f"agent/{PROGRAM}" in archive.getnames()
 
 
+def test_files_of_others_are_not_replaced(tmp_path: Path) -> None:
+    def build_at(folder: Path) -> None:
+        build.build_agent(named_target("host"), folder, wheels=tmp_path, notify=quiet)
+
+    archive, folder = tmp_path / "photos.tar.gz", tmp_path / "photos"
+    archive.write_text("mine")
+    with pytest.raises(TargetError, match=r"photos\.tar\.gz is there and no agent beside it; .*"):
+        build_at(folder)
+    archive.unlink()
+    folder.mkdir()
+    (folder / "README.txt").write_text("mine")
+    with pytest.raises(TargetError, match=r"photos is not empty; .* choose another --out"):
+        build_at(folder)
+    with pytest.raises(TargetError, match=r"README\.txt is a file; .* choose another --out"):
+        build_at(folder / "README.txt")
+    assert [each.read_text() for each in folder.iterdir()] == ["mine"]
+
+
 def test_agent_needs_only_what_lies_beside_it(board: Board) -> None:
     done = run(board, "--help")
     assert done.returncode == 0
