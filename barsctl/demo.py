@@ -52,7 +52,7 @@ TABLE, SEARCH, TRAINING, PROGRAMS = "latency.jsonl", "search", "training", "prog
 
 @dataclass(frozen=True, slots=True)
 class DemoSettings:
-    """What the demo does. budget: None for one midway between the space's extremes."""
+    """What the demo does. budget: None for the geometric mean of the space's extremes."""
 
     folder: Path
     arm_target: str = "aarch64"

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 
 from targets.boards import AARCH64, ARMV7, CORTEX_M4F
+from targets.emulation.llvm_tools import LLVM_TOOLS
 from targets.errors import TargetError
 from targets.host import host_target
 from targets.runners.emulated import package
@@ -133,6 +134,15 @@ def check_emulators() -> Check:
     return _check("qemu", found, remedy if missing else "", needed=False)
 
 
+def check_llvm() -> Check:
+    """`profile --on modelled` takes cycles from LLVM's models of processors."""
+    missing = [tool for tool in LLVM_TOOLS if shutil.which(tool) is None]
+    remedy = f"{', '.join(missing)} of LLVM 22 (Debian's later releases: apt install llvm-22); "
+    remedy += "else nothing is modelled"
+    found = ", ".join(tool for tool in LLVM_TOOLS if tool not in missing) or "none"
+    return _check("llvm", found, remedy if missing else "", needed=False)
+
+
 def check_cpu() -> Check:
     """The vector instructions that kernels for `host` use."""
     try:
@@ -163,5 +173,6 @@ CHECKS: tuple[Callable[[], Check], ...] = (
     check_ziglang,
     check_optuna,
     check_emulators,
+    check_llvm,
     check_cache,
 )

@@ -1,6 +1,6 @@
 """Whether the search is worth its time: searched networks against all others, at equal latency.
 
-Every network is trained by the same recipe on the whole of Fashion-MNIST. The matrix has about 160
+Every network is trained by the same recipe on the whole of Fashion-MNIST. The matrix has about 170
 cells (harness/evidence_matrix.py). Each appends its row to docs/results/search.jsonl as it ends,
 and cells that are there are skipped: run this as often and as long as you like, also several at
 once, in the same folder; a killed cell goes on where it was. docs/results/search.md is made from
@@ -18,6 +18,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+import torch
 from harness.evidence_figures import checks, summary_rows
 from harness.evidence_latency import measured_rows, yardsticks
 from harness.evidence_matrix import Cell, Row, cell_of, cells, cells_before
@@ -38,6 +39,7 @@ RESULTS = Path("docs/results/search.jsonl")
 def main() -> None:
     """Run the cells that are missing, then make the page and report."""
     options = read_options(__doc__)
+    torch.set_num_threads(1)
     RUNS.mkdir(parents=True, exist_ok=True)
     if not options.quick:
         with locked(RUNS / "table.lock", wait=True):
@@ -77,7 +79,7 @@ def measure_rows(table: LatencyTable) -> None:
         ]
         for row in measured_rows(todo, yardsticks(rows), table):
             print(f"== measured {row['cell']}", file=sys.stderr)
-            put_row(row)
+            put_row(row, if_same=True)
 
 
 def next_cell(*, is_here: bool) -> Cell | None:
@@ -119,15 +121,18 @@ def read_rows() -> list[Row]:
     return list({row["cell"]: row for row in map(json.loads, lines)}.values())
 
 
-def put_row(row: Row) -> None:
+def put_row(row: Row, *, if_same: bool = False) -> None:
     """Add a row to the results or replace the cell's, whole or not at all.
 
-    Where its network is another now, the rows go whose networks follow from it.
+    Where its network is another now, the rows go whose networks follow from it; with `if_same` the
+    row is then left as it is.
     """
     with locked(RUNS / "results.lock", wait=True):
         found = {each["cell"]: each for each in read_rows()}
         earlier = found.get(row["cell"], row)
         if any(earlier.get(field) != row.get(field) for field in ("genotype", "candidates")):
+            if if_same:
+                return
             for each in [each for each in found.values() if follows(each, row)]:
                 forget_training(RUNS / each["cell"])
                 del found[each["cell"]]

@@ -59,7 +59,7 @@ def compile_run(
 
     Exits with 4 where they do not, with 3 where a library takes more memory than --budget.
 
-    Example: barsctl compile runs/demo --target host --target aarch64
+    Example: barsctl compile runs/train --target host --target aarch64
     """
     from barsctl.onnx_package import compile_onnx
     from barsctl.package import PackageSettings, write_package

@@ -25,7 +25,7 @@ def demo(
             "--budget",
             parser=budget,
             metavar="latency=AMOUNT",
-            help="For this machine; by default midway between the space's extremes.",
+            help="For this machine; by default the geometric mean of the space's extremes.",
         ),
     ] = None,
     seed: Seed = 0,

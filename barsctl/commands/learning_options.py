@@ -81,7 +81,8 @@ Trials = Annotated[
     int,
     typer.Option(
         min=0,
-        help="Networks that derive begins to train, candidates and others, to rank them.",
+        help="Networks that derive begins to train, candidates and others, to rank them; at most "
+        "--candidates.",
     ),
 ]
 TrialEpochs = Annotated[

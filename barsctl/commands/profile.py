@@ -28,7 +28,8 @@ BUSY_SPREAD = 0.5
 
 def profile(
     space: Annotated[
-        list[str], typer.Option(help=f"Spaces whose kernels to measure: {', '.join(SPACES)}.")
+        list[str],
+        typer.Option(help=f"Whose kernels to measure: {', '.join(SPACES)}, or a TOML file."),
     ] = ["demo"],  # noqa: B006 (typer reads it, nobody changes it)
     reference: Annotated[
         ReferenceName | None,

@@ -8,12 +8,12 @@ import typer
 from barsctl.errors import BarsError
 
 table = typer.Typer(help="Latency tables as CSV.", no_args_is_help=True)
-Table = Annotated[Path, typer.Argument(help="A latency table, as barsctl profile writes it.")]
-Csv = Annotated[Path, typer.Argument(help="The same as CSV.")]
+Read = Annotated[Path, typer.Argument(help="The file to read.")]
+Written = Annotated[Path, typer.Argument(help="The file to write, which is not there yet.")]
 
 
 @table.command("export")
-def export_table(table: Table, csv: Csv) -> None:
+def export_table(table: Read, csv: Written) -> None:
     """Write a latency table as CSV: a row per kernel, all else in lines that begin with #.
 
     Example: barsctl table export host.jsonl host.csv
@@ -26,7 +26,7 @@ def export_table(table: Table, csv: Csv) -> None:
 
 
 @table.command("import")
-def import_table(csv: Csv, table: Table) -> None:
+def import_table(csv: Read, table: Written) -> None:
     """Make a latency table of a CSV file, as export writes it.
 
     Example: barsctl table import board.csv board.jsonl

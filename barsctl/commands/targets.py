@@ -71,7 +71,7 @@ def _lines(row: BoardRow) -> "Iterator[str]":
     yield f"kernels of        {row.processor}, {row.vector_bits}-bit vectors"
     yield f"needs             {' '.join(row.instructions) or '-'}"
     yield f"LLVM              {row.triple} {' '.join((row.cpu, *row.features))}"
-    yield f"clock             {cores}{clock}{ram}"
+    yield f"board             {cores}{clock}{ram}"
     yield f"emulator          {emulator}"
     yield f"compiles here     {_yes(row.compiles_here, 'no: barsctl doctor')}"
     yield f"runs here         {row.runs_here}"

@@ -52,7 +52,7 @@ def verify(
 
     With --on rpc://board:9090 the programs themselves are run on a board, by barsctl-agent.
 
-    Example: barsctl verify runs/demo/compiled
+    Example: barsctl verify runs/train/compiled
     """
     from barsctl.package_files import find_package
     from barsctl.package_verify import verified_json, verify_package

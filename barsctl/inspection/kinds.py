@@ -85,7 +85,7 @@ def _text_reader(path: Path, start: bytes) -> Reader:
     first = start.partition(b"\n")[0]
     row = _parsed(first.removeprefix(b"#"))
     if first.startswith(b"#"):
-        return _fitting(CSV, path, {} if isinstance(row, Exception) else row)
+        return _fitting(CSV, path, row)
     if isinstance(row, dict):
         return _fitting(ROWS | DOCUMENTS, path, row)
     return _fitting(DOCUMENTS, path, _parsed(path.read_bytes()))

@@ -47,18 +47,26 @@ def mean_of_seeds(rows: Sequence[Row], group: Group, budget_us: float, name: str
     return statistics.mean(found) if len(found) == len(SEEDS) else math.nan
 
 
+def measured_mean(rows: Sequence[Row], group: Group, budget_us: float, name: str = "") -> float:
+    """The same; not a number before all were measured, since latencies are to be equal."""
+    wanted = (group, budget_us, name)
+    found = [row for row in rows if (row["group"], row["budget_us"], row["name"]) == wanted]
+    is_measured = all(row.get("measured_us") is not None for row in found)
+    return mean_of_seeds(rows, group, budget_us, name) if is_measured else math.nan
+
+
 def best_mean(rows: Sequence[Row], group: OpponentGroup, budget_us: float) -> float:
-    """The mean of what was best on validation images from the first seed, once all are there."""
+    """The measured mean of what was best on validation images from the first seed."""
     best = settled_best(group, budget_us, SPACE, rows)
     if best is None:
         return math.nan
-    return mean_of_seeds(rows, group, best["budget_us"], best["name"])
+    return measured_mean(rows, group, best["budget_us"], best["name"])
 
 
 def best_mean_of_3x3(rows: Sequence[Row]) -> float:
     """The mean of the best uniform design that has 3x3 convolutions alone, chosen alike."""
     best = settled_best_of_3x3(SPACE, rows)
-    return math.nan if best is None else mean_of_seeds(rows, "uniform", MIDDLE_US, best["name"])
+    return math.nan if best is None else measured_mean(rows, "uniform", MIDDLE_US, best["name"])
 
 
 def random_tests(rows: Sequence[Row]) -> list[float]:
@@ -90,7 +98,7 @@ def promise_correlation(rows: Sequence[Row]) -> tuple[int, float]:
         for row in rows
         if (row["budget_us"], row["seed"]) == (MIDDLE_US, SEEDS[0])
         and row["group"] in FORETOLD
-        and None not in (row["test"], row["genotype"])
+        and None not in (row["test"], row.get("genotype"))
     ]
     if len(pairs) < 2:
         return len(pairs), math.nan
@@ -104,15 +112,14 @@ def checks(rows: Sequence[Row]) -> list[Check]:
 
 def _checks(rows: Sequence[Row]) -> Iterator[Check]:
     for budget in BUDGETS_US:
-        ahead = mean_of_seeds(rows, "searched", budget) - best_mean(rows, "reference", budget)
+        ahead = measured_mean(rows, "searched", budget) - best_mean(rows, "reference", budget)
         yield Check(f"searched over the best reference at {budget:g} us, points", ahead, 1.0)
+    measured = measured_mean(rows, "searched", MIDDLE_US)
+    uniform = measured - best_mean(rows, "uniform", MIDDLE_US)
+    yield Check("searched over the best uniform design, points", uniform, 0.5)
+    of_3x3 = measured - best_mean_of_3x3(rows)
+    yield Check("searched over the best uniform design of 3x3 alone, points", of_3x3, 0.5)
     searched = mean_of_seeds(rows, "searched", MIDDLE_US)
-    uniform = best_mean(rows, "uniform", MIDDLE_US)
-    yield Check("searched over the best uniform design, points", searched - uniform, 0.5)
-    of_3x3 = best_mean_of_3x3(rows)
-    yield Check(
-        "searched over the best uniform design of 3x3 alone, points", searched - of_3x3, 0.5
-    )
     drawn = random_tests(rows)
     median, best = math.nan, math.nan
     if len(drawn) == RANDOM_NETWORKS:
@@ -122,7 +129,7 @@ def _checks(rows: Sequence[Row]) -> Iterator[Check]:
     alone: tuple[Group, ...] = ("topology", "layout")
     for group in alone:
         ahead = searched - mean_of_seeds(rows, group, MIDDLE_US)
-        yield Check(f"searched over a search of the {group} alone, points", ahead, 0.0)
+        yield Check(f"searched over a search of the {group} alone, points", ahead, 0.01)
     yield Check("rank correlation of shared and trained accuracy", rank_correlation(rows), 0.5)
     yield Check("searched networks within their budgets as measured", within_budgets(rows), 1.0)
 

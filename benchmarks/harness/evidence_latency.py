@@ -1,6 +1,6 @@
 """What the networks of the evidence take, in microseconds of the day of its table.
 
-A rented machine is slower on some days than on others. So networks are timed in turns with some
+A shared machine is slower on some days than on others. So networks are timed in turns with some
 that were measured that day, and what these take longer now is taken off. `measured_networks` times
 what it is given in turns.
 """

@@ -47,6 +47,7 @@ from targets.measuring.place import LOCAL
 from targets.subjects.subject import subject_specs
 
 from .evidence_matrix import (
+    BUDGETS_US,
     FIRST_SEARCHED,
     Cell,
     ReferenceForm,
@@ -62,7 +63,8 @@ IMAGES: Final = Images(SPACE.image_channels, SPACE.image_size, SPACE.classes)
 # Random networks that the table is corrected by.
 CALIBRATED = 10
 REFERENCE_CHANNELS = range(8, 49, 8)
-# Of the budget: what makes less use of it, for the steps of its channels, is no opponent.
+# Of the budget: what makes less use of it, for the steps of its channels, is trained under a
+# smaller one, and is an opponent from there.
 USED_SHARE = 0.7
 # Random networks are drawn until one uses this much of the budget, as a searched one does.
 RANDOM_USED_SHARE = 0.9
@@ -223,7 +225,7 @@ def _made_reference(name: str, budget_us: float, table: LatencyTable) -> Made | 
         )
     except BudgetUnreachable:
         return None
-    if 1e3 * cost_ms < USED_SHARE * budget_us:
+    if budget_us > BUDGETS_US[0] and 1e3 * cost_ms < USED_SHARE * budget_us:
         return None
     return _made_form(form, channels)
 

@@ -15,17 +15,23 @@ COLOURS = {"searched": "C3", "reference": "C0", "uniform": "C2", "random": "0.7"
 
 
 def write_budget_plot(rows: Sequence[Row], path: Path) -> None:
-    """Test accuracy over measured latency, a dot per trained network."""
+    """Test accuracy over latency, a dot per trained network; hollow where it is predicted."""
     figure = Figure(figsize=(6.4, 4.0), layout="constrained")
     axes = figure.add_subplot()
     for group, colour in COLOURS.items():
         found = [row for row in rows if row["group"] == group]
-        axes.scatter(
-            [row["measured_us"] for row in found],
-            [100 * row["test"] for row in found],
-            s=16, color=colour, label=group, zorder=1 if group == "random" else 2,
-        )  # fmt: skip
-    axes.set_xlabel("measured latency (us)")
+        if found:
+            measured = [row["measured_us"] for row in found]
+            axes.scatter(
+                [
+                    row["predicted_us"] if each is None else each
+                    for row, each in zip(found, measured, strict=True)
+                ],
+                [100 * row["test"] for row in found],
+                facecolors=["none" if each is None else colour for each in measured],
+                s=16, edgecolors=colour, label=group, zorder=1 if group == "random" else 2,
+            )  # fmt: skip
+    axes.set_xlabel("latency (us); hollow: predicted, not measured yet")
     axes.set_ylabel("test accuracy (%)")
     axes.grid(visible=True, alpha=0.2)
     axes.legend(loc="lower right")

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
+from threading import Event, Thread
 from typing import Final
 
 import torch
@@ -50,6 +51,8 @@ TRIALS = 8
 # Of the architecture, 5 times slower than a search's own, and with no press for decisions: one
 # network a step says little of an option, and the chance of the first steps would be decided.
 SLOW_RATE = 2.5e-3
+# How often a clock is written.
+SECONDS_PER_WRITE = 10.0
 # Trials choose among what a search left, and would hide what a part of it does.
 UNTRIED: Final = ("without", "with")
 
@@ -58,8 +61,8 @@ UNTRIED: Final = ("without", "with")
 class Searched:
     """What a search and derive came to.
 
-    seconds and images: of both. candidates: CANDIDATES of those compared, evenly over the ranking:
-    each one's choices and its accuracy with shared weights.
+    seconds of a processor and images trained on: of both. candidates: CANDIDATES of those compared,
+    evenly over the ranking: each one's choices and its accuracy with shared weights.
     """
 
     genotype: Genotype
@@ -102,9 +105,12 @@ def search_settings(cell: Cell) -> SearchSettings:
 def derived_by(cell: Cell) -> str:
     """How a search's network is chosen; a row that tells of another way is to be made anew."""
     if cell.group in UNTRIED:
-        return "no trials"
+        return "no trials, after a search by the costs of connected networks"
     epochs = DeriveSettings().trial_epochs
-    return f"{TRIALS} trials of {epochs} epochs, promise of MACs**(2/3), the best to the end"
+    return (
+        f"{TRIALS} trials of {epochs} epochs, promise of MACs**(2/3), the best to the end, after a "
+        "search by the costs of connected networks"
+    )
 
 
 def is_current(row: Row) -> bool:
@@ -167,12 +173,26 @@ def _forget_derived(run: Path) -> None:
 
 @contextmanager
 def timed(clock: Path) -> Iterator[None]:
-    """Add what passes to the seconds in a file, also where it ends early."""
-    start, before = time.monotonic(), seconds_of(clock)
+    """Add the processor's seconds to those in a file, now and then: a run may be killed."""
+    start, before = time.process_time(), seconds_of(clock)
+
+    def write() -> None:
+        write_atomically(clock, str(before + time.process_time() - start))
+
+    ended = Event()
+
+    def write_on() -> None:
+        while not ended.wait(SECONDS_PER_WRITE):
+            write()
+
+    writer = Thread(target=write_on, daemon=True)
+    writer.start()
     try:
         yield
     finally:
-        write_atomically(clock, str(before + time.monotonic() - start))
+        ended.set()
+        writer.join()
+        write()
 
 
 def training_of(run: Path) -> tuple[Path, Path]:

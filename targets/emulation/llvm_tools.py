@@ -8,11 +8,13 @@ from targets.errors import TargetError
 
 _RELEASE = 22
 _DEADLINE_S = 300.0
+LLVM_TOOLS = tuple(f"{tool}-{_RELEASE}" for tool in ("llvm-mca", "llvm-objdump"))
+"""What models cycles."""
 
 
 def has_llvm_tools() -> bool:
     """Whether what models cycles is installed."""
-    return all(shutil.which(f"{tool}-{_RELEASE}") for tool in ("llvm-mca", "llvm-objdump"))
+    return all(map(shutil.which, LLVM_TOOLS))
 
 
 def run_llvm(tool: str, *words: str, stdin: str = "") -> str:
@@ -21,7 +23,7 @@ def run_llvm(tool: str, *words: str, stdin: str = "") -> str:
     if path is None:
         raise TargetError(
             f"{tool}-{_RELEASE} is not installed, and cycles are modelled with it; "
-            f"on Debian: apt install llvm-{_RELEASE}"
+            f"on later Debians than 12: apt install llvm-{_RELEASE}"
         )
     try:
         done = subprocess.run(

@@ -55,7 +55,7 @@ def test_own_boards_are_listed_last(capsys: pytest.CaptureFixture[str]) -> None:
     targets("mine")
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].endswith("(own board)")
-    assert "clock             6 cores, 1.8 GHz" in lines
+    assert "board             6 cores, 1.8 GHz" in lines
 
 
 def test_target_is_told_by_name_and_by_file(

@@ -39,6 +39,13 @@ def test_missing_emulator_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "qemu-aarch64, qemu-arm" in check.remedy
 
 
+def test_missing_models_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "")
+    check = doctor.check_llvm()
+    assert (check.ok, check.needed, check.found) == (False, False, "none")
+    assert check.remedy.startswith("llvm-mca-22, llvm-objdump-22 of LLVM 22")
+
+
 def test_file_in_place_of_the_cache_is_found(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

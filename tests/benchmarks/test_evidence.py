@@ -45,8 +45,8 @@ def row(cell: Cell, test: float | None, *, shared: float | None = None) -> Row:
     return {
         "cell": cell.key, "group": cell.group, "budget_us": cell.budget_us, "seed": cell.seed,
         "name": cell.name, "machine": "EPYC", "validation": test, "test": test,
-        "measured_us": 0.9 * cell.budget_us, "shared": shared, "network": "small",
-        "search_images": 0, "genotype": None, "channels": 8,
+        "predicted_us": 0.8 * cell.budget_us, "measured_us": 0.9 * cell.budget_us,
+        "shared": shared, "network": "small", "search_images": 0, "genotype": None, "channels": 8,
     }  # fmt: skip
 
 
@@ -89,8 +89,8 @@ def test_page_shows_the_opponents_of_a_smaller_budget(tmp_path: Path) -> None:
     ]
     write_page(rows, [], tmp_path / "search.md", epochs=10, measured_on="EPYC")
     _, middle = (tmp_path / "search.md").read_text().split("hand-crafted, 25.2 us")
-    assert "| reference small | 17.6 | 2 | 89.50 |" in middle
-    assert "| reference large | 22.7 | 1 | 80.00 |" in middle
+    assert "| reference small | 15.6 | 17.6 | 2 | 89.50 |" in middle
+    assert "| reference large | 20.2 | 22.7 | 1 | 80.00 |" in middle
 
 
 def seeds_of(rows: list[Row], name: str) -> list[int]:
@@ -237,7 +237,7 @@ def test_network_that_was_derived_otherwise_is_made_anew(
     assert "`: above, derived by 3 trials of 1 epochs" in page
     assert "count until they are made anew" in page
     for part in (Cell("without", MIDDLE_US, 0, "noise"), Cell("with", MIDDLE_US, 0, "teacher")):
-        assert derived_by(part) == "no trials"
+        assert derived_by(part).startswith("no trials")
     assert derived_by(Cell("layout", MIDDLE_US, 0)) == now["derived_by"]
 
 
@@ -315,6 +315,23 @@ def test_figure_is_not_told_while_a_row_is_missing(key: str, untold: set[str]) -
     assert {check.name for check in checks(without) if math.isnan(check.value)} == untold
 
 
+@pytest.mark.parametrize(
+    ("key", "untold"),
+    [
+        ("searched_25.2us_1", {f"{ALONE}25.2 us, points", f"{OVER} best uniform design, points",
+            f"{OVER} best uniform design of 3x3 alone, points", WITHIN}),
+        ("reference_small_19.5us_2", {f"{ALONE}19.5 us, points"}),
+        ("uniform_mixed-chain-1_25.2us_0", {f"{OVER} best uniform design, points"}),
+        ("random_7_25.2us_0", set()),
+    ],
+)  # fmt: skip
+def test_figure_at_equal_latency_is_not_told_before_it_is_measured(
+    key: str, untold: set[str]
+) -> None:
+    rows = [{**each, "measured_us": None} if each["cell"] == key else each for each in whole_rows()]
+    assert {check.name for check in checks(rows) if math.isnan(check.value)} == untold
+
+
 @pytest.mark.parametrize("key", ["random_7_25.2us_0", "candidate_3_25.2us_0"])
 def test_figure_is_not_told_of_weights_that_diverged(key: str) -> None:
     rows = [{**each, "test": None} if each["cell"] == key else each for each in whole_rows()]
@@ -327,7 +344,7 @@ def test_networks_that_were_not_measured_are_in_no_budget(tmp_path: Path) -> Non
     (within,) = (check for check in checks(found) if "as measured" in check.name)
     assert not within.ok
     write_page(found[4:5], [], tmp_path / "search.md", epochs=10, measured_on="EPYC")
-    assert "| searched |  | 1 | 90.00 |" in (tmp_path / "search.md").read_text()
+    assert "| searched | 20.2 |  | 1 | 90.00 |" in (tmp_path / "search.md").read_text()
 
 
 def test_row_that_was_joined_twice_counts_once(
@@ -344,7 +361,8 @@ def test_page_tells_the_figures_that_are_whole(tmp_path: Path) -> None:
     write_page(whole_rows(), [], tmp_path / "search.md", epochs=10, measured_on="EPYC")
     page = (tmp_path / "search.md").read_text()
     assert "| searched over the best uniform design, points | 0.40 | 0.5 | **missed** |" in page
-    assert "not trained yet" not in page
+    assert "measured yet |" not in page
+    assert (tmp_path / "search-ranks.svg").exists()
 
 
 def test_page_tells_what_is_missing(tmp_path: Path) -> None:
@@ -357,11 +375,9 @@ def test_page_tells_what_is_missing(tmp_path: Path) -> None:
         measured_on="EPYC",
     )
     page = (tmp_path / "search.md").read_text()
-    assert "| searched | 22.7 | 2 | 90.50 | 90.00, 91.00 | small |" in page
+    assert "| searched | 20.2 | 22.7 | 2 | 90.50 | 90.00, 91.00 | small |" in page
     assert page.endswith("## What is missing\n\n- `random_3_25.2us_0`\n")
-    assert {path.name for path in tmp_path.iterdir()} == {
-        "search.md", "search-budgets.svg", "search-ranks.svg",
-    }  # fmt: skip
+    assert {path.name for path in tmp_path.iterdir()} == {"search.md", "search-budgets.svg"}
 
 
 def test_page_tells_what_the_promise_foretells(tmp_path: Path) -> None:
@@ -382,7 +398,7 @@ def test_page_tells_what_the_promise_foretells(tmp_path: Path) -> None:
     write_page(rows, [], tmp_path / "search.md", epochs=10, measured_on="EPYC")
     page = (tmp_path / "search.md").read_text()
     assert "of 6 networks\nwithin 25.2 us (uniform, random, and what a search was" in page
-    assert "accuracies is 0.87." in page
+    assert "with their test accuracies is 0.87." in page
 
 
 @pytest.mark.parametrize("convs", [0, 2])

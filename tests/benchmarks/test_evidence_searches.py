@@ -11,7 +11,15 @@ from harness import evidence_networks, evidence_searches
 from harness.evidence_matrix import FIRST_SEARCHED, MIDDLE_US, SEEDS, Cell, Row
 from harness.evidence_networks import make_network, search_budget_us
 from harness.evidence_runs import train_settings
-from harness.evidence_searches import SPACE, Searched, search_settings, searched, training_of
+from harness.evidence_searches import (
+    SPACE,
+    Searched,
+    search_settings,
+    searched,
+    seconds_of,
+    timed,
+    training_of,
+)
 
 from barsctl.derive import DeriveSettings
 from barsctl.halving import open_halving
@@ -138,6 +146,16 @@ def test_cell_is_trained_as_the_trials_of_its_search(
     assert halving.whole.epochs == train_settings(cell).epochs
 
 
+def test_seconds_of_a_killed_run_count(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(evidence_searches, "SECONDS_PER_WRITE", 0.01)
+    clock = tmp_path / "clock"
+    clock.write_text("100")
+    with timed(clock):
+        while seconds_of(clock) == 100:  # the processor is busy
+            pass
+    assert 100 < seconds_of(clock) < 200
+
+
 def test_what_follows_from_another_network_is_made_anew(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -157,7 +175,10 @@ def test_what_follows_from_another_network_is_made_anew(
     evidence.put_row(first | {"measured_us": 20.0})
     assert [each["cell"] for each in evidence.read_rows()] == keys
     assert folder.exists()
-    evidence.put_row(first | {"genotype": {"widths": [2]}})
+    other = first | {"genotype": {"widths": [2]}}
+    evidence.put_row(other, if_same=True)  # it was measured while another network took its place
+    assert [each["cell"] for each in evidence.read_rows()] == keys
+    evidence.put_row(other)
     left = {each["cell"] for each in evidence.read_rows()}
     assert left == {FIRST_SEARCHED.key, others[2].key, others[3].key}
     assert not folder.exists()
