@@ -47,7 +47,6 @@ from targets.measuring.place import LOCAL
 from targets.subjects.subject import subject_specs
 
 from .evidence_matrix import (
-    BUDGETS_US,
     FIRST_SEARCHED,
     Cell,
     ReferenceForm,
@@ -63,9 +62,6 @@ IMAGES: Final = Images(SPACE.image_channels, SPACE.image_size, SPACE.classes)
 # Random networks that the table is corrected by.
 CALIBRATED = 10
 REFERENCE_CHANNELS = range(8, 49, 8)
-# Of the budget: what makes less use of it, for the steps of its channels, is trained under a
-# smaller one, and is an opponent from there.
-USED_SHARE = 0.7
 # Random networks are drawn until one uses this much of the budget, as a searched one does.
 RANDOM_USED_SHARE = 0.9
 
@@ -220,12 +216,8 @@ def _form(name: str) -> ReferenceForm:
 def _made_reference(name: str, budget_us: float, table: LatencyTable) -> Made | None:
     form = _form(name)
     try:
-        channels, (cost_ms,) = widest(
-            name, partial(_reference, form), [latency_budget(budget_us)], [table]
-        )
+        channels, _ = widest(name, partial(_reference, form), [latency_budget(budget_us)], [table])
     except BudgetUnreachable:
-        return None
-    if budget_us > BUDGETS_US[0] and 1e3 * cost_ms < USED_SHARE * budget_us:
         return None
     return _made_form(form, channels)
 

@@ -37,7 +37,7 @@ kernels of the space's 1x1 convolutions and 3x3 stem were added on a later day, 
 three measurements.) What was asked at equal latency counts once all networks that are compared are
 measured. Networks are measured in turns with the best reference of each budget and the best uniform
 design, and what these take longer than on the day of the table is taken off: shared machines are
-slower on some days. As channels come in steps, each budget is just above what a strong reference
+slower on some days. As channels come in steps, each budget is just above what its best reference
 takes, and the best reference of a smaller budget is the opponent under a larger one too where it is
 more accurate. What was chosen among several was chosen on the 6 000 validation images, from the
 first seed, and searched networks from each of theirs; but how trials rank was designed on the

@@ -24,7 +24,7 @@ OTHER_RECIPES = ("full", "recipe", "float")
 NOTHING: Final[Row] = {
     "validation": None,
     "test": None,
-    "why": "nothing keeps to the budget and uses it",
+    "why": "nothing keeps to the budget",
 }
 
 
