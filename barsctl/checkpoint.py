@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor, device
@@ -109,10 +110,19 @@ def optimizer_tensors(optimizer: Optimizer) -> dict[str, Tensor]:
 
 
 def restore_optimizer(optimizer: Optimizer, tensors: Mapping[str, Tensor]) -> None:
-    """Put back what `optimizer_tensors` returned, into an optimiser of the same settings."""
+    """Put back what `optimizer_tensors` returned, into an optimiser of the same settings.
+
+    As a step makes them: means lie in memory like their parameters, counts of steps on the CPU.
+    Otherwise a GPU would be waited for at every count, and means be laid out anew in every step.
+    """
+    parameters = [each for group in optimizer.param_groups for each in group["params"]]
     state: dict[int, dict[str, Tensor]] = {}
     for key, tensor in tensors.items():
         index, name = key.split("/")
-        state.setdefault(int(index), {})[name] = tensor
+        parameter = parameters[int(index)]
+        is_like = tensor.shape == parameter.shape and tensor.ndim > 0
+        state.setdefault(int(index), {})[name] = (
+            torch.empty_like(parameter).copy_(tensor) if is_like else tensor.cpu()
+        )
     groups = optimizer.state_dict()["param_groups"]
     optimizer.load_state_dict({"state": state, "param_groups": groups})

@@ -17,12 +17,14 @@ DeviceName = Literal["auto", "cpu", "cuda"]
 def find_device(name: DeviceName) -> torch.device:
     """Return the device; auto is the GPU where there is one. Raises BarsError.
 
-    Of several processes each takes a GPU of its own.
+    Of several processes each takes a GPU of its own. What is computed in float32 there is from then
+    on not rounded to TensorFloat-32: signs near their thresholds would differ from the CPU's.
     """
     if name == "cpu" or (name == "auto" and not torch.cuda.is_available()):
         return torch.device("cpu")
     if not torch.cuda.is_available():
         raise BarsError(f"device {name}: torch finds no GPU here; take --device cpu")
+    torch.backends.cudnn.allow_tf32 = False
     ranks, gpus = launched(), torch.cuda.device_count()
     if ranks.size == 1:
         return torch.device("cuda")

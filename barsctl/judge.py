@@ -126,10 +126,8 @@ def judging_ranks(folder: Path, settings: JudgeSettings, *, device: torch.device
     when the first one leaves the context. Raises as `open_judge`.
     """
     if is_first():
-        try:
-            yield True
-        finally:
-            from_first(b"")
+        yield True
+        from_first(b"")  # not after an error: the others may wait for something else
         return
     judge = open_judge(folder, read_search_config(folder), settings, device=device)
     while content := from_first(b""):

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from costmodels.selection import AnyBudget
+from space.atomic import remove_leftovers
 from space.decisions import decisions
 from space.nn.architecture import Architecture
 from space.nn.supernet import Supernet
@@ -74,6 +75,8 @@ def search(
     Leaves the supernet, the architecture and all that resuming needs in last.safetensors. Several
     processes share every batch; the first one writes the files.
     """
+    if is_first():
+        remove_leftovers(folder / LAST)
     state = new_state(space, dataset, settings, budgets=len(budgets), device=device, kept=kept)
     first_epoch = restore(state, folder, device=device) if (folder / LAST).exists() else 0
     require_same_start(folder, first_epoch)

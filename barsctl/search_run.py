@@ -18,6 +18,7 @@ from space.decisions import Choices, decisions
 from space.genotype import choices_of, genotype_of, random_genotype
 from space.search_space import LATER_SPACE_FIELDS, SearchSpace
 from space.strict_json import dump_strict, parse_strict
+from space.uniform import uniform_kinds
 
 from .architecture_metrics import log_probabilities
 from .budgets import Budget
@@ -55,6 +56,16 @@ class SearchConfig:
     """The choices of decisions that are not searched."""
 
     def __post_init__(self) -> None:
+        if len(self.kept) == len(decisions(self.space)):
+            raise BarsError(
+                f"space {self.space.name}: --keep leaves nothing to search; train the network of "
+                "--like as it is"
+            )
+        if self.teacher == FLOAT and "all-conv" not in uniform_kinds(self.space):
+            raise BarsError(
+                f"--teacher float: the twin has 3x3 convolutions, space {self.space.name} has no "
+                "bconv3x3; take a trained teacher, or none"
+            )
         # Whatever the other choices are, these must go with them.
         others = choices_of(random_genotype(self.space, np.random.default_rng(0)))
         genotype_of(self.space, {**others, **self.kept})

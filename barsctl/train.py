@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from space.atomic import remove_leftovers
 from space.nn.real import set_real_weights
 
 from .batches import (
@@ -168,7 +169,8 @@ def train_epochs(
             if log is None:  # the first process writes the files
                 continue
             if is_best:
-                save_checkpoint(folder / BEST, {"network": average.state_dict()}, state={})
+                told = {"best_epoch": epoch, "best": found}
+                save_checkpoint(folder / BEST, {"network": average.state_dict()}, state=told)
             log.write(epoch, {
                 "loss": tally.loss,
                 "accuracy": {"train": tally.accuracy, "validation": found},
@@ -231,6 +233,9 @@ def _restore(
     device: torch.device,
 ) -> tuple[int, int, float]:  # fmt: skip
     """Put back what the last checkpoint holds; return the next epoch and the best so far."""
+    if is_first():
+        for name in (LAST, BEST):
+            remove_leftovers(folder / name)
     if not (folder / LAST).exists():
         return 0, -1, -1.0
     checkpoint = load_checkpoint(folder / LAST, device=device)
@@ -239,6 +244,10 @@ def _restore(
         checkpoint.restore(average, "average")
     restore_optimizer(optimizer, checkpoint.part("optimizer"))
     next_epoch = int(checkpoint.number("epoch")) + 1
+    if (folder / BEST).exists():
+        # A kill may have come between the two files, and an epoch that is done again may differ.
+        best = load_checkpoint(folder / BEST, device=device)
+        checkpoint = best if best.state else checkpoint  # earlier versions told nothing there
     return next_epoch, int(checkpoint.number("best_epoch")), checkpoint.number("best")
 
 

@@ -6,9 +6,11 @@ of an upper bound, a Lagrange relaxation of the budgets, until no other layout c
 
 Budgets on what does not add up judge the best solution of all layouts. One that breaks such a
 budget names choices that must not come together; that combination is forbidden, in every layout,
-and the search for the best goes on (logic-based Benders cuts).
+and the search for the best goes on (logic-based Benders cuts). A layout whose best networks break
+such budgets too often is given up: there the result may not be the best.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from heapq import heapify, heappop, heappush
@@ -27,8 +29,10 @@ from .term_index import TermIndex, choices_cost
 
 Floats = NDArray[np.float64]
 _MULTIPLIERS = (0.0, *np.geomspace(1e-2, 1e4, 36))
-# Networks that may break a budget on what does not add up before the search for one is given up.
-MAX_CONFLICTS = 1000
+# Networks that may break a budget on what does not add up before the search for one is given up, of
+# one layout before another is looked at, and of layouts that are drawn. Where a network would fit
+# but for gaps between its buffers, only itself is forbidden: a layout may have thousands.
+MAX_CONFLICTS, MAX_LAYOUT_CONFLICTS, MAX_DRAWN_CONFLICTS = 1000, 32, 128
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -103,6 +107,8 @@ def most_probable(
     bounds = _bounds(space.tables, space.layouts, values=space.values, limits=space.limits)
     bounds[~space.feasible] = -np.inf
     best = _best_choices(space, bounds)
+    if best is None and max(space.broken.values(), default=0) == MAX_LAYOUT_CONFLICTS:
+        raise _given_up(space)
     if best is None:
         added = [budget for budget in budgets if isinstance(budget, Budget)]
         kept = _kept(log_probabilities)
@@ -119,11 +125,14 @@ def most_probable_of_layouts(
 ) -> Iterator[Choices]:
     """Yield the most probable choices with each of some widths and depths that has any.
 
-    drawn: the options of all widths and depths. As `most_probable` otherwise.
+    drawn: the options of all widths and depths. As `most_probable` otherwise, but that it ends
+    where too many networks break budgets on what does not add up.
     """
     space, _ = _opened(options, terms, log_probabilities, budgets)
     names, counts = space.layouts.names, space.layouts.counts
     for each in drawn:
+        if len(space.conflicts) >= MAX_DRAWN_CONFLICTS:
+            return
         layout = int(np.ravel_multi_index([each[name] for name in names], counts))
         alone = np.full(space.layouts.size, -np.inf)
         alone[layout] = 0.0 if space.feasible[layout] else -np.inf
@@ -174,6 +183,8 @@ class _Choosing:
     others: Sequence[ChoicesBudget]
     feasible: NDArray[np.bool_]
     conflicts: list[Conflict] = field(default_factory=list)
+    broken: Counter[int] = field(default_factory=Counter)
+    """Networks of each layout that had a conflict."""
 
     def solve(self, layout: int) -> tuple[float, Choices] | None:
         """The best choices with this layout that have no known conflict, and their value."""
@@ -233,16 +244,23 @@ def _best_choices(space: _Choosing, bounds: Floats) -> Choices | None:
             if conflict is None:
                 return choices
             if len(space.conflicts) == MAX_CONFLICTS:
-                names = ", ".join(budget.name for budget in space.others)
-                raise BudgetUnreachable(
-                    f"the {MAX_CONFLICTS} most probable combinations of choices are all over the "
-                    f"budget {names}, and no more are tried; raise it"
-                )
+                raise _given_up(space)
             space.conflicts.append(conflict)
+            space.broken[layout] += 1
+            if space.broken[layout] == MAX_LAYOUT_CONFLICTS:
+                continue
         solved = space.solve(layout)
         if solved is not None:
             heappush(queue, (-solved[0], layout, solved[1]))
     return None
+
+
+def _given_up(space: _Choosing) -> BudgetUnreachable:
+    names = ", ".join(budget.name for budget in space.others)
+    return BudgetUnreachable(
+        f"the {len(space.conflicts)} most probable combinations of choices are all over the "
+        f"budget {names}, and no more are tried; raise it"
+    )
 
 
 def _first_conflict(budgets: Sequence[ChoicesBudget], choices: Choices) -> Conflict | None:

@@ -1,9 +1,16 @@
 """Files that are there whole or not at all."""
 
 import errno
+import glob
 import os
 from pathlib import Path
 from uuid import uuid4
+
+
+def remove_leftovers(path: Path) -> None:
+    """Remove what killed writes of a file left beside it; nobody may be writing it now."""
+    for each in path.parent.glob(f".{glob.escape(path.name)}.{32 * '[0-9a-f]'}"):
+        each.unlink(missing_ok=True)
 
 
 def write_atomically(path: Path, data: str | bytes) -> None:

@@ -15,7 +15,7 @@ Group = Literal[
 OpponentGroup = Literal["reference", "uniform"]
 Row = dict[str, Any]
 FloatKind = Literal["fp32", "int8"]
-# Each just above what the best reference takes: its channels come in steps, and one that uses little
+# Each just above what its best reference takes: channels come in steps, and one that uses little
 # of a budget would be a weak opponent.
 BUDGETS_US = (13.2, 25.2, 35.6)
 MIDDLE_US = BUDGETS_US[1]

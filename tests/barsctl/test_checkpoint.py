@@ -59,6 +59,18 @@ def test_optimizer_state_survives_resume(tmp_path: Path) -> None:
     assert torch.equal(layer.bias, resumed.bias)  # type: ignore[arg-type]
 
 
+def test_restored_means_lie_like_their_parameters() -> None:
+    layer, optimizer = trained(1)
+    saved = {key: each.contiguous() for key, each in optimizer_tensors(optimizer).items()}
+    resumed, resumed_optimizer = trained(0)
+    resumed.weight.data = resumed.weight.data.contiguous(memory_format=torch.channels_last)
+    restore_optimizer(resumed_optimizer, saved)
+    state = resumed_optimizer.state[resumed.weight]
+    assert state["exp_avg"].stride() == resumed.weight.stride() != layer.weight.stride()
+    assert torch.equal(state["exp_avg"], optimizer.state[layer.weight]["exp_avg"])
+    assert (state["step"].device, float(state["step"])) == (CPU, 1.0)
+
+
 def test_missing_checkpoint_is_named(tmp_path: Path) -> None:
     with pytest.raises(BarsError, match=r"last\.safetensors cannot be read"):
         load_checkpoint(tmp_path / "last.safetensors", device=CPU)

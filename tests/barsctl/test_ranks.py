@@ -18,6 +18,7 @@ from barsctl.batches import training_batches
 from barsctl.data.augment import Augmentation
 from barsctl.errors import BarsError
 from barsctl.evaluate import Tally
+from barsctl.judge import JudgeSettings, judging_ranks
 from barsctl.launch import Ranks
 from barsctl.ranks import from_first, is_first, own_ranks
 from barsctl.run_folder import LAST, METRICS, read_metrics
@@ -158,6 +159,24 @@ def test_process_of_its_own_is_the_first_of_one() -> None:
     tally.add(torch.eye(2), torch.tensor([0, 0]), torch.tensor(3.0))
     tally.count_all_ranks()
     assert (tally.loss, tally.accuracy, tally.images) == (3.0, 0.5, 2)
+
+
+def test_error_of_the_first_is_no_farewell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The others may be in the middle of a batch, and would wait for its sums for hours."""
+    told: list[bytes] = []
+    monkeypatch.setattr("barsctl.judge.from_first", told.append)
+
+    def fail() -> None:
+        with judging_ranks(tmp_path, JudgeSettings(), device=CPU) as asks:
+            assert asks
+            raise OSError("the disk is full")
+
+    with pytest.raises(OSError, match="full"):
+        fail()
+    assert told == []
+    with judging_ranks(tmp_path, JudgeSettings(), device=CPU):
+        pass
+    assert told == [b""]
 
 
 def test_batch_smaller_than_the_processes_is_refused(tmp_path: Path) -> None:

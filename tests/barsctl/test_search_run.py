@@ -4,15 +4,19 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from barsctl.budgets import Budget
+from barsctl.data_choice import DataChoice
 from barsctl.errors import BarsError
 from barsctl.folder_lock import FolderInUseError, run_lock
 from barsctl.gap import Gap
 from barsctl.search_run import last_gap, read_search_config, search_run
 from space.errors import SpaceError
-from tests.barsctl.tiny_runs import CPU, tiny_config, tiny_dataset, write_images
+from space.genotype import choices_of, random_genotype
+from space.search_space import Stage
+from tests.barsctl.tiny_runs import CPU, SPACE, tiny_config, tiny_dataset, write_images
 
 OLD_CONFIG = Path(__file__).parents[1] / "data" / "search-config-1.json"
 
@@ -52,6 +56,21 @@ def test_config_that_no_option_gives_is_refused(
     (tmp_path / "config.json").write_text(json.dumps(fields))
     with pytest.raises(BarsError, match=message):
         read_search_config(tmp_path)
+
+
+def test_search_of_nothing_is_refused() -> None:
+    space = replace(SPACE, stages=(Stage(16, 0),))
+    config = tiny_config(DataChoice("npz", None, None, 0))
+    kept = choices_of(random_genotype(space, np.random.default_rng(0)))
+    with pytest.raises(BarsError, match="--keep leaves nothing to search"):
+        replace(config, space=space, kept=kept)
+
+
+def test_float_teacher_of_a_space_without_3x3_convolutions_is_refused() -> None:
+    config = tiny_config(DataChoice("npz", None, None, 0))
+    space = replace(SPACE, primitives=("none", "skip", "bconv1x1"))
+    with pytest.raises(BarsError, match=r"--teacher float: .* space tiny has no bconv3x3; take"):
+        replace(config, space=space, teacher="float")
 
 
 @pytest.mark.parametrize("gap", [{}, 5, {"relaxed": None, "discretised": 0.5}])

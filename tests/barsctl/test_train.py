@@ -1,6 +1,7 @@
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -8,7 +9,7 @@ import torch
 from torch.nn import functional as F
 
 from barsctl.batches import all_batches
-from barsctl.checkpoint import load_checkpoint
+from barsctl.checkpoint import load_checkpoint, save_checkpoint
 from barsctl.data.dataset import Dataset
 from barsctl.errors import BarsError
 from barsctl.evaluate import accuracy
@@ -97,6 +98,31 @@ def test_resumed_training_keeps_the_best_of_before(
     trained = train(fresh_network(dataset), dataset, SETTINGS, folder=folder, device=CPU)
     assert trained == Trained(0, 0.75, 0.125)
     assert (folder / BEST).read_bytes() == best
+
+
+def test_best_epoch_is_that_of_the_kept_weights(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Killed once they are kept, and other sums make the epoch that is done again a worse one."""
+    accuracies = iter([0.5, 0.75, 0.25, 0.125, 0.375])  # two epochs, the second again, and a third
+    monkeypatch.setattr("barsctl.train.accuracy_over_ranks", lambda *_: next(accuracies))
+    dataset, folder = tiny_dataset(tmp_path), new_folder(tmp_path / "run")
+
+    def cut_off(path: Path, parts: Any, *, state: Any) -> None:
+        if path.name == LAST and state["epoch"] == 1:
+            raise PowerCut
+        save_checkpoint(path, parts, state=state)
+
+    monkeypatch.setattr("barsctl.train.save_checkpoint", cut_off)
+    with pytest.raises(PowerCut):
+        train(fresh_network(dataset), dataset, SETTINGS, folder=folder, device=CPU)
+    monkeypatch.setattr("barsctl.train.save_checkpoint", save_checkpoint)
+    best = (folder / BEST).read_bytes()
+    (folder / f".{LAST}.{32 * 'a'}").write_text("what the kill left")
+    trained = train(fresh_network(dataset), dataset, SETTINGS, folder=folder, device=CPU)
+    assert trained == Trained(1, 0.75, 0.375)
+    assert (folder / BEST).read_bytes() == best
+    assert not [each for each in folder.iterdir() if each.name.startswith(f".{LAST}")]
 
 
 def weights_are_real(network: Network) -> set[bool]:

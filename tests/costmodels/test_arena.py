@@ -7,12 +7,13 @@ import pytest
 from numpy.typing import NDArray
 
 from costmodels.arena import ArenaBudget
+from costmodels.choices_budget import Conflict
 from costmodels.errors import BudgetUnreachable
 from costmodels.protocol import term_costs
 from costmodels.registry import COST_MODELS
-from costmodels.selection import Budget, most_probable, within
+from costmodels.selection import Budget, most_probable, most_probable_of_layouts, within
 from costmodels.term_index import choices_cost, term_index
-from space.cost_terms import cost_terms
+from space.cost_terms import Event, cost_terms
 from space.decisions import Choices, decisions
 from space.decode import decode
 from space.genotype import choices_of, genotype_of, random_genotype
@@ -115,6 +116,38 @@ def test_demo_space_is_decided_quickly() -> None:
     ram = ArenaBudget(space, X86_64_VPOPCNT, 16e3)
     found = most_probable(options, terms, random_log_probabilities(options, 0), [ram])
     assert ram.cost(found) <= 16e3
+
+
+def test_layout_of_gaps_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where networks fit but for gaps between buffers, each is forbidden alone."""
+    options, terms = decisions(TINY), cost_terms(TINY)
+    names = [name for name in options if name.startswith(("width/", "depth/"))]
+    dear = {name: np.log(np.linspace(0.1, 0.9, len(values))) for name, values in options.items()}
+    layout = {name: len(options[name]) - 1 for name in names}
+    asked: list[Choices] = []
+
+    def conflict(_: ArenaBudget, choices: Choices) -> Conflict | None:
+        asked.append(choices)
+        if any(choices[name] != option for name, option in layout.items()):
+            return None
+        return tuple(Event(name, frozenset({option})) for name, option in choices.items())
+
+    monkeypatch.setattr(ArenaBudget, "conflict", conflict)
+    monkeypatch.setattr("costmodels.selection.MAX_LAYOUT_CONFLICTS", 3)
+    ram = ArenaBudget(TINY, ARMV7, 1.0)
+    found = most_probable(options, terms, dear, [ram])
+    assert found not in asked[:3]
+    assert len(asked) == 4
+    others = [dict.fromkeys(names, 0), layout]
+    drawn = most_probable_of_layouts(options, terms, dear, [ram], [layout, *others])
+    assert [{name: each[name] for name in names} for each in drawn] == others[:1]
+    monkeypatch.setattr("costmodels.selection.MAX_DRAWN_CONFLICTS", 3)
+    assert list(most_probable_of_layouts(options, terms, dear, [ram], [layout, *others])) == []
+    only = dict(dear)
+    for name, option in layout.items():
+        only[name] = np.where(np.arange(len(dear[name])) == option, 0.0, -np.inf)
+    with pytest.raises(BudgetUnreachable, match=r"the 3 most probable combinations .* raise it"):
+        most_probable(options, terms, only, [ram])
 
 
 def test_giving_up_names_the_budget(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from space.atomic import write_atomically
+from space.atomic import remove_leftovers, write_atomically
 
 
 def test_text_and_bytes_replace_what_was_there(tmp_path: Path) -> None:
@@ -38,6 +38,15 @@ def test_pipes_are_not_replaced(tmp_path: Path) -> None:
         write_atomically(path, "content")
     assert path.is_fifo()
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_leftovers_of_one_file_are_removed(tmp_path: Path) -> None:
+    others = [tmp_path / name for name in ("file", ".file.lock", f".files.{32 * '0'}")]
+    left = tmp_path / f".file.{32 * 'a'}"
+    for each in (*others, left):
+        each.touch()
+    remove_leftovers(tmp_path / "file")
+    assert sorted(tmp_path.iterdir()) == sorted(others)
 
 
 def test_full_disk_names_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
