@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from space.decisions import Decisions
+from space.decisions import Decisions, edge_decisions
 
 Probabilities = Mapping[str, Tensor]
 
@@ -69,7 +69,7 @@ def total_entropy(probabilities: Probabilities) -> Tensor:
 
 def primitive_shares(probabilities: Probabilities, options: Decisions) -> dict[str, float]:
     """Return the mean probability of each primitive over all edges."""
-    edges = [decision for decision in options if decision.startswith("op/")]
+    edges = edge_decisions(options)
     if not edges:
         return {}
     mean = torch.stack([probabilities[edge].detach() for edge in edges]).mean(0).tolist()

@@ -11,7 +11,7 @@ from statistics import mean
 
 from costmodels.selection import AnyBudget, within
 from costmodels.term_index import TermIndex
-from space.decisions import Choices, op_decision, width_decision
+from space.decisions import Choices, edge_decisions, op_decision, width_decision
 from space.genotype import genotype_of, kept_cells
 from space.search_space import KERNEL_SIZES, SearchSpace
 
@@ -97,7 +97,7 @@ def collapse_warnings(
 def _is_settled(probabilities: Probabilities, kept: Mapping[str, int]) -> bool:
     """Whether so much is decided that a network can be expected of the search."""
     open_ones = {name: each for name, each in probabilities.items() if name not in kept}
-    edges = {name: each for name, each in open_ones.items() if name.startswith("op/")}
+    edges = {name: open_ones[name] for name in edge_decisions(open_ones)}
     entropies = group_entropies(edges or open_ones).values()
     return bool(entropies) and mean(map(float, entropies)) <= SETTLED_ENTROPY
 

@@ -21,9 +21,9 @@ from space.cost_terms import cost_terms
 from space.counts import Counts, total_counts
 from space.decisions import decisions
 from space.decode import decode
-from space.genotype import Genotype, genotype_of
 from space.presets import named_space
 from space.search_space import SearchSpace
+from space.uniform import largest_genotype
 from targets.catalog import named_target
 from targets.manifest import Fields
 from targets.toolchain import Notify
@@ -139,16 +139,10 @@ def middle_budget(space: SearchSpace, table: LatencyTable) -> Budget:
     """
     terms = cost_terms(space)
     least, _ = smallest_cost(decisions(space), terms, term_costs(table, terms))
-    most = network_cost(table, decode(widest_genotype(space)).blocks)
+    most = network_cost(table, decode(largest_genotype(space)).blocks)
     middle = math.sqrt(least * most)
     digits = 1 - math.floor(math.log10(middle))
     return Budget("latency", round(middle, digits))
-
-
-def widest_genotype(space: SearchSpace) -> Genotype:
-    """Full width and depth, and the last primitive on every edge."""
-    last = {name: len(options) - 1 for name, options in decisions(space).items()}
-    return genotype_of(space, last)
 
 
 def _search(settings: DemoSettings, space: SearchSpace, data: DataChoice, budget: Budget) -> None:

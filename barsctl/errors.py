@@ -1,5 +1,7 @@
 """Errors that a user may cause: `barsctl.cli.main` prints each as one line, no traceback."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from enum import IntEnum
 
 
@@ -21,7 +23,7 @@ class BarsError(Exception):
 
 
 class BudgetError(BarsError):
-    """No network of the space fits the budget; the message names the smallest reachable cost."""
+    """What was compiled takes more than its budget."""
 
     exit_code = ExitCode.BUDGET_NOT_MET
 
@@ -38,3 +40,12 @@ class DivergedError(BarsError):
 
 class DataError(BarsError):
     """Images or labels that are missing, damaged or against a rule."""
+
+
+@contextmanager
+def about(what: str) -> Iterator[None]:
+    """Have a BarsError that leaves the context say what it is about: a file's name."""
+    try:
+        yield
+    except BarsError as error:
+        raise type(error)(f"{what}: {error}") from error

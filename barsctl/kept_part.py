@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Literal
 
-from space.decisions import Choices
+from space.decisions import Choices, edge_decisions
 from space.genotype import Genotype, choices_of, read_genotype
 from space.search_space import SearchSpace
 
@@ -14,10 +14,10 @@ Part = Literal["layout", "topology"]
 
 def kept_part(genotype: Genotype, part: Part) -> Choices:
     """Return the choices of all widths and depths, or of all primitives."""
+    choices = choices_of(genotype)
+    edges = edge_decisions(choices)
     return {
-        name: option
-        for name, option in choices_of(genotype).items()
-        if name.startswith("op/") == (part == "topology")
+        name: option for name, option in choices.items() if (name in edges) == (part == "topology")
     }
 
 

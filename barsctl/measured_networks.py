@@ -48,7 +48,9 @@ def measured_network(
 ) -> Measured | Failed:
     """What one network costs, in the table's unit: see `measured_networks`.
 
-    What a neighbour on the core may have made slow is measured again, and the fastest counts.
+    What a neighbour on the core may have made slow is measured again, and the fastest counts; where
+    that fails, or the board is lost meanwhile, the first measurement does. Raises TargetError where
+    it is lost before.
     """
     place = place or parse_place(table.header.place)
     (found,) = measured_networks([graph], table, notify=notify, place=place)

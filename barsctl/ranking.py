@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from typing import Literal
 
 from pydantic import TypeAdapter
 
@@ -118,6 +119,7 @@ class RankedNetwork:
 
 @dataclass(frozen=True, slots=True)
 class _Ranking:
+    format: Literal[1]
     candidates: tuple[RankedNetwork, ...]
 
 

@@ -4,6 +4,7 @@ Each takes its part of every batch; sums of gradients over all of them keep thei
 process that was started alone is the first of one: then everything here costs nothing.
 """
 
+import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -47,12 +48,18 @@ def joined(ranks: Ranks) -> Iterator[None]:
     gpus = torch.cuda.device_count()
     if gpus:
         torch.cuda.set_device(ranks.local_rank % gpus)
-    with _conversation():
+    try:
         store, _, _ = next(rendezvous("env://"))
         distributed.init_process_group(
             "cpu:gloo,cuda:nccl" if gpus else "gloo",
             store=store, rank=ranks.rank, world_size=ranks.size, timeout=LONGEST_WAIT,
         )  # fmt: skip
+    except RuntimeError as error:
+        place = f"{os.environ['MASTER_ADDR']}:{os.environ['MASTER_PORT']}"
+        raise BarsError(
+            f"the processes cannot meet at {place} ({error}); let all start within minutes, at an "
+            "address and a port that are free and that all of them reach"
+        ) from error
     try:
         yield
     except BaseException as error:

@@ -73,7 +73,9 @@ def search(
     kept: the choices of decisions that are not searched. teacher: whom the weights learn from; the
     architecture learns from the labels alone.
     Leaves the supernet, the architecture and all that resuming needs in last.safetensors. Several
-    processes share every batch; the first one writes the files.
+    processes share every batch; the first one writes the files. Raises DivergedError where weights
+    or architecture are no numbers any more, BudgetUnreachable where no network is found within the
+    budgets.
     """
     if is_first():
         remove_leftovers(folder / LAST)

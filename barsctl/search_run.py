@@ -12,7 +12,7 @@ import torch
 from pydantic import TypeAdapter
 
 from costmodels.latency_table import LatencyTable
-from costmodels.selection import AnyBudget, most_probable
+from costmodels.selection import most_probable
 from space.cost_terms import cost_terms
 from space.decisions import Choices, decisions
 from space.genotype import choices_of, genotype_of, random_genotype
@@ -24,7 +24,7 @@ from .architecture_metrics import log_probabilities
 from .budgets import Budget
 from .data.dataset import Dataset
 from .data_choice import DataChoice
-from .errors import BarsError
+from .errors import BarsError, about
 from .folder_lock import run_lock
 from .gap import Gap
 from .pricing import hard_budgets, needs_table, read_tables
@@ -87,9 +87,11 @@ def search_run(
 
     See `search` for what it leaves there. Before that, raises BudgetUnreachable where
     no network of the space keeps to the budgets, BarsError where the teacher is not a finished
-    training on such images, FolderInUseError where another search is at work in the folder.
+    training on such images, FolderInUseError where another search is at work in the folder; later
+    DivergedError where weights or architecture are no numbers any more.
     """
-    budgets = run_budgets(config, config.budgets, tables=config.tables)
+    tables = run_tables(config, config.budgets, tables=config.tables)
+    budgets = hard_budgets(config.budgets, config.space, tables=tables)
     options = decisions(config.space)
     even = {name: torch.ones(len(values)) for name, values in options.items()}
     for name, option in config.kept.items():
@@ -134,8 +136,9 @@ def read_search_config(folder: Path) -> SearchConfig:
 
 
 def search_config(fields: Row, *, what: str) -> SearchConfig:
-    """Return the config that a file's fields hold. Raises SpaceError about `what`."""
-    return parse_strict(json.dumps(_upgraded(fields)), _ADAPTER, what=what, later=_LATER)
+    """Return the config that a file's fields hold. Raises SpaceError or BarsError about `what`."""
+    with about(what):
+        return parse_strict(json.dumps(_upgraded(fields)), _ADAPTER, what=what, later=_LATER)
 
 
 def _today(fields: Row) -> Row:
@@ -167,14 +170,6 @@ def last_gap(folder: Path) -> Gap | None:
             case {"relaxed": float(relaxed), "discretised": float(discretised)}:
                 return Gap(relaxed, discretised)
     return None
-
-
-def run_budgets(
-    config: SearchConfig, budgets: Sequence[Budget], *, tables: Sequence[str] | None
-) -> tuple[AnyBudget, ...]:
-    """Return budgets priced for a run's space; tables as for `run_tables`."""
-    found = run_tables(config, budgets, tables=tables)
-    return hard_budgets(budgets, config.space, tables=found)
 
 
 def run_tables(

@@ -18,7 +18,7 @@ from targets.measuring.place import Place, parse_place
 from .budgets import Budget
 from .data_choice import DataChoice
 from .derive import DeriveSettings
-from .errors import BarsError
+from .errors import BarsError, about
 from .judge import JudgeSettings
 from .run_folder import Json, Row
 from .search_settings import LATER_SEARCH_SETTINGS, SearchSettings
@@ -124,7 +124,7 @@ def sweep_fields(config: SweepConfig) -> dict[str, Json]:
 
 
 def read_sweep_config(path: Path) -> SweepConfig:
-    """Return the config of a sweep's config.json. Raises SpaceError where it is damaged."""
+    """Return the config of a sweep's config.json. Raises SpaceError or BarsError on damage."""
     return _config(json.loads(path.read_bytes()), what=str(path))
 
 
@@ -140,7 +140,8 @@ def upgrading(config: SweepConfig) -> Callable[[Row], Row]:
 
 def _config(fields: Row, *, what: str, images: SearchSpace | None = None) -> SweepConfig:
     text = json.dumps(_upgraded(fields, images))
-    return parse_strict(text, _CONFIG, what=what, later=_LATER)
+    with about(what):
+        return parse_strict(text, _CONFIG, what=what, later=_LATER)
 
 
 def _upgraded(fields: Row, images: SearchSpace | None) -> Row:

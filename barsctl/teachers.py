@@ -11,7 +11,7 @@ from space.graph_json import graph_from_json
 from space.nn.network import Network
 from space.nn.real import real_network
 from space.search_space import SearchSpace
-from space.uniform import most_cells, uniform_genotype
+from space.uniform import largest_genotype
 
 from .batches import split_in_halves
 from .data.dataset import Dataset
@@ -54,10 +54,9 @@ def twin_of_largest(
     It is the twin of the network that convolves everything at full width and depth, and learns from
     the images of the weights alone: those that judge architectures stay unseen.
     """
-    largest = uniform_genotype(space, "all-conv", depth=most_cells(space), width=max(space.widths))
     weights_half, _ = split_in_halves(dataset.train, seed=settings.seed)
     return float_teacher(
-        decode(largest), replace(dataset, train=weights_half), settings,
+        decode(largest_genotype(space)), replace(dataset, train=weights_half), settings,
         folder=folder / TEACHER, device=device,
     )  # fmt: skip
 

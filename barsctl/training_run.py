@@ -23,7 +23,7 @@ from targets.toolchain import Notify
 
 from .data.dataset import Dataset
 from .data_choice import DataChoice, load_choice, require_same_split
-from .errors import BarsError
+from .errors import BarsError, about
 from .folder_lock import run_lock
 from .network_rows import kept_choices
 from .random_numbers import initial_weights
@@ -135,8 +135,9 @@ _LATER: dict[str, Mapping[str, object]] = {"settings": LATER_TRAIN_SETTINGS}
 
 
 def train_config(fields: Row, *, what: str) -> TrainConfig:
-    """Return the config that a file's fields hold. Raises SpaceError about `what`."""
-    return parse_strict(json.dumps(_upgraded(fields)), _ADAPTER, what=what, later=_LATER)
+    """Return the config that a file's fields hold. Raises SpaceError or BarsError about `what`."""
+    with about(what):
+        return parse_strict(json.dumps(_upgraded(fields)), _ADAPTER, what=what, later=_LATER)
 
 
 def _today(fields: Row) -> Row:
@@ -165,7 +166,7 @@ def training_run(
     a trial began the same training it goes on from there. A reference that has budgets and no
     channels yet is trained with the most that keep to them, which config.json then names: see
     `scaled`. Raises BarsError where the folder trains another network or is its source,
-    FolderInUseError where another training is at work in it.
+    FolderInUseError where another training is at work in it, DivergedError where weights diverge.
     """
     if folder.absolute() == Path(config.source).absolute():
         raise BarsError(

@@ -16,7 +16,6 @@ from harness.report import Cell, Check, Options, read_options, report
 from barsctl.budgets import Budget
 from barsctl.calibrate import calibrate
 from barsctl.data_choice import DataChoice, load_choice
-from barsctl.demo import widest_genotype
 from barsctl.derive import DeriveSettings, derive
 from barsctl.measured_networks import measured_network
 from barsctl.profile import ProfileSettings, profile, space_specs
@@ -30,6 +29,7 @@ from space.cost_terms import cost_terms
 from space.decisions import decisions
 from space.decode import decode
 from space.presets import named_space
+from space.uniform import largest_genotype
 from targets.catalog import named_target
 from targets.measuring.measured import Measured
 from targets.measuring.place import LOCAL
@@ -63,7 +63,7 @@ def budget_limits(table: LatencyTable, ways: Sequence[float]) -> dict[float, flo
     """The limit in ms at each share of the way from the cheapest to the dearest network."""
     terms = cost_terms(SPACE)
     least, _ = smallest_cost(decisions(SPACE), terms, term_costs(table, terms))
-    most = network_cost(table, decode(widest_genotype(SPACE)).blocks)
+    most = network_cost(table, decode(largest_genotype(SPACE)).blocks)
     return {way: least + way * (most - least) for way in ways}
 
 

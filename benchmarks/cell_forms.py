@@ -19,7 +19,6 @@ from torch.nn import functional as F
 from barsctl.batches import all_batches
 from barsctl.data.dataset import Dataset
 from barsctl.data.registry import load
-from barsctl.demo import widest_genotype
 from barsctl.package import calibration_pixels
 from barsctl.random_numbers import initial_weights
 from barsctl.train import train
@@ -31,6 +30,7 @@ from space.nn.freeze import freeze
 from space.nn.network import Network
 from space.presets import named_space
 from space.search_space import Form
+from space.uniform import largest_genotype
 from targets.catalog import named_target
 from targets.compile import compile_network
 from targets.runners import runnable
@@ -77,7 +77,7 @@ def main() -> None:
 
 def form_graph(form: Form) -> BlockGraph:
     """The demo space's widest network in one of the forms."""
-    return decode(widest_genotype(replace(named_space("demo"), form=form)))
+    return decode(largest_genotype(replace(named_space("demo"), form=form)))
 
 
 def new_network(graph: BlockGraph, dataset: Dataset) -> Network:

@@ -12,7 +12,7 @@ from targets.target import Target
 from targets.vector_unit import Tile
 
 from .correction import Correction
-from .errors import CostError
+from .errors import CostError, UnpricedKernel
 
 Unit = Literal["us", "instructions"]
 RowWay = Way | Literal["learned"]
@@ -147,9 +147,9 @@ class LatencyTable:
             yield median if self.correction is None else self.correction.kernel_cost(median)
 
     def median(self, key: str) -> float:
-        """A kernel's median in the table's unit. Raises CostError where it was not measured."""
+        """A kernel's median in the table's unit. Raises UnpricedKernel where it has none."""
         if key not in self.rows:
-            raise CostError(
+            raise UnpricedKernel(
                 f"{key} is not in the latency table of {self.header.target}; every kernel of a "
                 "network needs a row: run `barsctl profile` again for its space and images "
                 "(--image-size, --image-channels, --classes)"

@@ -125,8 +125,8 @@ def most_probable_of_layouts(
 ) -> Iterator[Choices]:
     """Yield the most probable choices with each of some widths and depths that has any.
 
-    drawn: the options of all widths and depths. As `most_probable` otherwise, but that it ends
-    where too many networks break budgets on what does not add up.
+    drawn: the options of all widths and depths. Ends early where too many networks break budgets on
+    what does not add up.
     """
     space, _ = _opened(options, terms, log_probabilities, budgets)
     names, counts = space.layouts.names, space.layouts.counts

@@ -43,6 +43,11 @@ def uniform_genotype(
     )
 
 
+def largest_genotype(space: SearchSpace) -> Genotype:
+    """The network that convolves everything at full width and depth; as `uniform_genotype`."""
+    return uniform_genotype(space, "all-conv", depth=most_cells(space), width=max(space.widths))
+
+
 def most_cells(space: SearchSpace) -> int:
     """The most normal cells that any stage may have."""
     return max(stage.max_cells for stage in space.stages)

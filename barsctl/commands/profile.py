@@ -12,7 +12,6 @@ from barsctl.terminal import print_json
 from space.presets import SPACES, named_space
 from space.reference_names import ReferenceName, Stem
 from targets.measuring.place import LOCAL
-from targets.subjects.subject import subject_name
 
 from .options import Json, On, OptionalStem, Stages, channel_counts, notify
 
@@ -122,6 +121,8 @@ def profile(
         for line in _lines(done, table, learned, correction, unit=cost_unit(on)):
             typer.echo(line)
     if done.failed:
+        from targets.subjects.subject import subject_name
+
         first = done.failed[0]
         raise BarsError(
             f"{len(done.failed)} kernels could not be measured, the first, "
@@ -157,6 +158,8 @@ def _specs(
 def _summary(
     done: "Profile", table: Path, learned: "Learned | None", correction: "Correction | None"
 ) -> dict[str, object]:
+    from targets.subjects.subject import subject_name
+
     return {
         "table": str(table),
         "measured": len(done.measured),

@@ -22,16 +22,6 @@ class Augmentation:
     flip: bool = False
     """Whether half of the images are mirrored."""
 
-    def __str__(self) -> str:
-        steps = []
-        if self.min_area_share < 1:
-            steps.append(f"resized crop of at least {self.min_area_share:.0%} of the area")
-        if self.pad_pixels:
-            steps.append(f"shift by up to {self.pad_pixels} pixels")
-        if self.flip:
-            steps.append("horizontal flip")
-        return ", ".join(steps) or "none"
-
 
 def augment(
     batch: Pixels, generator: np.random.Generator, *, by: Augmentation, part: Part | None = None

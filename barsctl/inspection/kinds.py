@@ -87,7 +87,9 @@ def _text_reader(path: Path, start: bytes) -> Reader:
     if first.startswith(b"#"):
         return _fitting(CSV, path, row)
     if isinstance(row, dict):
-        return _fitting(ROWS | DOCUMENTS, path, row)
+        for needed, reader in ROWS.items():
+            if row.keys() >= set(needed):
+                return reader
     return _fitting(DOCUMENTS, path, _parsed(path.read_bytes()))
 
 

@@ -25,7 +25,8 @@ from space.nn.architecture import Architecture, connected_choices, straight_thro
 from space.nn.network import Network
 from space.nn.supernet import Supernet
 from space.presets import named_space
-from space.search_space import SearchSpace, groups
+from space.search_space import SearchSpace
+from space.uniform import most_cells, uniform_genotype
 
 from .naive_training import naive_network, naive_supernet
 
@@ -89,16 +90,8 @@ class TrainingProcess:
 
 def narrow_genotype(space: SearchSpace) -> Genotype:
     """The cells that searches for a board like: 3x3 convolutions in a chain, at half width."""
-    topology = tuple(
-        tuple("bconv3x3" if source == node - 1 else "none" for source in range(node))
-        for node in range(1, space.nodes + 1)
-    )
-    return Genotype(
-        space,
-        widths=tuple(min(space.widths, key=lambda width: abs(width - 0.5)) for _ in space.stages),
-        depths=tuple(stage.max_cells for stage in space.stages),
-        topologies=dict.fromkeys(groups(space), topology),
-    )
+    half = min(space.widths, key=lambda width: abs(width - 0.5))
+    return uniform_genotype(space, "chain", depth=most_cells(space), width=half)
 
 
 def stepper(subject: Subject) -> Callable[[], None]:

@@ -5,7 +5,7 @@ nothing. The result is that of a mixed cell at one-hot probabilities.
 
 A batch norm reads and updates its statistics for what is computed, and only that. So they are means
 over the networks that were sampled and fit none of them alone: estimate them again before a single
-network is judged (see barsctl/judge.py).
+network is judged (see barsctl/gap.py).
 """
 
 from collections.abc import Sequence

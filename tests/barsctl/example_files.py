@@ -7,8 +7,11 @@ from pathlib import Path
 import torch
 from pydantic import TypeAdapter
 
+from barsctl.budgets import Budget
 from barsctl.checkpoint import save_checkpoint
 from barsctl.data_choice import DataChoice
+from barsctl.search_settings import SearchSettings
+from barsctl.sweep_config import SweepConfig
 from barsctl.train_settings import TrainSettings
 from barsctl.training_run import TrainConfig
 from costmodels.table_csv import write_csv
@@ -18,6 +21,7 @@ from space.strict_json import dump_strict
 from targets.compiled_file import PROGRAM_MARK
 from targets.manifest import file_fields, write_manifest
 from targets.onnx_export import export_onnx
+from tests.example_spaces import TINY
 
 DATA = Path(__file__).parent.parent / "data"
 _CANDIDATE = {"accuracy": 0.5, "cost": {"latency": 2.0}, "measured": {}}
@@ -31,6 +35,7 @@ _JSON = {
               "points": [_CANDIDATE]},
     "result": {"best_epoch": 3, "validation_accuracy": 0.75, "test_accuracy": 0.5,
                "searched": {"relaxed": 0.75, "discretised": 0.625}},
+    "cell": {"validation_accuracy": 0.75, "test_accuracy": 0.5, "cost": 2.0, "error": None},
 }  # fmt: skip
 _ROWS: dict[str, list[dict[str, object]]] = {
     "metrics": [{"epoch": 0, "loss": 1.0}, {"epoch": 1, "loss": 0.5}],
@@ -83,8 +88,8 @@ _COPIED = {
 
 def write_examples(folder: Path) -> dict[str, Path]:
     """Write the files, with names that say nothing of their kind, and return them by kind."""
-    kinds = (*_COPIED, *_JSON, *_ROWS, "train config", "csv", "onnx", "checkpoint", "program",
-             "library", "archive", "manifest")  # fmt: skip
+    kinds = (*_COPIED, *_JSON, *_ROWS, "train config", "sweep config", "csv", "onnx", "checkpoint",
+             "program", "library", "archive", "manifest")  # fmt: skip
     files = {kind: folder / f"file{number}" for number, kind in enumerate(kinds)}
     for kind, name in _COPIED.items():
         files[kind].write_bytes((DATA / name).read_bytes())
@@ -95,6 +100,10 @@ def write_examples(folder: Path) -> dict[str, Path]:
     config = TrainConfig(2, "train", "search", DataChoice("cifar10", None, None, 0), "none",
                          inherit=False, settings=TrainSettings())  # fmt: skip
     files["train config"].write_text(dump_strict(config, TypeAdapter(TrainConfig)))
+    sweep = SweepConfig(2, "sweep", (TINY,), (Budget("bops", 1e6),), (0, 1), config.data, (),
+                        SearchSettings(), "none", 20, 0, 3, measured=False, place=None,
+                        training=TrainSettings(), teacher="none")  # fmt: skip
+    files["sweep config"].write_text(dump_strict(sweep, TypeAdapter(SweepConfig)))
     write_csv(files["csv"], read_table(files["table"]))
     export_onnx(read_frozen(files["frozen"]), files["onnx"], class_names=("a", "b", "c"))
     save_checkpoint(files["checkpoint"], {"network": {"weight": torch.ones(3)}}, state={"epoch": 4})

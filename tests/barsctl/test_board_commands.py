@@ -178,13 +178,6 @@ def test_tables_go_to_csv_and_back(barsctl: CommandLine, tmp_path: Path) -> None
     assert len(missing.err.splitlines()) == 1
 
 
-@pytest.mark.parametrize("command", ["profile", "compile", "targets", "doctor"])
-def test_help_shows_an_example(command: str, barsctl: CommandLine) -> None:
-    answer = barsctl(command, "--help")
-    assert answer.exit_code == 0
-    assert f"Example: barsctl {command}" in " ".join(answer.out.split())
-
-
 def test_names_are_identifiers(tmp_path: Path) -> None:
     assert default_name(tmp_path / "My Run-2" / "best.safetensors", None) == "net_my_run_2"
     (tmp_path / ("x" * 80)).mkdir()

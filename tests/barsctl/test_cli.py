@@ -1,15 +1,19 @@
 import subprocess
 import sys
+from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
 
 import pytest
+from typer.core import TyperGroup
+from typer.main import get_command
 
 from barsctl import cli
 from barsctl.errors import BarsError, BudgetError, ExitCode, VerificationError
 from costmodels.errors import BudgetUnreachable, CostError
 from space.errors import SpaceError
 from targets.errors import TargetError
+from tests.barsctl.command_line import CommandLine
 
 
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -143,6 +147,30 @@ def test_interrupt_while_importing_leaves_no_traceback() -> None:
         [sys.executable, "-c", program], check=False, capture_output=True, text=True
     )
     assert (answer.returncode, answer.stderr) == (130, "barsctl: interrupted\n")
+
+
+def command_words() -> list[tuple[str, ...]]:
+    """The words of every command, of those in groups two."""
+
+    def below(group: TyperGroup, *words: str) -> Iterator[tuple[str, ...]]:
+        for name, command in group.commands.items():
+            if isinstance(command, TyperGroup):
+                yield from below(command, *words, name)
+            else:
+                yield (*words, name)
+
+    whole = get_command(cli.app)
+    assert isinstance(whole, TyperGroup)
+    return list(below(whole))
+
+
+@pytest.mark.parametrize("words", command_words(), ids=" ".join)
+def test_help_shows_an_example(
+    words: tuple[str, ...], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    answer = CommandLine(monkeypatch, capsys)(*words, "--help")
+    assert answer.exit_code == 0
+    assert f"Example: barsctl {' '.join(words)}" in " ".join(answer.out.split())
 
 
 def test_wrong_usage_exits_two() -> None:

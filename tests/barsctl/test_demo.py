@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from barsctl.budgets import Budget
-from barsctl.demo import DemoSettings, demo, middle_budget, widest_genotype
+from barsctl.demo import DemoSettings, demo, middle_budget
 from barsctl.errors import BarsError
 from barsctl.package_report import Checked, Unchecked
 from barsctl.profile import space_specs
@@ -12,6 +12,7 @@ from barsctl.search_settings import SearchSettings
 from barsctl.train_settings import TrainSettings
 from space.decode import decode
 from space.presets import named_space
+from space.uniform import largest_genotype
 from targets.errors import TargetError
 from tests.example_tables import table_of
 
@@ -21,7 +22,7 @@ def test_middle_budget_lies_between_the_extremes() -> None:
     table = table_of(dict.fromkeys(space_specs([space]), 1.0))
     # At 1 us a kernel: the smallest network has 7 (stem, process, down, 3 nodes, classifier), the
     # widest 25 (stem, 4 cells of 4, a reduction of 4 and 3 downs, classifier); sqrt(7 * 25) = 13.2.
-    assert len(decode(widest_genotype(space)).blocks) == 25
+    assert len(decode(largest_genotype(space)).blocks) == 25
     assert middle_budget(space, table).limit == 0.013
 
 

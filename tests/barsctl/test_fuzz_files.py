@@ -7,6 +7,8 @@ import pytest
 
 from barsctl.errors import BarsError
 from barsctl.inspection.inspect import inspect
+from barsctl.inspection.kinds import BINARIES, CSV, DOCUMENTS, ROWS, reader_of
+from barsctl.inspection.weights import weights_report
 from barsctl.package_files import check_files, find_package
 from targets.errors import TargetError
 from tests.barsctl.example_files import write_example_manifest, write_examples
@@ -17,8 +19,8 @@ MANIFEST_MUTATIONS = 300
 OUR_ERRORS = (BarsError, TargetError)
 KINDS = (
     "genotype", "graph", "search config", "table", "frozen", "ranking", "front", "result",
-    "metrics", "judged", "measured", "trials", "earlier trials", "train config", "csv", "onnx",
-    "checkpoint", "program", "library", "archive", "manifest",
+    "cell", "metrics", "judged", "measured", "trials", "earlier trials", "train config",
+    "sweep config", "csv", "onnx", "checkpoint", "program", "library", "archive", "manifest",
 )  # fmt: skip
 
 
@@ -28,8 +30,14 @@ def examples(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
     return {kind: file.read_bytes() for kind, file in files.items()}
 
 
-def test_every_kind_is_mutated(examples: dict[str, bytes]) -> None:
+def test_every_kind_is_mutated(examples: dict[str, bytes], tmp_path: Path) -> None:
     assert set(examples) == set(KINDS)
+    readers = set()
+    for kind, content in examples.items():
+        (tmp_path / kind).write_bytes(content)
+        readers.add(reader_of(tmp_path / kind))
+    registry = (DOCUMENTS, ROWS, CSV, BINARIES)
+    assert readers == {weights_report, *(each for kinds in registry for each in kinds.values())}
     assert len(KINDS) * MUTATIONS_PER_KIND >= 2000
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from barsctl.errors import BarsError
 from barsctl.inspection.inspect import inspect
 from barsctl.inspection.report import ForeignError
 from targets.compiled_file import BOARD_PROGRAM_MARK, PROGRAM_MARK
@@ -26,6 +27,8 @@ def examples(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
         ("graph", "graph of a network", {"image": [13, 13, 3], "binary_macs": 58752}),
         ("search config", "config of a search", {"budgets": ["latency=35us", "size=64KB"]}),
         ("train config", "config of a training", {"source": "search", "data": "cifar10"}),
+        ("sweep config", "config of a sweep", {"seeds": [0, 1]}),
+        ("cell", "result of a sweep's cell", {"test_accuracy": 0.5, "error": None}),
         ("ranking", "ranking of derive", {"networks": 1, "best_cost": {"latency": 2.0}}),
         ("front", "front of pareto", {"target": "host", "best_accuracy": 0.5}),
         ("result", "result of a training", {"best_epoch": 3, "searched_relaxed": 0.75}),
@@ -91,6 +94,15 @@ def test_foreign_text_does_not_steer_a_terminal(
     lines = barsctl("inspect", file).out.splitlines()
     assert [line.split()[-2:] for line in lines[-2:]] == [[r"\x1b[31m", "nan"], ["torn", r"\ud800"]]
     assert json.loads(barsctl("inspect", file, "--json").out)["last"]["\x1b[31m"] is None
+
+
+@pytest.mark.parametrize(
+    "first", [{"command": "search", "space": "x"}, {"command": "sweep", "spaces": []}]
+)
+def test_document_with_more_behind_it_is_damaged(first: object, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text(f"{json.dumps(first)}\nmore")
+    with pytest.raises(BarsError, match=r"file: this is no whole JSON \(Extra data"):
+        inspect(tmp_path / "file")
 
 
 def test_missing_file_is_told_in_one_line(

@@ -4,13 +4,12 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from inspect import signature
 from pathlib import Path
 
 import pytest
 
-from barsctl.cli import main
 from barsctl.commands.search import search
 from barsctl.commands.sweep import sweep
 from barsctl.commands.train import train
@@ -18,32 +17,13 @@ from barsctl.search_settings import SearchSettings
 from barsctl.train_settings import TrainSettings
 from space.presets import SPACES
 from space.space_file import read_space
+from tests.barsctl.command_line import CommandLine
 from tests.barsctl.tiny_runs import write_images
 
 
-@dataclass(frozen=True)
-class Answer:
-    exit_code: int
-    out: str
-    err: str
-
-
 @pytest.fixture
-def barsctl(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> "Command":
-    return Command(monkeypatch, capsys)
-
-
-@dataclass(frozen=True)
-class Command:
-    monkeypatch: pytest.MonkeyPatch
-    capsys: pytest.CaptureFixture[str]
-
-    def __call__(self, *words: str | Path) -> Answer:
-        self.monkeypatch.setattr(sys, "argv", ["barsctl", *map(str, words)])
-        with pytest.raises(SystemExit) as stop:
-            main()
-        output = self.capsys.readouterr()
-        return Answer(int(stop.value.code or 0), output.out, output.err)
+def barsctl(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> CommandLine:
+    return CommandLine(monkeypatch, capsys)
 
 
 def data_words(folder: Path) -> tuple[str, ...]:
@@ -52,7 +32,7 @@ def data_words(folder: Path) -> tuple[str, ...]:
     return "--data", "npz", "--data-dir", images, "--batch-size", "16", "--device", "cpu"
 
 
-def test_search_derive_and_train_follow_one_another(barsctl: Command, tmp_path: Path) -> None:
+def test_search_derive_and_train_follow_one_another(barsctl: CommandLine, tmp_path: Path) -> None:
     images, run = data_words(tmp_path), tmp_path / "search"
     epochs = ("--epochs", "2", "--warmup-epochs", "1")
     search: tuple[str | Path, ...] = (
@@ -85,7 +65,7 @@ def test_search_derive_and_train_follow_one_another(barsctl: Command, tmp_path: 
     ).read_bytes()
 
 
-def test_defaults_are_those_of_the_settings(barsctl: Command, tmp_path: Path) -> None:
+def test_defaults_are_those_of_the_settings(barsctl: CommandLine, tmp_path: Path) -> None:
     images = write_images(tmp_path, count=30).data_dir
     assert images is not None
     given = ("--data", "npz", "--data-dir", images, "--device", "cpu", "--epochs", "1")
@@ -111,7 +91,7 @@ def settings_in(run: Path) -> object:
     return json.loads((run / "config.json").read_text())["settings"]
 
 
-def test_impossible_budget_exits_three(barsctl: Command, tmp_path: Path) -> None:
+def test_impossible_budget_exits_three(barsctl: CommandLine, tmp_path: Path) -> None:
     answer = barsctl(
         "search", *data_words(tmp_path), "--budget", "bops=1k", "--out", tmp_path / "run"
     )
@@ -121,14 +101,14 @@ def test_impossible_budget_exits_three(barsctl: Command, tmp_path: Path) -> None
     assert not (tmp_path / "run").exists()
 
 
-def test_kept_part_needs_a_network(barsctl: Command, tmp_path: Path) -> None:
+def test_kept_part_needs_a_network(barsctl: CommandLine, tmp_path: Path) -> None:
     answer = barsctl("search", *data_words(tmp_path), "--keep", "layout", "--out", tmp_path / "run")
     assert answer.exit_code == 1
     assert "give --like GENOTYPE.json" in answer.err
     assert len(answer.err.splitlines()) == 1
 
 
-def test_used_folder_exits_one(barsctl: Command, tmp_path: Path) -> None:
+def test_used_folder_exits_one(barsctl: CommandLine, tmp_path: Path) -> None:
     answer = barsctl("search", *data_words(tmp_path), "--out", tmp_path)
     assert answer.exit_code == 1
     assert answer.err.startswith(f"barsctl: {tmp_path} is not empty")
@@ -152,7 +132,7 @@ def test_used_folder_exits_one(barsctl: Command, tmp_path: Path) -> None:
     ],
 )
 def test_wrong_words_exit_two(
-    words: tuple[str, ...], message: str, barsctl: Command, tmp_path: Path
+    words: tuple[str, ...], message: str, barsctl: CommandLine, tmp_path: Path
 ) -> None:
     answer = barsctl("search", "--out", tmp_path / "run", *words)
     assert answer.exit_code == 2
@@ -168,21 +148,14 @@ def test_wrong_words_exit_two(
     ],
 )
 def test_words_that_nothing_would_come_of_exit_two(
-    words: tuple[str, ...], message: str, barsctl: Command
+    words: tuple[str, ...], message: str, barsctl: CommandLine
 ) -> None:
     answer = barsctl(*words)
     assert answer.exit_code == 2
     assert message in " ".join(answer.err.replace("│", " ").split())
 
 
-@pytest.mark.parametrize("command", ["search", "derive", "pareto", "train", "sweep", "spaces"])
-def test_help_shows_an_example(command: str, barsctl: Command) -> None:
-    answer = barsctl(command, "--help")
-    assert answer.exit_code == 0
-    assert f"Example: barsctl {command}" in " ".join(answer.out.split())
-
-
-def test_spaces_are_all_listed(barsctl: Command) -> None:
+def test_spaces_are_all_listed(barsctl: CommandLine) -> None:
     listed = json.loads(barsctl("spaces", "--json").out)
     assert [row["name"] for row in listed] == list(SPACES)
     lines = barsctl("spaces").out.splitlines()
@@ -190,7 +163,7 @@ def test_spaces_are_all_listed(barsctl: Command) -> None:
     assert lines[1].split()[1:3] == ["28x28x1", "10"]
 
 
-def test_space_is_shown_as_its_file(barsctl: Command, tmp_path: Path) -> None:
+def test_space_is_shown_as_its_file(barsctl: CommandLine, tmp_path: Path) -> None:
     path = tmp_path / "mine.toml"
     path.write_text(barsctl("spaces", "fashion-small").out)
     assert read_space(path) == SPACES["fashion-small"]
@@ -198,7 +171,7 @@ def test_space_is_shown_as_its_file(barsctl: Command, tmp_path: Path) -> None:
     assert json.loads(barsctl("spaces", path, "--json").out)["path"] == "narrow"
 
 
-def test_budget_given_twice_is_refused(barsctl: Command, tmp_path: Path) -> None:
+def test_budget_given_twice_is_refused(barsctl: CommandLine, tmp_path: Path) -> None:
     answer = barsctl(
         "search", *data_words(tmp_path), "--budget", "bops=5M", "--budget", "bops=4M",
         "--out", tmp_path / "run",
@@ -207,7 +180,7 @@ def test_budget_given_twice_is_refused(barsctl: Command, tmp_path: Path) -> None
     assert "budget bops is given twice" in answer.err
 
 
-def test_search_that_only_warms_up_is_refused(barsctl: Command, tmp_path: Path) -> None:
+def test_search_that_only_warms_up_is_refused(barsctl: CommandLine, tmp_path: Path) -> None:
     answer = barsctl(
         "search", *data_words(tmp_path), "--epochs", "2", "--warmup-epochs", "2",
         "--out", tmp_path / "run",
@@ -216,7 +189,7 @@ def test_search_that_only_warms_up_is_refused(barsctl: Command, tmp_path: Path) 
     assert "warm-up of 2 epochs in a search of 2" in answer.err
 
 
-def test_diverged_training_is_not_kept(barsctl: Command, tmp_path: Path) -> None:
+def test_diverged_training_is_not_kept(barsctl: CommandLine, tmp_path: Path) -> None:
     answer = barsctl(
         "search", *data_words(tmp_path), "--epochs", "2", "--learning-rate", "1e30",
         "--out", tmp_path / "run",

@@ -42,7 +42,7 @@ def test_damaged_old_config_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("part", "field", "value", "message"),
     [
-        ("settings", "batch_size", 0, "batch_size 0: it must be at least 2"),
+        ("settings", "batch_size", 0, r"config\.json: batch_size 0: it must be at least 2"),
         ("settings", "seed", 10**23, r"seed 1e\+23: it must be from 0 on"),
         ("settings", "refine_epochs", -1, "refine_epochs -1: it must be at least 0"),
         ("data", "seed", -1, "seed -1: it must be from 0 on"),

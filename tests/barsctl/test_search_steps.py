@@ -8,8 +8,8 @@ import torch
 from barsctl.batches import Batch
 from barsctl.budgets import Budget
 from barsctl.evaluate import Tally
+from barsctl.pricing import hard_budgets
 from barsctl.search import new_state
-from barsctl.search_run import run_budgets
 from barsctl.search_sampling import distribution, sample
 from barsctl.search_steps import (
     BudgetShares,
@@ -141,7 +141,7 @@ def test_penalty_is_zero_within_the_budget(tmp_path: Path) -> None:
 
 def test_budget_share_of_a_chosen_network_is_its_cost(tmp_path: Path) -> None:
     config = tiny_config(write_images(tmp_path), Budget("bops", 1e5))
-    budgets = run_budgets(config, config.budgets, tables=())
+    budgets = hard_budgets(config.budgets, config.space, tables=())
     state = new_state(SPACE, tiny_dataset(tmp_path), SEARCH, budgets=1, device=CPU)
     share = BudgetShares(SPACE, budgets)(distribution(state, SEARCH, 0))
     assert share.shape == (1,)

@@ -72,11 +72,3 @@ def test_empty_batch_stays_empty() -> None:
     everything = Augmentation(min_area_share=0.5, pad_pixels=1, flip=True)
     result = augment(numbered(0), np.random.default_rng(0), by=everything)
     assert result.shape == (0, 4, 4, 1)
-
-
-def test_augmentation_describes_its_steps() -> None:
-    assert str(Augmentation()) == "none"
-    everything = Augmentation(min_area_share=0.25, pad_pixels=4, flip=True)
-    assert str(everything) == (
-        "resized crop of at least 25% of the area, shift by up to 4 pixels, horizontal flip"
-    )
