@@ -22,6 +22,7 @@ from targets.measuring.place import Place
 from targets.toolchain import Notify
 
 from .errors import BarsError
+from .folder_lock import table_lock
 from .lost_board import naming_resume
 from .measured_networks import measured_networks
 from .progress import progress_bar
@@ -35,29 +36,30 @@ def calibrate(
     """Measure random networks of the spaces, fit the table's correction on them, and write both.
 
     Networks that the table has already are not measured again. Raises BarsError where one cannot
-    be measured or the board is lost, CostError where they are too few, or need a
-    kernel that the table has not.
+    be measured or the board is lost, CostError where they are too few, or need a kernel that the
+    table has not, FolderInUseError where another process works on the table.
     """
-    found = read_table(table)
-    graphs = _distinct(spaces, networks)
-    medians = {name: _kernel_medians(graph, found) for name, graph in graphs.items()}
-    missing = [graph for name, graph in graphs.items() if name not in found.networks]
-    rows = {name: found.networks[name] for name in graphs if name in found.networks}
-    bar = progress_bar("calibrate", len(graphs), done_steps=len(rows))
-    with naming_resume(table), bar as advance:
-        for result in measured_networks(missing, found, place=place, notify=notify):
-            row = _row(result, place)
-            append_line(table, row)
-            rows[row.network] = row
-            advance(partial("{:.4g} {}".format, row.median, found.header.unit))
-    correction = fit_correction(
-        [
-            WholeNetwork(row.median, sum(medians[name]), len(medians[name]))
-            for name, row in rows.items()
-        ]
-    )
-    append_line(table, CorrectionLine(correction))
-    return correction
+    with table_lock(table):
+        found = read_table(table)
+        graphs = _distinct(spaces, networks)
+        medians = {name: _kernel_medians(graph, found) for name, graph in graphs.items()}
+        missing = [graph for name, graph in graphs.items() if name not in found.networks]
+        rows = {name: found.networks[name] for name in graphs if name in found.networks}
+        bar = progress_bar("calibrate", len(graphs), done_steps=len(rows))
+        with naming_resume(table), bar as advance:
+            for result in measured_networks(missing, found, place=place, notify=notify):
+                row = _row(result, place)
+                append_line(table, row)
+                rows[row.network] = row
+                advance(partial("{:.4g} {}".format, row.median, found.header.unit))
+        correction = fit_correction(
+            [
+                WholeNetwork(row.median, sum(medians[name]), len(medians[name]))
+                for name, row in rows.items()
+            ]
+        )
+        append_line(table, CorrectionLine(correction))
+        return correction
 
 
 def without_correction(table: LatencyTable, notify: Notify) -> LatencyTable:

@@ -5,6 +5,7 @@ Heavy libraries are imported in the commands' bodies, so that `barsctl --help` a
 
 import os
 import sys
+from io import TextIOWrapper
 from typing import Annotated, NoReturn
 
 import typer
@@ -86,8 +87,7 @@ def main() -> None:
 
     So does what the operating system refuses: a full disk, a folder that may not be written.
     """
-    if sys.stderr is None:  # a shell may start a program with it closed
-        sys.stderr = os.fdopen(os.open(os.devnull, os.O_WRONLY), "w")
+    prepare_streams()
     try:
         with among_ranks():
             app()
@@ -115,6 +115,15 @@ def main() -> None:
         place = error.filename or "the operating system"
         reason = error.strerror or str(error)
         fail(f"{place}: {reason}; check path, permissions and free space", ExitCode.CANNOT)
+
+
+def prepare_streams() -> None:
+    """Have everything be said without an error: what a terminal has no letters for as escapes."""
+    if sys.stderr is None:  # a shell may start a program with it closed
+        sys.stderr = os.fdopen(os.open(os.devnull, os.O_WRONLY), "w")
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def is_full_memory(error: MemoryError | RuntimeError) -> bool:

@@ -14,6 +14,7 @@ from targets.toolchain import Notify
 from targets.vector_unit import VectorUnit
 
 from .calibrate import without_correction
+from .folder_lock import table_lock
 
 NEAR = 0.1
 
@@ -37,22 +38,24 @@ def learn_rows(
 
     A correction that was fitted with other such rows is dropped.
 
-    Raises CostError where it has measured none, or one that costs nothing.
+    Raises CostError where it has measured none, or one that costs nothing, FolderInUseError where
+    another process works on it.
     """
-    found = read_table(table)
-    costs = {
-        spec: found.rows[spec.key].median
-        for spec in specs
-        if spec.key in found.rows and found.rows[spec.key].way != "learned"
-    }
-    missing = [spec for spec in specs if spec not in costs]
-    near_share = float(np.mean(np.abs(held_out_errors(costs, unit)) <= NEAR))
-    model = fit_kernel_model(costs, unit)
-    learned = {spec.key: _row(spec, model.predict(spec)) for spec in missing}
-    if any(found.rows.get(key, row) != row for key, row in learned.items()):
-        found = without_correction(found, notify)
-    write_table(table, replace(found, rows=found.rows | learned))
-    return Learned(len(learned), near_share)
+    with table_lock(table):
+        found = read_table(table)
+        costs = {
+            spec: found.rows[spec.key].median
+            for spec in specs
+            if spec.key in found.rows and found.rows[spec.key].way != "learned"
+        }
+        missing = [spec for spec in specs if spec not in costs]
+        near_share = float(np.mean(np.abs(held_out_errors(costs, unit)) <= NEAR))
+        model = fit_kernel_model(costs, unit)
+        learned = {spec.key: _row(spec, model.predict(spec)) for spec in missing}
+        if any(found.rows.get(key, row) != row for key, row in learned.items()):
+            found = without_correction(found, notify)
+        write_table(table, replace(found, rows=found.rows | learned))
+        return Learned(len(learned), near_share)
 
 
 def _row(spec: KernelSpec, cost: float) -> TableRow:

@@ -5,6 +5,7 @@ old file or the new one.
 """
 
 import json
+import os
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
@@ -37,7 +38,8 @@ def open_run(
     Raises BarsError where a folder has files and `resume` was not asked for, where it was but the
     run was started with other settings, and where the folder's name is no UTF-8.
     """
-    if not is_utf8(folder):  # what writes events and weights takes text alone
+    place = str(folder.absolute())
+    if os.fsencode(place).decode(errors="replace") != place:  # events and weights take text alone
         raise BarsError(f"{folder}: the name is no UTF-8; a run cannot be kept there: rename it")
     used = folder.is_dir() and any(not file.name.startswith(".") for file in folder.iterdir())
     if folder.exists() and not folder.is_dir():
@@ -52,15 +54,6 @@ def open_run(
         return
     folder.mkdir(parents=True, exist_ok=True)
     write_json(folder / CONFIG, dict(config))
-
-
-def is_utf8(path: Path) -> bool:
-    """Whether a path can be written as text, from the root on."""
-    try:
-        str(path.absolute()).encode()
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 def read_config(folder: Path, *, command: str) -> dict[str, Json]:

@@ -95,7 +95,7 @@ def _for_board(plan: Plan, library: Sequence[str], toolchain: Toolchain, memory:
     around = [*map(Path, PROGRAM_SOURCES), *sorted(_BARE_METAL.glob("*.c"))]
     program = toolchain.compile(around, include=RUNTIME)
     toolchain.link_firmware([*library, *program], name, script=LINKER_SCRIPT, entry="reset")
-    alone = "library"
+    alone = "library-alone"  # a program's name has no hyphen
     toolchain.link_firmware(library, alone, script=LINKER_SCRIPT, entry=f"{name}_run_in")
     others = tuple(package_files(plan))
     return Files(name, f"lib{name}.a", None, f"{name}.h", others, linked=alone)

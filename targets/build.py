@@ -99,6 +99,9 @@ def _write_object(
         said = last_line(done.stderr) or "it gave no reason"
         reason = f"died of {ending(done.returncode)} ({said})"
         raise TargetError(_failure(specs, target, reason))
+    if done.returncode and not done.stderr.strip():
+        reason = f"failed without a word; is there space left in {path.parent.parent}"
+        raise TargetError(_failure(specs, target, reason))
     if done.returncode:
         raise RuntimeError(f"{' '.join(done.args)} failed:\n{done.stderr}")
 

@@ -8,12 +8,12 @@ from .errors import TargetError
 
 # What may follow `#define NAME_` and stand in file names on every system.
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
-# C's standard headers, which NAME.h beside a program would hide from it.
+# C's headers and the system's, which NAME.h beside a program would hide from it.
 _HEADERS = frozenset({
     "assert", "complex", "ctype", "errno", "fenv", "float", "inttypes", "iso646", "limits",
     "locale", "math", "setjmp", "signal", "stdalign", "stdarg", "stdatomic", "stdbool",
     "stddef", "stdint", "stdio", "stdlib", "stdnoreturn", "string", "tgmath", "threads", "time",
-    "uchar", "wchar", "wctype",
+    "uchar", "wchar", "wctype", "dirent", "pthread", "sched", "unistd",
 })  # fmt: skip
 # What NAME.py and numpy import.
 _MODULES = sys.stdlib_module_names | {"numpy"}

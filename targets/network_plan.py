@@ -64,7 +64,8 @@ def plan_network(frozen: FrozenNetwork, name: str, target: Target, *, threads: i
     variants = []
     for index, processor in enumerate(target.processors):
         calls = lower(frozen.graph, processor.vector_unit)
-        prefix = f"{name}_" if len(target.processors) == 1 else f"{name}_{index}_"
+        # The capital is in no other network's name: their kernels would have the same symbols.
+        prefix = f"{name}_" if len(target.processors) == 1 else f"{name}_V{index}_"
         offsets = weights.laid_out(frozen, calls, processor)
         variants.append(Variant(processor, prefix, calls, offsets))
     arena = plan_arena([variant.calls for variant in variants], threads=threads)

@@ -113,6 +113,12 @@ def _class_names(root: Path) -> tuple[str, ...]:
             f"{root} holds {len(names)} folders: expected one per class, at least 2;"
             " sort the images into folders named by their class"
         )
+    for name in names:
+        if os.fsencode(name).decode(errors="replace") != name:
+            raise DataError(
+                f"{root}: the folder {name} has a name that is no UTF-8, and classes are named by "
+                "folders; rename it"
+            )
     return tuple(names)
 
 

@@ -74,7 +74,7 @@ def reader_of(path: Path) -> Reader:
         if start.startswith(magic):
             return reader
     if start.lstrip()[:1] not in (b"{", b"#"):
-        raise ForeignError(f"{path} begins with {start[:8]!r}, as no file that is read; {_REMEDY}")
+        raise _foreign(path, start)
     if size > _LARGEST_TEXT_BYTES:
         raise BarsError(f"{path}: {size} bytes; a text file of barsctl has at most "
                         f"{_LARGEST_TEXT_BYTES}: {_REMEDY}")  # fmt: skip
@@ -85,12 +85,18 @@ def _text_reader(path: Path, start: bytes) -> Reader:
     first = start.partition(b"\n")[0]
     row = _parsed(first.removeprefix(b"#"))
     if first.startswith(b"#"):
+        if not isinstance(row, dict):  # as in scripts
+            raise _foreign(path, start)
         return _fitting(CSV, path, row)
     if isinstance(row, dict):
         for needed, reader in ROWS.items():
             if row.keys() >= set(needed):
                 return reader
     return _fitting(DOCUMENTS, path, _parsed(path.read_bytes()))
+
+
+def _foreign(path: Path, start: bytes) -> ForeignError:
+    return ForeignError(f"{path} begins with {start[:8]!r}, as no file that is read; {_REMEDY}")
 
 
 def _parsed(text: bytes) -> object:

@@ -101,6 +101,8 @@ def quant_range(node: onnx.NodeProto, bits: float) -> tuple[float, float]:
     """The least and the greatest integer of a Quant node."""
     is_narrow = bool(attribute(node, "narrow", 0))
     if attribute(node, "signed", 1):
+        if bits == 1:  # qonnx's own, unlike its formula, gives -1 and 1
+            refuse(node, "signed integers of 1 bit", "use BipolarQuant")
         return -(2 ** (bits - 1)) + is_narrow, 2 ** (bits - 1) - 1
     return 0, 2**bits - 1 - is_narrow
 

@@ -67,7 +67,9 @@ def _checked_stride(node: onnx.NodeProto, source: Real | Sign, weights: Floats) 
 def _border(node: onnx.NodeProto, source: Real | Sign, kernel_size: int) -> Border:
     """The border that the convolution reads: its own of zeros, or that of a Pad before it."""
     pads = attribute(node, "pads", [0, 0, 0, 0])
-    if attribute(node, "auto_pad", "NOTSET") not in ("NOTSET", "VALID") or len(set(pads)) != 1:
+    auto_pad = attribute(node, "auto_pad", "NOTSET")
+    is_told = auto_pad == "NOTSET" or (auto_pad == "VALID" and not any(pads))
+    if not is_told or len(set(pads)) != 1:
         refuse(node, f"pads of {pads}, or auto_pad", "pad all four sides alike, in numbers")
     if pads[0] and source.border is not None and source.border.pixels:
         refuse(node, "it pads what was padded before", "pad once")

@@ -16,12 +16,9 @@ def global_pool(_: Reading, node: onnx.NodeProto, inputs: Sequence[Tensor | None
     """GlobalAveragePool, and ReduceMean over all pixels."""
     real = real_input(node, inputs[0])
     if node.op_type == "ReduceMean":
-        given = inputs[1] if len(inputs) > 1 else None
-        axes = (
-            attribute(node, "axes", []) if given is None else constant_input(node, given).tolist()
-        )
-        if sorted(axis % 4 for axis in axes) != [2, 3]:
-            refuse(node, f"means over the axes {list(axes)}", "only those over all pixels, (2, 3)")
+        axes = _named_axes(node, inputs)
+        if axes != [2, 3]:
+            refuse(node, f"means over the axes {axes}", "only those over all pixels, (2, 3)")
     if real.border is not None or real.draft.kind == "image":
         refuse(node, "it pools what is no output of a block", "pool behind a convolution")
     return Features(real)
@@ -33,7 +30,8 @@ def flattened(_: Reading, node: onnx.NodeProto, inputs: Sequence[Tensor | None])
     is_plain = {
         "Flatten": lambda: attribute(node, "axis", 1) == 1,
         "Reshape": lambda: constant_input(node, inputs[1]).ravel().tolist()[1:] in _rows(tensor),
-        "Squeeze": lambda: True,
+        # Without any it would take the axis of a single image too.
+        "Squeeze": lambda: _named_axes(node, inputs) == [2, 3],
     }[node.op_type]()
     if not is_plain:
         refuse(node, "it makes no row of each image", "flatten with torch.flatten(x, 1)")
@@ -46,6 +44,13 @@ def flattened(_: Reading, node: onnx.NodeProto, inputs: Sequence[Tensor | None])
             "the classifier reads means over all pixels: put a GlobalAveragePool before it",
         )  # fmt: skip
     return Features(real)
+
+
+def _named_axes(node: onnx.NodeProto, inputs: Sequence[Tensor | None]) -> list[int]:
+    """The axes of 4 that a node names, as an attribute or an input; none where it names none."""
+    given = inputs[1] if len(inputs) > 1 else None
+    axes = attribute(node, "axes", []) if given is None else constant_input(node, given).tolist()
+    return sorted(axis % 4 for axis in axes)
 
 
 def _rows(tensor: Tensor | None) -> tuple[list[int], ...]:

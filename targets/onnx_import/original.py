@@ -53,7 +53,13 @@ def original_logits(given: GivenModel, images: NDArray[np.uint8]) -> NDArray[np.
         raise TargetError(
             f"{given.path}: onnxruntime cannot run it ({reason}); export the model again"
         ) from error
-    return np.concatenate(found)[: len(images)]
+    logits: NDArray[np.float32] = np.concatenate(found)
+    if logits.shape[:1] != padded.shape[:1] or logits.ndim != 2:
+        raise TargetError(
+            f"{given.path}: it answers {list(found[0].shape)} for {batch} images; logits of "
+            "[images, classes] are needed: export it so"
+        )
+    return logits[: len(images)]
 
 
 def standard_model(model: onnx.ModelProto) -> onnx.ModelProto:

@@ -23,6 +23,7 @@ def _window(node: onnx.NodeProto) -> tuple[int, int, int]:
         set(attribute(node, "dilations", [1, 1])) == {1}
         and not attribute(node, "ceil_mode", 0)
         and attribute(node, "auto_pad", "NOTSET") in ("NOTSET", "VALID")
+        and not (attribute(node, "auto_pad", "NOTSET") == "VALID" and any(pads))
     )
     if not is_square or not is_plain or min(kernel[0], strides[0]) < 1:
         refuse(

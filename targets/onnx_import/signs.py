@@ -42,8 +42,8 @@ def quant(reading: Reading, node: onnx.NodeProto, inputs: Sequence[Tensor | None
     if low == 0 and not _is_positive(real):
         refuse(node, "unsigned activations of what may be below 0", "put it directly behind a Relu")
     reading.notes.append(
-        f"node {node.name!r} (Quant): its {bits.item():g} bits are not reproduced, real values have"
-        " 16 here"
+        f"node {node.name!r} (Quant): its {bits.item():g} bits, and where it clips, are not "
+        "reproduced, real values have 16 bits here"
     )
     return real
 
@@ -71,6 +71,8 @@ def padded(_: Reading, node: onnx.NodeProto, inputs: Sequence[Tensor | None]) ->
         refuse(node, "it does not pad with a constant on all axes", "pad with a constant")
     if pads != [0, 0, pixels, pixels] * 2 or pixels < 0:
         refuse(node, f"pads of {pads}", "pad all four sides alike, and nothing else")
+    if pixels == 0:
+        return source
     given = inputs[2] if len(inputs) > 2 else None
     value = 0.0 if given is None else constant_input(node, given).astype(np.float64).item()
     return replace(source, border=Border(pixels, np.full(source.channels, value)))

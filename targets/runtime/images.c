@@ -25,7 +25,7 @@ struct reading {
     const char *path;
     struct input input;
     bool is_stream;    /* of a size that is not known before */
-    size_t file_bytes; /* of a file */
+    uint64_t file_bytes; /* of a file */
     const struct image_format *format;
     size_t image_bytes;
     uint8_t *pixels;
@@ -145,9 +145,9 @@ static bool visit_raw(struct reading *reading)
 {
     if (reading->is_stream)
         return visit_raw_stream(reading);
-    size_t bytes = reading->file_bytes;
+    uint64_t bytes = reading->file_bytes;
     if (bytes % reading->image_bytes != 0)
-        return complain("%s: its %zu bytes are no multiple of an image's %zu; give whole images",
+        return complain("%s: its %" PRIu64 " bytes are no multiple of an image's %zu; give whole images",
                         reading->path, bytes, reading->image_bytes);
     uint64_t count = bytes / reading->image_bytes;
     return visit_sequence(reading, count, count > 1);
@@ -220,7 +220,7 @@ static bool visit_opened(struct reading *reading, FILE *file)
 static bool visit_file(struct reading reading, const struct stat *about)
 {
     reading.is_stream = !S_ISREG(about->st_mode);
-    reading.file_bytes = (size_t)about->st_size;
+    reading.file_bytes = (uint64_t)about->st_size;
     FILE *file = fopen(reading.path, "rb");
     if (!file)
         return complain_of_errno(reading.path);

@@ -86,6 +86,17 @@ def test_lines_and_json_say_the_same(
     assert found["arena_bytes"] == 896
 
 
+def test_text_behind_a_number_sign_is_foreign(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As NAME-config.cmake is, beside every library."""
+    (tmp_path / "net-config.cmake").write_text("# For find_package(net)\n")
+    with pytest.raises(ForeignError, match="begins with"):
+        inspect(tmp_path / "net-config.cmake")
+    (tmp_path / "config.json").write_bytes(write_examples(tmp_path)["train config"].read_bytes())
+    assert CommandLine(monkeypatch, capsys)("inspect", tmp_path).exit_code == 0
+
+
 def test_foreign_text_does_not_steer_a_terminal(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

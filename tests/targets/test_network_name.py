@@ -10,7 +10,7 @@ def test_names_that_are_no_c_words_are_refused(name: str) -> None:
         require_network_name(name)
 
 
-@pytest.mark.parametrize("name", ["stdint", "stdio", "numpy", "typing", "re", "inspect"])
+@pytest.mark.parametrize("name", ["stdint", "stdio", "numpy", "typing", "re", "inspect", "pthread"])
 def test_names_that_hide_a_library_are_refused(name: str) -> None:
     with pytest.raises(TargetError, match=rf"under that name; choose another, as net_{name}"):
         require_network_name(name)

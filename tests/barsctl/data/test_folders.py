@@ -96,6 +96,13 @@ def test_folder_without_classes_is_refused(tmp_path: Path) -> None:
         load(tmp_path)
 
 
+def test_class_that_cannot_be_written_is_refused(tmp_path: Path) -> None:
+    for name in ("train/a", "train/caf\udce9"):
+        paint(tmp_path / name / "1.png", RED)
+    with pytest.raises(DataError, match=r"has a name that is no UTF-8, .*; rename it"):
+        load(tmp_path)
+
+
 def test_unknown_class_in_tests_is_refused(tmp_path: Path) -> None:
     for name in ("train/a", "train/b", "test/a", "test/c"):
         paint(tmp_path / name / "1.png", RED)

@@ -84,9 +84,16 @@ def passed_on(model: QonnxModel) -> str:
     return model.binary_conv(model.sign(model.apply("Relu", stem)), kernel_size=1)
 
 
+def padded_by_nothing(model: QonnxModel) -> str:
+    """A convolution's own pads stay."""
+    padded = model.apply("Pad", "images", model.constant([0] * 8, np.int64))
+    weights = model.constant(model.int8_weights(CHANNELS, 1, 3, 3))
+    return model.apply("Conv", padded, weights, pads=[1] * 4)
+
+
 TAKEN: tuple[Body, ...] = (
     zero_border, plus_border, padded_before_sign, norms_and_shortcuts, sum_of_its_own, pools,
-    image_normalised_after_padding, named_as_ours, passed_on,
+    image_normalised_after_padding, named_as_ours, passed_on, padded_by_nothing,
 )  # fmt: skip
 
 
@@ -209,7 +216,15 @@ def test_external_data_are_refused(tmp_path: Path) -> None:
 def test_rounding_behind_a_relu_is_passed_over(tmp_path: Path) -> None:
     foreign = read(lambda model: model.unsigned(model.apply("Relu", model.stem())), tmp_path)
     (note,) = foreign.notes
-    assert "its 8 bits are not reproduced" in note
+    assert "its 8 bits, and where it clips, are not reproduced" in note
+
+
+def test_answers_of_one_axis_are_refused(tmp_path: Path) -> None:
+    """As of a model whose Squeeze takes the axis of its single image too."""
+    model = QonnxModel()
+    model.save(model.apply("Squeeze", model.head(model.stem())), tmp_path / "model.onnx")
+    with pytest.raises(TargetError, match=r"it answers \[\d\] for 1 images; logits of \[images"):
+        original_logits(load_given(tmp_path / "model.onnx"), np.zeros((2, 8, 8, 1), np.uint8))
 
 
 def test_constant_nodes_fold(tmp_path: Path) -> None:

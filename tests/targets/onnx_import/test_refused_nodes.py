@@ -148,7 +148,27 @@ def doubled_again_and_again(model: QonnxModel) -> str:
     return model.apply("Add", model.stem(), constant)
 
 
+def signed_bits(model: QonnxModel) -> str:
+    words = (model.constant(0.5), model.constant(0.0), model.constant(1.0))
+    weights = model.constant(model.weights(CHANNELS, 1, 3, 3))
+    weights = model.apply("Quant", weights, *words, domain=QONNX_DOMAIN, signed=1)
+    return model.apply("Conv", "images", weights, pads=[1] * 4)
+
+
+def valid_with_pads(model: QonnxModel) -> str:
+    return model.apply(
+        "MaxPool", model.stem(), auto_pad="VALID", kernel_shape=[3, 3], strides=[2, 2], pads=[1] * 4
+    )
+
+
+def squeezed(model: QonnxModel) -> str:
+    return model.apply("Squeeze", model.apply("GlobalAveragePool", model.stem()))
+
+
 REFUSED: dict[Body, str] = {
+    signed_bits: r"\(Quant\): signed integers of 1 bit; use BipolarQuant",
+    valid_with_pads: r"\(MaxPool\): a window of \[3, 3\], .* pads \[1, 1, 1, 1\]",
+    squeezed: r"\(Squeeze\): it makes no row of each image; flatten with",
     bare_border: r"node 'conv\d' \(Conv\): a kernel of 3 that is padded by 0; .* train it so",
     minus_border: r"\(Conv\): signs that are padded with \[-1.0\]; \+1 is exact, and 0 at twice",
     real_weights: r"\(Conv\): weights over signs that are not of one size per channel; .* bipolar",
