@@ -21,7 +21,7 @@ MIN_LOG_PROBABILITY = -100.0
 
 
 def log_probabilities(
-    probabilities: Probabilities, kept: Mapping[str, int] = {}
+    probabilities: Probabilities, kept: Mapping[str, int]
 ) -> dict[str, NDArray[np.float64]]:
     """Return the logarithms without gradients, on the CPU.
 

@@ -91,7 +91,7 @@ def all_batches(
 
 
 def plain_batches(
-    source: ImageSource, *, batch_size: int, device: torch.device, ranks: Ranks = ALONE
+    source: ImageSource, *, batch_size: int, device: torch.device, ranks: Ranks
 ) -> Iterator[Batch]:
     """Yield the images once in an order that is always the same, as they are.
 

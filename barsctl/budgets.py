@@ -4,6 +4,8 @@ import math
 import re
 from dataclasses import dataclass
 
+from costmodels.plugins import plugin_points
+
 from .errors import BarsError
 
 COUNT_UNITS = {"": 1.0, "k": 1e3, "K": 1e3, "M": 1e6, "G": 1e9}
@@ -80,9 +82,6 @@ def parse_budget(text: str) -> Budget:
 
 def _installed_metrics() -> tuple[str, ...]:
     """Return the names of other distributions' cost models."""
-    # Here, since it takes longer than all that the command line's help needs.
-    from costmodels.plugins import plugin_points
-
     return tuple(plugin_points(tuple(UNITS)))
 
 

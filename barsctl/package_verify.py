@@ -37,7 +37,7 @@ class Verified:
 
 def verify_package(
     files: PackageFiles, run: Path | None, *, calibrate: Path | None, images: int | None,
-    notify: Notify, place: Place | None = None,
+    notify: Notify, place: Place | None,
 ) -> Verified:  # fmt: skip
     """Check a package's files, then compare its forms as compiling does, without compiling.
 

@@ -2,11 +2,11 @@
 
 import hashlib
 import os
-import tempfile
 from pathlib import Path
 from typing import IO
 from urllib.error import URLError
 from urllib.request import urlopen
+from uuid import uuid4
 
 from rich.console import Console
 from rich.progress import Progress
@@ -29,24 +29,26 @@ def download(url: str, path: Path, *, sha256: str) -> None:
         DataError: the address does not answer or its content is another.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as partial:
-        try:
+    # Not a file of `tempfile`: those are readable by their owner alone.
+    temporary = path.with_name(f".{path.name}.{uuid4().hex}")
+    try:
+        with temporary.open("xb") as partial:
             digest = _copy(url, partial)
-            if digest != sha256:
-                raise DataError(
-                    f"{url} has the SHA-256 {digest}: expected {sha256};"
-                    " fetch the file elsewhere and give its folder with --data-dir"
-                )
             partial.flush()
             os.fsync(partial.fileno())
-            Path(partial.name).replace(path)
-        except (URLError, TimeoutError, ConnectionError) as error:
+        if digest != sha256:
             raise DataError(
-                f"{url} cannot be fetched ({error});"
-                f" put the file into {path.parent} or give its folder with --data-dir"
-            ) from error
-        finally:
-            Path(partial.name).unlink(missing_ok=True)
+                f"{url} has the SHA-256 {digest}: expected {sha256};"
+                " fetch the file elsewhere and give its folder with --data-dir"
+            )
+        temporary.replace(path)
+    except (URLError, TimeoutError, ConnectionError) as error:
+        raise DataError(
+            f"{url} cannot be fetched ({error});"
+            f" put the file into {path.parent} or give its folder with --data-dir"
+        ) from error
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def _copy(url: str, file: IO[bytes]) -> str:
