@@ -5,8 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 from costmodels.latency_table import LatencyTable
-from costmodels.selection import AnyBudget
-from costmodels.selection import Budget as AddedBudget
+from costmodels.selection import AddedBudget, AnyBudget
 from space.decode import decode
 from space.genotype import Genotype
 from space.graph import BlockGraph

@@ -10,8 +10,7 @@ import torch
 from costmodels.errors import BudgetUnreachable
 from costmodels.latency_table import LatencyTable
 from costmodels.protocol import term_costs
-from costmodels.selection import AnyBudget, smallest_cost
-from costmodels.selection import Budget as AddedBudget
+from costmodels.selection import AddedBudget, AnyBudget, smallest_cost
 from space.cost_terms import cost_terms
 from space.decisions import Choices, decisions
 from space.genotype import genotype_of

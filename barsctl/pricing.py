@@ -8,8 +8,7 @@ from costmodels.latency_table import LatencyTable, measured_target, require_fit
 from costmodels.plugins import load_plugin, plugin_points
 from costmodels.protocol import CostModel, term_costs
 from costmodels.registry import COST_MODELS
-from costmodels.selection import AnyBudget
-from costmodels.selection import Budget as HardBudget
+from costmodels.selection import AddedBudget, AnyBudget
 from costmodels.table_file import read_table
 from space.cost_terms import cost_terms
 from space.search_space import SearchSpace
@@ -93,7 +92,7 @@ def _hard_budget(budget: Budget, space: SearchSpace, tables: Sequence[LatencyTab
     if budget.metric == RAM:
         return ArenaBudget(space, arena_target(budget, tables), budget.limit, budget.name)
     model = cost_model(budget, tables)
-    return HardBudget(budget.name, model.unit, term_costs(model, cost_terms(space)), budget.limit)
+    return AddedBudget(budget.name, model.unit, term_costs(model, cost_terms(space)), budget.limit)
 
 
 def _target_name(budget: Budget, tables: Sequence[LatencyTable]) -> str | None:

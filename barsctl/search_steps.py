@@ -7,8 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from costmodels.selection import AnyBudget
-from costmodels.selection import Budget as AddedBudget
+from costmodels.selection import AddedBudget, AnyBudget
 from space.cost_terms import cost_terms
 from space.decisions import Choices, decisions
 from space.nn.architecture import Architecture, straight_through

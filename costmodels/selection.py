@@ -36,7 +36,7 @@ MAX_CONFLICTS, MAX_LAYOUT_CONFLICTS, MAX_DRAWN_CONFLICTS = 1000, 32, 128
 
 
 @dataclass(frozen=True, eq=False, slots=True)
-class Budget:
+class AddedBudget:
     """The most that a network may cost: name and unit for messages, costs [terms], limit."""
 
     name: str
@@ -49,19 +49,25 @@ class Budget:
             raise CostError(f"{self.name}: limit {self.limit:g} {self.unit} must be above 0")
 
 
-AnyBudget = Budget | ChoicesBudget
+AnyBudget = AddedBudget | ChoicesBudget
+
+
+def parted(budgets: Sequence[AnyBudget]) -> tuple[list[AddedBudget], list[ChoicesBudget]]:
+    """The budgets on what adds up, and the others."""
+    added = [budget for budget in budgets if isinstance(budget, AddedBudget)]
+    return added, [budget for budget in budgets if not isinstance(budget, AddedBudget)]
 
 
 def budget_cost(index: TermIndex, budget: AnyBudget, choices: Choices) -> float:
     """What the choices cost, in the budget's unit."""
-    if isinstance(budget, Budget):
+    if isinstance(budget, AddedBudget):
         return choices_cost(index, budget.costs, choices)
     return budget.cost(choices)
 
 
 def within(index: TermIndex, budgets: Sequence[AnyBudget], choices: Choices) -> bool:
     """Whether the choices keep to all budgets."""
-    quick_first = sorted(budgets, key=lambda budget: not isinstance(budget, Budget))
+    quick_first = sorted(budgets, key=lambda budget: not isinstance(budget, AddedBudget))
     return all(
         fits(np.array([budget_cost(index, budget, choices)]), np.array([budget.limit]))
         for budget in quick_first
@@ -110,7 +116,7 @@ def most_probable(
     if best is None and max(space.broken.values(), default=0) == MAX_LAYOUT_CONFLICTS:
         raise _given_up(space)
     if best is None:
-        added = [budget for budget in budgets if isinstance(budget, Budget)]
+        added, _ = parted(budgets)
         kept = _kept(log_probabilities)
         raise BudgetUnreachable(_unreachable(added, lowest, space.others, kept=kept))
     return best
@@ -148,8 +154,7 @@ def _opened(
     budgets: Sequence[AnyBudget],
 ) -> tuple["_Choosing", Floats]:
     """A space to choose from, and the smallest costs of its layouts: see `_lowest_costs`."""
-    added = [budget for budget in budgets if isinstance(budget, Budget)]
-    others = [budget for budget in budgets if not isinstance(budget, Budget)]
+    added, others = parted(budgets)
     costs = np.array([budget.costs for budget in added]).reshape(len(added), len(terms))
     limits = np.array([budget.limit for budget in added])
     tables = node_tables(
@@ -341,7 +346,7 @@ def _choices(
 
 
 def _unreachable(
-    added: Sequence[Budget], lowest: Floats, others: Sequence[ChoicesBudget], *, kept: Choices
+    added: Sequence[AddedBudget], lowest: Floats, others: Sequence[ChoicesBudget], *, kept: Choices
 ) -> str:
     smallest = [
         f"{budget.name} {budget.limit:g} {budget.unit} (smallest reachable {low:g})"

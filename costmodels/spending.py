@@ -11,7 +11,7 @@ from space.search_space import SearchSpace
 
 from .choices_budget import ChoicesBudget, Conflict
 from .knapsack import fits
-from .selection import AnyBudget, Budget
+from .selection import AddedBudget, AnyBudget, parted
 from .term_index import TermIndex, choices_cost, term_index
 
 
@@ -24,7 +24,7 @@ class Spending:
     """
 
     index: TermIndex
-    added: Sequence[Budget]
+    added: Sequence[AddedBudget]
     others: Sequence[ChoicesBudget]
     found: dict[frozenset[tuple[str, int]], float | None] = field(default_factory=dict)
     conflicts: list[Conflict] = field(default_factory=list)
@@ -61,9 +61,7 @@ class Spending:
 
 def spending(space: SearchSpace, budgets: Sequence[AnyBudget]) -> Spending:
     """What a space's networks use of budgets; build it once."""
-    added = [budget for budget in budgets if isinstance(budget, Budget)]
-    others = [budget for budget in budgets if not isinstance(budget, Budget)]
-    return Spending(term_index(cost_terms(space)), added, others)
+    return Spending(term_index(cost_terms(space)), *parted(budgets))
 
 
 def _tightest(costs: Sequence[float], limits: Sequence[float]) -> float | None:

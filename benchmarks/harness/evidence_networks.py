@@ -20,8 +20,7 @@ from barsctl.scaled_reference import Images, ReferenceChoice, reference_graph, w
 from costmodels.errors import BudgetUnreachable
 from costmodels.latency_table import LatencyTable
 from costmodels.scaled_uniform import widest_uniform
-from costmodels.selection import Budget as AddedBudget
-from costmodels.selection import budget_cost
+from costmodels.selection import AddedBudget, budget_cost
 from costmodels.table_file import read_table
 from costmodels.term_index import term_index
 from space.cost_terms import cost_terms

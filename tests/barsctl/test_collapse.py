@@ -9,7 +9,7 @@ from torch import Tensor
 
 from barsctl.collapse import Discretised, collapse_warnings, parameter_free_share
 from barsctl.gap import Gap
-from costmodels.selection import Budget
+from costmodels.selection import AddedBudget
 from costmodels.term_index import choices_cost, term_index
 from space.cost_terms import cost_terms
 from space.decisions import Choices, decisions
@@ -42,7 +42,7 @@ def warnings(
     """Of a network that takes half of its budget, each block costing 1."""
     costs = np.ones(len(TERMS))
     limit = 2 * choices_cost(INDEX, costs, found)
-    network = Discretised(SPACE, found, INDEX, [Budget("blocks", "", costs, limit)])
+    network = Discretised(SPACE, found, INDEX, [AddedBudget("blocks", "", costs, limit)])
     leaning = leaning_to(found, probability=probability)
     return collapse_warnings(leaning, network, gap, used_share=used_share, last=last)
 
@@ -98,7 +98,7 @@ def test_smallest_widths_that_nothing_fits_beside_are_none() -> None:
     """With a price on wide blocks alone, the narrow network leaves all of a tiny budget."""
     costs = np.array([float(term.block.out_channels == 16) for term in TERMS])
     found = choices(op=CONV, width=0)
-    network = Discretised(SPACE, found, INDEX, [Budget("wide", "", costs, 0.5)])
+    network = Discretised(SPACE, found, INDEX, [AddedBudget("wide", "", costs, 0.5)])
     leaning = leaning_to(found)
     assert collapse_warnings(leaning, network, NO_GAP, used_share=0.5, last=False) == ()
 
@@ -107,7 +107,7 @@ def test_kept_decisions_are_no_collapse() -> None:
     costs = np.ones(len(TERMS))
 
     def warned(found: Choices, *, kept: str) -> tuple[str, ...]:
-        budget = Budget("blocks", "", costs, 2 * choices_cost(INDEX, costs, found))
+        budget = AddedBudget("blocks", "", costs, 2 * choices_cost(INDEX, costs, found))
         held = {name: option for name, option in found.items() if name.startswith(kept)}
         network = Discretised(SPACE, found, INDEX, [budget], held)
         gap = Gap(0.9, 0.1)

@@ -10,7 +10,7 @@ from barsctl.pricing import arena_target, cost_model, hard_budgets, read_tables
 from costmodels.arena import ArenaBudget
 from costmodels.errors import CostError
 from costmodels.latency_table import LatencyTable
-from costmodels.selection import Budget as HardBudget
+from costmodels.selection import AddedBudget
 from tests.barsctl.tiny_runs import SPACE
 from tests.barsctl.tiny_tables import write_table
 
@@ -35,8 +35,8 @@ def test_target_chooses_among_tables(tables: tuple[LatencyTable, ...]) -> None:
     budgets = [Budget("latency", 1.0, "aarch64"), Budget("latency", 1.0, "host")]
     arm, host = hard_budgets(budgets, SPACE, tables=tables)
     assert (arm.name, host.name) == ("latency@aarch64", "latency@host")
-    assert isinstance(arm, HardBudget)
-    assert isinstance(host, HardBudget)
+    assert isinstance(arm, AddedBudget)
+    assert isinstance(host, AddedBudget)
     assert arm.costs == pytest.approx(3 * host.costs)
 
 

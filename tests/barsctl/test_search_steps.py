@@ -19,7 +19,7 @@ from barsctl.search_steps import (
     raise_multipliers,
     weights_step,
 )
-from costmodels.selection import Budget as HardBudget
+from costmodels.selection import AddedBudget
 from tests.barsctl.tiny_runs import CPU, SEARCH, SPACE, tiny_config, tiny_dataset, write_images
 
 EPOCH = SEARCH.warmup_epochs
@@ -145,5 +145,5 @@ def test_budget_share_of_a_chosen_network_is_its_cost(tmp_path: Path) -> None:
     state = new_state(SPACE, tiny_dataset(tmp_path), SEARCH, budgets=1, device=CPU)
     share = BudgetShares(SPACE, budgets)(distribution(state, SEARCH, 0))
     assert share.shape == (1,)
-    assert isinstance(budgets[0], HardBudget)
+    assert isinstance(budgets[0], AddedBudget)
     assert 0 < float(share) * 1e5 < budgets[0].costs.sum()

@@ -11,7 +11,7 @@ from costmodels.choices_budget import Conflict
 from costmodels.errors import BudgetUnreachable
 from costmodels.protocol import term_costs
 from costmodels.registry import COST_MODELS
-from costmodels.selection import Budget, most_probable, most_probable_of_layouts, within
+from costmodels.selection import AddedBudget, most_probable, most_probable_of_layouts, within
 from costmodels.term_index import choices_cost, term_index
 from space.cost_terms import Event, cost_terms
 from space.decisions import Choices, decisions
@@ -61,7 +61,7 @@ def test_best_network_is_what_enumeration_finds(space: SearchSpace) -> None:
     every = arenas(space, ARMV7)
     sizes = sorted(arena for _, arena in every)
     median = float(np.median([choices_cost(index, ops, choices) for choices, _ in every]))
-    half = Budget("ops", "OPs", ops, median)
+    half = AddedBudget("ops", "OPs", ops, median)
     for seed, share in enumerate((0.0, 0.1, 0.4, 0.8)):
         limit = sizes[int(share * (len(sizes) - 1))]
         log_probabilities = random_log_probabilities(options, seed)

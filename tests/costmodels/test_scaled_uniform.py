@@ -8,7 +8,7 @@ import pytest
 from costmodels.protocol import network_cost, term_costs
 from costmodels.registry import COST_MODELS
 from costmodels.scaled_uniform import widest_uniform
-from costmodels.selection import Budget
+from costmodels.selection import AddedBudget
 from space.cost_terms import cost_terms
 from space.decode import decode
 from space.presets import SPACES
@@ -30,7 +30,7 @@ def test_widest_is_what_brute_force_finds(kind: UniformKind) -> None:
     }
     picks = set()
     for limit in np.linspace(0.9 * min(cost_of.values()), 1.1 * max(cost_of.values()), 12):
-        budget = Budget("ops", "", costs, float(limit))
+        budget = AddedBudget("ops", "", costs, float(limit))
         for depth in range(3):
             widest = max(
                 (width for width in SPACE.widths if cost_of[depth, width] <= limit), default=None

@@ -13,7 +13,7 @@ from costmodels.errors import BudgetUnreachable, CostError
 from costmodels.protocol import term_costs
 from costmodels.registry import COST_MODELS
 from costmodels.selection import (
-    Budget,
+    AddedBudget,
     most_probable,
     most_probable_of_layouts,
     smallest_cost,
@@ -33,8 +33,8 @@ BLOCK = Sum(8, 4, Epilogue(shortcuts=1))
 SLOTS: Decisions = {"a": (0, 1), "b": (0, 1), "c": (0, 1)}
 
 
-def budget(costs: Sequence[float] | Floats, limit: float) -> Budget:
-    return Budget("cost", "ms", np.asarray(costs, np.float64), limit)
+def budget(costs: Sequence[float] | Floats, limit: float) -> AddedBudget:
+    return AddedBudget("cost", "ms", np.asarray(costs, np.float64), limit)
 
 
 def term(**options: int) -> CostTerm:
@@ -57,7 +57,7 @@ def random_log_probabilities(options: Decisions, seed: int) -> dict[str, Floats]
 
 
 def agrees_with_enumeration(
-    options: Decisions, terms: Sequence[CostTerm], budgets: Sequence[Budget], seed: int
+    options: Decisions, terms: Sequence[CostTerm], budgets: Sequence[AddedBudget], seed: int
 ) -> bool:
     """Whether most_probable and enumeration agree, also on that there is nothing."""
     log_probabilities = random_log_probabilities(options, seed)

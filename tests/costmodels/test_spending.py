@@ -8,7 +8,7 @@ import pytest
 from costmodels.arena import ArenaBudget
 from costmodels.protocol import term_costs
 from costmodels.registry import COST_MODELS
-from costmodels.selection import AnyBudget, Budget, budget_cost, within
+from costmodels.selection import AddedBudget, AnyBudget, budget_cost, within
 from costmodels.spending import spending
 from costmodels.term_index import term_index
 from space.cost_terms import cost_terms
@@ -20,8 +20,8 @@ from tests.example_spaces import TINY
 INDEX = term_index(cost_terms(TINY))
 
 
-def bops(limit: float) -> Budget:
-    return Budget("bops", "", term_costs(COST_MODELS["bops"], cost_terms(TINY)), limit)
+def bops(limit: float) -> AddedBudget:
+    return AddedBudget("bops", "", term_costs(COST_MODELS["bops"], cost_terms(TINY)), limit)
 
 
 def arena(limit: float) -> ArenaBudget:
