@@ -89,9 +89,9 @@ def _text_reader(path: Path, start: bytes) -> Reader:
             raise _foreign(path, start)
         return _fitting(CSV, path, row)
     if isinstance(row, dict):
-        for needed, reader in ROWS.items():
-            if row.keys() >= set(needed):
-                return reader
+        reader = _fitting(ROWS | DOCUMENTS, path, row)
+        if reader in ROWS.values():
+            return reader
     return _fitting(DOCUMENTS, path, _parsed(path.read_bytes()))
 
 

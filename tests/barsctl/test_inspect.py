@@ -86,13 +86,16 @@ def test_lines_and_json_say_the_same(
     assert found["arena_bytes"] == 896
 
 
-def test_text_behind_a_number_sign_is_foreign(
+def test_files_of_others_beside_ours_are_foreign(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """As NAME-config.cmake is, beside every library."""
+    """As NAME-config.cmake beside every library, and Optuna's journal in a sweep."""
     (tmp_path / "net-config.cmake").write_text("# For find_package(net)\n")
     with pytest.raises(ForeignError, match="begins with"):
         inspect(tmp_path / "net-config.cmake")
+    (tmp_path / "journal.log").write_text('{"op_code": 0}\n{"op_code": 4}\n')
+    with pytest.raises(ForeignError, match="keys op_code, as none"):
+        inspect(tmp_path / "journal.log")
     (tmp_path / "config.json").write_bytes(write_examples(tmp_path)["train config"].read_bytes())
     assert CommandLine(monkeypatch, capsys)("inspect", tmp_path).exit_code == 0
 
