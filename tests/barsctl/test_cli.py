@@ -21,6 +21,18 @@ def run(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, check=False, capture_output=True, text=True)
 
 
+def ended_with(error: Exception, monkeypatch: pytest.MonkeyPatch) -> object:
+    """The exit code of a command that an error ends."""
+
+    def app() -> None:
+        raise error
+
+    monkeypatch.setattr(cli, "app", app)
+    with pytest.raises(SystemExit) as stop:
+        cli.main()
+    return stop.value.code
+
+
 @pytest.mark.parametrize(
     ("error", "exit_code"),
     [
@@ -39,13 +51,7 @@ def test_user_error_becomes_one_line(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    def app() -> None:
-        raise error
-
-    monkeypatch.setattr(cli, "app", app)
-    with pytest.raises(SystemExit) as stop:
-        cli.main()
-    assert stop.value.code == exit_code
+    assert ended_with(error, monkeypatch) == exit_code
     assert capsys.readouterr() == ("", "barsctl: seed -1\n")
 
 
@@ -68,13 +74,7 @@ def test_control_characters_do_not_reach_the_terminal(
 def test_full_memory_becomes_one_line(
     error: Exception, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def app() -> None:
-        raise error
-
-    monkeypatch.setattr(cli, "app", app)
-    with pytest.raises(SystemExit) as stop:
-        cli.main()
-    assert stop.value.code == 1
+    assert ended_with(error, monkeypatch) == 1
     told = capsys.readouterr().err
     assert told.startswith(f"barsctl: the memory is full ({error}); take a smaller --batch-size")
     assert len(told.splitlines()) == 1
@@ -102,14 +102,10 @@ def test_bug_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_refusal_of_the_system_becomes_one_line(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
-    def app() -> None:
-        (tmp_path / "no folder" / "file").write_text("")
-
-    monkeypatch.setattr(cli, "app", app)
-    with pytest.raises(SystemExit) as stop:
-        cli.main()
-    assert stop.value.code == 1
     place = tmp_path / "no folder" / "file"
+    with pytest.raises(OSError, match="No such file") as refused:
+        place.write_text("")
+    assert ended_with(refused.value, monkeypatch) == 1
     assert capsys.readouterr().err == (
         f"barsctl: {place}: No such file or directory; check path, permissions and free space\n"
     )
