@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from costmodels.arena import arena_bytes
-from costmodels.errors import BudgetUnreachable, UnpricedKernel
+from costmodels.errors import BudgetUnreachable, UnpricedKernelError
 from costmodels.knapsack import fits
 from costmodels.latency_table import LatencyTable
 from costmodels.protocol import network_cost
@@ -123,7 +123,7 @@ def _priced(
         graph = build(channels)
         try:
             costs = tuple(price(graph) for price in prices)
-        except UnpricedKernel:
+        except UnpricedKernelError:
             continue
         yield channels, costs
         if np.any(np.array(costs) > HOPELESS * limits):

@@ -5,7 +5,7 @@ class CostError(ValueError):
     """A cost that cannot be known or kept to; the message names value, rule and remedy."""
 
 
-class UnpricedKernel(CostError):  # noqa: N818 (it is what happened)
+class UnpricedKernelError(CostError):
     """A latency table has no row of a kernel."""
 
 

@@ -12,7 +12,7 @@ from targets.target import Target
 from targets.vector_unit import Tile
 
 from .correction import Correction
-from .errors import CostError, UnpricedKernel
+from .errors import CostError, UnpricedKernelError
 
 Unit = Literal["us", "instructions"]
 RowWay = Way | Literal["learned"]
@@ -147,9 +147,9 @@ class LatencyTable:
             yield median if self.correction is None else self.correction.kernel_cost(median)
 
     def median(self, key: str) -> float:
-        """A kernel's median in the table's unit. Raises UnpricedKernel where it has none."""
+        """A kernel's median in the table's unit. Raises UnpricedKernelError where it has none."""
         if key not in self.rows:
-            raise UnpricedKernel(
+            raise UnpricedKernelError(
                 f"{key} is not in the latency table of {self.header.target}; every kernel of a "
                 "network needs a row: run `barsctl profile` again for its space and images "
                 "(--image-size, --image-channels, --classes)"
