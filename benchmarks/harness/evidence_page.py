@@ -35,17 +35,17 @@ References and uniform designs are the widest of their kind that this table, cor
 measured whole, predicts within the budget; searches had the budget less twice its error. (The
 kernels of the space's 1x1 convolutions and 3x3 stem were added on a later day, each the fastest of
 three measurements.) What was asked at equal latency counts once all networks that are compared are
-measured. Networks are measured in turns with the best reference of each budget and the best uniform
-design, and what these take longer than on the day of the table is taken off: shared machines are
-slower on some days. As channels come in steps, each budget is just above what its best reference
-takes, and the best reference of a smaller budget is the opponent under a larger one too where it is
-more accurate. What was chosen among several was chosen on the 6 000 validation images, from the
-first seed, and searched networks from each of theirs; but how trials rank was designed on the
-accuracies of other networks, test images among them. Uniform designs have 3x3 convolutions; a
-`mixed-chain` takes 1x1 and 3x3 ones by turns. Of a reference, a `strided` stem is 5x5; the space's
-is 3x3. No latency is told where none was measured yet. Accuracies are on the 10 000 test images, of
-the epoch that was best on validation images. What the same recipe and seed had trained for another
-cell was not trained again. Trained on: {machines}.
+measured, and is told as the table predicts until then. Networks are measured in turns with the best
+reference of each budget and the best uniform design, and what these take longer than on the day of
+the table is taken off: shared machines are slower on some days. As channels come in steps, each
+budget is just above what its best reference takes, and the best reference of a smaller budget is
+the opponent under a larger one too where it is more accurate. What was chosen among several was
+chosen on the 6 000 validation images, from the first seed, and searched networks from each of
+theirs; but how trials rank was designed on the accuracies of other networks, test images among
+them. Uniform designs have 3x3 convolutions; a `mixed-chain` takes 1x1 and 3x3 ones by turns. Of a
+reference, a `strided` stem is 5x5; the space's is 3x3. No latency is told where none was measured
+yet. Accuracies are on the 10 000 test images, of the epoch that was best on validation images. What
+the same recipe and seed had trained for another cell was not trained again. Trained on: {machines}.
 
 A searched network is that of `search --sampling one --epochs {search.epochs} --warmup-epochs
 {search.warmup_epochs} --architecture-learning-rate {search.architecture_learning_rate:g}
@@ -102,12 +102,14 @@ def write_page(
 
 def _figures(rows: Sequence[Row]) -> Iterator[str]:
     states = {True: "holds", False: "**missed**"}
-    lines = [
-        (each.name, f"{each.value:.2f}", f"{each.at_least:g}", states[each.ok])
-        if not math.isnan(each.value)
-        else (each.name, "", f"{each.at_least:g}", "not all trained and measured yet")
-        for each in checks(rows)
-    ]
+    lines = []
+    for each, predicted in zip(checks(rows), checks(rows, is_predicted=True), strict=True):
+        value, state = each.value, states[each.ok]
+        if math.isnan(value):
+            value, state = predicted.value, "as predicted, not all measured yet"
+        if math.isnan(value):
+            state = "not all trained and measured yet"
+        lines.append((each.name, _shown(value, 2), f"{each.at_least:g}", state))
     yield from _table("What was asked", ("figure", "found", "at least", ""), lines)
     if not all(map(is_current, rows)):
         yield (
@@ -168,8 +170,8 @@ def _lines(rows: Iterable[Row]) -> list[tuple[str, ...]]:
     return [
         (
             name.strip(),
-            _shown_us(_mean(found, "predicted_us")),
-            _shown_us(_mean(found, "measured_us")),
+            _shown(_mean(found, "predicted_us"), 1),
+            _shown(_mean(found, "measured_us"), 1),
             str(len(found)),
             f"{100 * _mean(found, 'test'):.2f}",
             ", ".join(f"{100 * row['test']:.2f}" for row in found) if len(found) > 1 else "",
@@ -191,8 +193,8 @@ def _mean(rows: Sequence[Row], field: str) -> float:
     return statistics.mean(values) if values else math.nan
 
 
-def _shown_us(latency_us: float) -> str:
-    return "" if math.isnan(latency_us) else f"{latency_us:.1f}"
+def _shown(value: float, digits: int) -> str:
+    return "" if math.isnan(value) else f"{value:.{digits}f}"
 
 
 def _random(rows: Sequence[Row]) -> Iterator[str]:

@@ -33,6 +33,18 @@ def test_page_tells_the_figures_that_are_whole(tmp_path: Path) -> None:
     assert (tmp_path / "search-ranks.svg").exists()
 
 
+def test_page_tells_what_is_not_measured_yet_as_predicted(tmp_path: Path) -> None:
+    rows = [
+        {**each, "measured_us": None} if each["cell"] == FIRST_SEARCHED.key else each
+        for each in whole_rows()
+    ]
+    write_page(rows, [], tmp_path / "search.md", epochs=10, measured_on="EPYC")
+    page = (tmp_path / "search.md").read_text()
+    uniform, within = "searched over the best uniform design, points", "within their budgets as"
+    assert f"| {uniform} | 0.40 | 0.5 | as predicted, not all measured yet |" in page
+    assert f"{within} measured |  | 1 | not all trained and measured yet |" in page
+
+
 def test_page_tells_what_is_missing(tmp_path: Path) -> None:
     rows = of_seeds("searched", MIDDLE_US, "", 0.90, 0.91)
     write_page(
