@@ -24,7 +24,8 @@ from .judge import Judge, JudgeSettings, open_judge
 from .measured_log import MEASURED, MeasuredLog, read_measured
 from .network_rows import KeptChoices, kept_choices
 from .pricing import hard_budgets, needs_table
-from .ranking import DERIVED, Candidate, derived_json, evaluate, rank_within
+from .ranking import Candidate, derived_json, evaluate, rank_within
+from .ranking_file import DERIVED
 from .run_folder import GENOTYPE, write_json
 from .search_run import read_search_config, run_tables
 from .tried_ranking import tried_ranking

@@ -3,25 +3,18 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from pathlib import Path
-from typing import Literal
-
-from pydantic import TypeAdapter
 
 from costmodels.selection import AnyBudget, budget_cost, within
 from costmodels.term_index import term_index
 from space.cost_terms import cost_terms
 from space.decisions import Choices
 from space.genotype import Genotype, choices_of, genotype_of
-from space.strict_json import parse_known
 
 from .halving import Outcome
 from .judge import Judge
 from .progress import progress_bar
 from .ranks import own_ranks
 from .run_folder import Json
-
-DERIVED = "derive.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,30 +98,6 @@ def derived_json(ranking: Sequence[Candidate]) -> Json:
         for each in ranking
     ]
     return {"format": 1, "candidates": candidates}
-
-
-@dataclass(frozen=True, slots=True)
-class RankedNetwork:
-    """A network as a ranking's file tells it; costs as of a Candidate, early ones unmeasured."""
-
-    choices: dict[str, int]
-    accuracy: float
-    cost: dict[str, float]
-    measured: dict[str, float] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class _Ranking:
-    format: Literal[1]
-    candidates: tuple[RankedNetwork, ...]
-
-
-_RANKING = TypeAdapter(_Ranking)
-
-
-def read_ranking(path: Path) -> tuple[RankedNetwork, ...]:
-    """Return the networks of a ranking's file. Raises SpaceError where it is damaged."""
-    return parse_known(path.read_bytes(), _RANKING, what=str(path)).candidates
 
 
 def candidate_json(candidate: Candidate) -> dict[str, Json]:

@@ -30,7 +30,7 @@ from .folder_lock import FolderInUseError
 from .lease import renewed
 from .measured_log import MEASURED, read_measured
 from .pricing import hard_budgets, read_tables
-from .ranking import DERIVED, read_ranking
+from .ranking_file import DERIVED, read_ranking
 from .run_folder import Json, open_run, write_json
 from .search_run import SearchConfig, search_run
 from .sweep_config import Cell, SweepConfig, cells, sweep_fields, upgrading

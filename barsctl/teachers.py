@@ -20,7 +20,8 @@ from .errors import BarsError
 from .random_numbers import initial_weights
 from .ranks import is_first
 from .run_folder import read_config
-from .train import RESULT, load_best, train
+from .train import load_best, train
+from .train_result import RESULT
 from .train_settings import TrainSettings
 
 GRAPH, TEACHER = "graph.json", "teacher"

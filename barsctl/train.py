@@ -2,7 +2,7 @@
 
 import copy
 from contextlib import nullcontext
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 
@@ -43,36 +43,13 @@ from .ranks import (
     take_from_first,
 )
 from .run_folder import LAST, MetricsLog, write_json
+from .train_result import RESULT, Trained
 from .train_settings import TrainSettings
 
-BEST, RESULT = "best.safetensors", "result.json"
+BEST = "best.safetensors"
 DISTILLATION_TEMPERATURE = 2.0
 # Training images, at most, that an average's batch norms have their statistics of.
 CALIBRATION_IMAGES = 2048
-
-
-@dataclass(frozen=True, slots=True)
-class SearchedAccuracies:
-    """What the search that a network comes from told, on validation images with its weights.
-
-    relaxed, discretised: of its last epoch, see Gap; the latter of its most probable network.
-    derived: of the network itself, as derive judged it; None where derive.json does not tell.
-    """
-
-    relaxed: float
-    discretised: float
-    derived: float | None
-
-
-@dataclass(frozen=True, slots=True)
-class Trained:
-    """Accuracies, as shares, of the epoch that was best on the validation images."""
-
-    best_epoch: int
-    validation_accuracy: float
-    test_accuracy: float
-    searched: SearchedAccuracies | None = None
-    """None where the network comes from no search, or its metrics are gone."""
 
 
 def train(

@@ -14,7 +14,8 @@ from .data_choice import load_choice
 from .errors import BarsError
 from .run_folder import read_config
 from .teachers import GRAPH
-from .train import BEST, RESULT
+from .train import BEST
+from .train_result import RESULT
 from .training_run import train_config
 
 

@@ -27,7 +27,7 @@ from .errors import BarsError, about
 from .folder_lock import run_lock
 from .network_rows import kept_choices
 from .random_numbers import initial_weights
-from .ranking import DERIVED, read_ranking
+from .ranking_file import DERIVED, read_ranking
 from .ranks import is_first, wait_for_first
 from .run_folder import (
     CONFIG,
@@ -44,7 +44,8 @@ from .run_folder import (
 from .scaled_reference import PUBLISHED, Images, ReferenceChoice, reference_graph, scaled
 from .search_run import last_gap, load_search, read_search_config
 from .teachers import GRAPH, TEACHER, float_teacher
-from .train import BEST, RESULT, SearchedAccuracies, Trained, train
+from .train import BEST, train
+from .train_result import RESULT, SearchedAccuracies, Trained
 from .train_settings import LATER_TRAIN_SETTINGS, TrainSettings
 from .trials import trial_folder
 

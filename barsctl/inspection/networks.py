@@ -1,11 +1,12 @@
 """Files that hold a network or choose some: genotypes, graphs, rankings and fronts."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from pydantic import TypeAdapter
 
+from barsctl.ranking_file import RankedNetwork, read_ranking
 from space.decode import decode
 from space.genotype import read_genotype
 from space.graph_json import graph_from_json
@@ -15,29 +16,16 @@ from .report import Details, Report, graph_details
 
 
 @dataclass(frozen=True, slots=True)
-class _Candidate:
-    accuracy: float
-    cost: dict[str, float]
-    measured: dict[str, float] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class _Ranking:
-    format: Literal[1]
-    candidates: tuple[_Candidate, ...]
-
-
-@dataclass(frozen=True, slots=True)
 class _Front:
     format: Literal[1]
     cost: str
     unit: str
     target: str
     judged: int
-    points: tuple[_Candidate, ...]
+    points: tuple[RankedNetwork, ...]
 
 
-_RANKING, _FRONT = TypeAdapter(_Ranking), TypeAdapter(_Front)
+_FRONT = TypeAdapter(_Front)
 
 
 def genotype_report(path: Path) -> Report:
@@ -59,7 +47,7 @@ def graph_report(path: Path) -> Report:
 
 def ranking_report(path: Path) -> Report:
     """The best network of a ranking, and how many there are."""
-    found = parse_known(path.read_bytes(), _RANKING, what=str(path)).candidates
+    found = read_ranking(path)
     return Report("ranking of derive", {"networks": len(found), **_best(found)})
 
 
@@ -79,7 +67,7 @@ def front_report(path: Path) -> Report:
     )
 
 
-def _best(candidates: tuple[_Candidate, ...]) -> Details:
+def _best(candidates: tuple[RankedNetwork, ...]) -> Details:
     if not candidates:
         return {}
     best = candidates[0]

@@ -1,10 +1,8 @@
 """Files of searches and trainings beside their networks: configs, results and rows."""
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
-
-from pydantic import TypeAdapter
 
 from barsctl.data_choice import DataChoice
 from barsctl.judged import JUDGED_FORMAT
@@ -12,28 +10,10 @@ from barsctl.measured_log import measured_rows
 from barsctl.network_rows import header_and_rows
 from barsctl.run_folder import Json, metrics_rows
 from barsctl.scaled_reference import ReferenceChoice
+from barsctl.train_result import read_result
 from barsctl.tried import TRIED_FORMAT
-from space.strict_json import parse_strict
 
 from .report import Report
-
-
-@dataclass(frozen=True, slots=True)
-class _Searched:
-    relaxed: float
-    discretised: float
-    derived: float | None
-
-
-@dataclass(frozen=True, slots=True)
-class _Result:
-    best_epoch: int
-    validation_accuracy: float
-    test_accuracy: float
-    searched: _Searched | None
-
-
-_RESULT = TypeAdapter(_Result)
 
 
 def search_config_report(path: Path) -> Report:
@@ -118,8 +98,7 @@ def _data(choice: DataChoice) -> str:
 
 def result_report(path: Path) -> Report:
     """What a training came to."""
-    later = {"": {"searched": None}, "searched": {"derived": None}}
-    result = parse_strict(path.read_bytes(), _RESULT, what=str(path), later=later)
+    result = read_result(path)
     told = {} if result.searched is None else asdict(result.searched)
     searched: dict[str, Json] = {f"searched_{name}": share for name, share in told.items()}
     return Report(

@@ -13,7 +13,8 @@ from barsctl.data.dataset import Dataset
 from barsctl.data.source import ImageSource
 from barsctl.data_choice import load_choice
 from barsctl.random_numbers import initial_weights
-from barsctl.train import Trained, train
+from barsctl.train import train
+from barsctl.train_result import Trained
 from barsctl.train_settings import TrainSettings
 
 from .evidence_matrix import Cell, FloatKind

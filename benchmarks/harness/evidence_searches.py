@@ -19,7 +19,7 @@ from barsctl.derive import DeriveSettings, derive
 from barsctl.halving import trained_epochs
 from barsctl.judge import JudgeSettings
 from barsctl.judged import JUDGED
-from barsctl.ranking import DERIVED
+from barsctl.ranking_file import DERIVED
 from barsctl.run_folder import GENOTYPE
 from barsctl.search_run import SearchConfig, search_run
 from barsctl.search_settings import SearchSettings

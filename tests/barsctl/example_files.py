@@ -24,7 +24,9 @@ from targets.onnx_export import export_onnx
 from tests.example_spaces import TINY
 
 DATA = Path(__file__).parent.parent / "data"
-_CANDIDATE = {"accuracy": 0.5, "cost": {"latency": 2.0}, "measured": {}}
+_CANDIDATE = {
+    "choices": {"s0/width": 1}, "accuracy": 0.5, "cost": {"latency": 2.0}, "measured": {},
+}  # fmt: skip
 _JUDGED_HEADER = {
     "format": 1, "checkpoint": "0a1b", "device": "cpu", "seed": 0, "batch_size": 16,
     "calibration_images": 8, "held_out_images": 24,

@@ -22,7 +22,7 @@ from barsctl.judge import JudgeSettings, judging_ranks
 from barsctl.launch import Ranks
 from barsctl.ranks import from_first, is_first, own_ranks
 from barsctl.run_folder import LAST, METRICS, read_metrics
-from barsctl.train import RESULT
+from barsctl.train_result import RESULT
 from tests.barsctl.rank_program import (
     BATCHES_INTO_REFINEMENT,
     BATCHES_INTO_TRAINING,

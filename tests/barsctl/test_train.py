@@ -15,7 +15,8 @@ from barsctl.errors import BarsError
 from barsctl.evaluate import accuracy
 from barsctl.random_numbers import initial_weights
 from barsctl.run_folder import LAST, read_metrics
-from barsctl.train import BEST, Trained, distillation_loss, train
+from barsctl.train import BEST, distillation_loss, train
+from barsctl.train_result import Trained
 from barsctl.train_settings import TrainSettings
 from space.decode import decode
 from space.genotype import random_genotype

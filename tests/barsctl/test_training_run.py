@@ -15,7 +15,7 @@ from barsctl.judge import JudgeSettings
 from barsctl.run_folder import read_metrics
 from barsctl.scaled_reference import ReferenceChoice
 from barsctl.search_run import search_run
-from barsctl.train import SearchedAccuracies
+from barsctl.train_result import SearchedAccuracies
 from barsctl.train_settings import TrainSettings
 from barsctl.training_run import TrainConfig, read_subject, train_config, training_run
 from barsctl.trials import trial_run
