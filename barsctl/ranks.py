@@ -8,6 +8,7 @@ import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
+from importlib import import_module
 from pathlib import Path
 
 import torch
@@ -45,6 +46,9 @@ def joined(ranks: Ranks) -> Iterator[None]:
 
     Of what ends them with an error, the first passes through; in the others it is SystemExit.
     """
+    # Optimisers import it. Imported among processes it would hold their group, whose threads, there
+    # when Python ends, may abort the process.
+    import_module("torch._dynamo")
     gpus = torch.cuda.device_count()
     if gpus:
         torch.cuda.set_device(ranks.local_rank % gpus)
